@@ -1,0 +1,145 @@
+// Package broker is the lanes: how a command reaches a use case on any node, and
+// how its reply and its events come back. Watermill messages on Redis Streams live
+// here and nowhere else.
+//
+// # The partition is the unit of everything
+//
+// A command's key picks its partition. All that the command touches in Redis
+// carries that partition's hash tag:
+//
+//	cmd:{p3}              accepted, not yet completed commands: the stream is the backlog
+//	own:{p3}              who owns the partition: node, boot, epoch, until
+//	evt:{p3}              events, and requests to the nodes that hold sockets
+//	rep:{p3}:<node.boot>  replies for one gateway's boot
+//
+// Each partition has one owner, a worker node that holds its lease. The owner
+// reads the stream with plain XREAD, which changes nothing, so that a reader that
+// lost its lease takes nothing away and the next owner simply reads from the
+// start. Keys run in parallel, one key never does. What commands have brought
+// about is committed by one script for many of them: if the epoch is still the
+// owner's, each command's entry is deleted, and with it its reply, its events and
+// its follow-up commands are appended, or nothing is. There is no consumer group
+// to lose and nothing to trim.
+//
+// Every gateway node reads all event lanes and its own replies from fixed
+// positions, in one XREAD.
+//
+// # The wire
+//
+// Stream entries have the fields of watermill-redisstream's default marshaller, so
+// stock Watermill programs read and write these streams, and Publisher and
+// Subscriber serve any other topic the same way. Watermill's middleware runs
+// around the handlers. Its Router does not: it costs a goroutine and two channels
+// a message and acknowledges one message at a time, where a partition commits many
+// at once.
+//
+// # Where to start
+//
+// Gateway is the side of the sockets: Submit, replies, events. Worker is the side
+// of the use cases. Lanes is what both share. Nothing here knows a socket, and
+// nothing here knows a use case.
+package broker
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Config is what the lanes can be told. Zero values take the defaults.
+type Config struct {
+	Node           string        // unique name of this process' node
+	Partitions     int           // 16; the same on every node, kept in Redis
+	InFlight       int           // 2,000: commands one node has waiting for a reply, and commands one node runs
+	CommandTimeout time.Duration // 5 s: for commands that declare none
+}
+
+func (c *Config) setDefaults() {
+	if c.Partitions == 0 {
+		c.Partitions = 16
+	}
+	if c.InFlight == 0 {
+		c.InFlight = 2000
+	}
+	if c.CommandTimeout == 0 {
+		c.CommandTimeout = 5 * time.Second
+	}
+}
+
+// Lanes is what the gateway and the worker of one process share.
+type Lanes struct {
+	cfg  Config
+	boot string // "<node>.<random>": this process, and no earlier one of the same name
+	rdb  redis.UniversalClient
+	read redis.UniversalClient // for blocking reads only, which hold a connection each
+	log  *slog.Logger
+
+	publisher *Publisher
+}
+
+// NewLanes makes the lanes of one process. Commands and reads take two clients, so
+// that blocking reads never starve a command; make both without retries, because a
+// repeated XADD is a second command.
+func NewLanes(cfg Config, rdb, read redis.UniversalClient, log *slog.Logger) (*Lanes, error) {
+	cfg.setDefaults()
+	if cfg.Node == "" {
+		return nil, errors.New("broker: the node has no name")
+	}
+	random := make([]byte, 4)
+	if _, err := rand.Read(random); err != nil {
+		return nil, fmt.Errorf("broker: name this boot: %w", err)
+	}
+	l := &Lanes{cfg: cfg, boot: cfg.Node + "." + hex.EncodeToString(random), rdb: rdb, read: read, log: log}
+	l.publisher = NewPublisher(rdb)
+	return l, nil
+}
+
+// Close sends what is still queued. Close gateway and worker before, and the Redis
+// clients after.
+func (l *Lanes) Close() error { return l.publisher.Close() }
+
+// Events is the topic of all events. Subscribe to it with a Subscriber from
+// Lanes.Subscriber to hear them in a Watermill handler of your own.
+const Events = "events"
+
+// Boot names this process on the lanes.
+func (l *Lanes) Boot() string { return l.boot }
+
+func commandStream(p int) string { return "cmd:{p" + strconv.Itoa(p) + "}" }
+func ownerKey(p int) string      { return "own:{p" + strconv.Itoa(p) + "}" }
+func eventStream(p int) string   { return "evt:{p" + strconv.Itoa(p) + "}" }
+func replyStream(p int, boot string) string {
+	return "rep:{p" + strconv.Itoa(p) + "}:" + boot
+}
+
+// eventStreams are the streams of all partitions, by partition.
+func (l *Lanes) eventStreams() []string {
+	s := make([]string, l.cfg.Partitions)
+	for p := range s {
+		s[p] = eventStream(p)
+	}
+	return s
+}
+
+// partition is the lane of a key: FNV-1a, the same on every node and for ever.
+func (l *Lanes) partition(key string) int {
+	h := uint64(14695981039346656037)
+	for i := range len(key) {
+		h = (h ^ uint64(key[i])) * 1099511628211
+	}
+	return int((h ^ h>>32) % uint64(l.cfg.Partitions))
+}
+
+// Times of the lanes. A lease is renewed at every beat; a worker that could not
+// renew for freshFor starts no handler, well before another may take over.
+const (
+	beatEvery = 500 * time.Millisecond
+	leaseFor  = 2500 * time.Millisecond
+	freshFor  = 2 * time.Second
+)

@@ -1,0 +1,143 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/redis/go-redis/v9"
+)
+
+// The fields of a stream entry, as watermill-redisstream's
+// DefaultMarshallerUnmarshaller names them.
+const (
+	fieldUUID     = "_watermill_message_uuid"
+	fieldMetadata = "metadata" // msgpack map of strings; empty for none
+	fieldPayload  = "payload"
+)
+
+// encode returns the values of the fields metadata and payload.
+func encode(m *message.Message) (metadata []byte, payload []byte) {
+	return appendMetadata(nil, m.Metadata), m.Payload
+}
+
+// decode reads a stream entry. Whatever an entry holds, it gives a message or an
+// error that says what is wrong.
+func decode(e redis.XMessage) (*message.Message, error) {
+	uuid, ok := e.Values[fieldUUID].(string)
+	if !ok || uuid == "" {
+		return nil, fmt.Errorf("entry %s has no %s", e.ID, fieldUUID)
+	}
+	payload, _ := e.Values[fieldPayload].(string)
+	packed, _ := e.Values[fieldMetadata].(string)
+	metadata, err := parseMetadata(packed)
+	if err != nil {
+		return nil, fmt.Errorf("entry %s: metadata: %w", e.ID, err)
+	}
+	m := message.NewMessage(uuid, []byte(payload))
+	m.Metadata = metadata
+	return m, nil
+}
+
+// appendMetadata appends a msgpack map of strings; an empty one is no bytes at all.
+func appendMetadata(b []byte, md message.Metadata) []byte {
+	switch n := len(md); {
+	case n == 0:
+		return b
+	case n < 16:
+		b = append(b, 0x80|byte(n))
+	default: // a map 32 holds any number of entries
+		b = append(b, 0xdf, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	for k, v := range md {
+		b = appendText(appendText(b, k), v)
+	}
+	return b
+}
+
+func appendText(b []byte, s string) []byte {
+	switch n := len(s); {
+	case n < 32:
+		b = append(b, 0xa0|byte(n))
+	case n < 1<<8:
+		b = append(b, 0xd9, byte(n))
+	case n < 1<<16:
+		b = append(b, 0xda, byte(n>>8), byte(n))
+	default:
+		b = append(b, 0xdb, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
+	}
+	return append(b, s...)
+}
+
+var errMsgpack = errors.New("not a msgpack map of strings")
+
+// parseMetadata reads what appendMetadata and the stock marshaller write.
+func parseMetadata(s string) (message.Metadata, error) {
+	if s == "" || s == "\xc0" { // nothing, or nil
+		return message.Metadata{}, nil
+	}
+	n, s, ok := mapHeader(s)
+	if !ok || n > len(s)/2 { // an entry has at least two bytes: do not trust n
+		return nil, errMsgpack
+	}
+	md := make(message.Metadata, n)
+	for range n {
+		var k, v string
+		if k, s, ok = text(s); !ok {
+			return nil, errMsgpack
+		}
+		if v, s, ok = text(s); !ok {
+			return nil, errMsgpack
+		}
+		md[k] = v
+	}
+	if s != "" {
+		return nil, errMsgpack
+	}
+	return md, nil
+}
+
+func mapHeader(s string) (n int, rest string, ok bool) {
+	switch c := s[0]; {
+	case c&0xf0 == 0x80:
+		return int(c & 0x0f), s[1:], true
+	case c == 0xde:
+		return number(s[1:], 2)
+	case c == 0xdf:
+		return number(s[1:], 4)
+	}
+	return 0, s, false
+}
+
+// text reads a string or binary value.
+func text(s string) (v, rest string, ok bool) {
+	if s == "" {
+		return "", s, false
+	}
+	var n int
+	switch c := s[0]; {
+	case c&0xe0 == 0xa0:
+		n, s, ok = int(c&0x1f), s[1:], true
+	case c == 0xd9 || c == 0xc4:
+		n, s, ok = number(s[1:], 1)
+	case c == 0xda || c == 0xc5:
+		n, s, ok = number(s[1:], 2)
+	case c == 0xdb || c == 0xc6:
+		n, s, ok = number(s[1:], 4)
+	}
+	if !ok || n > len(s) {
+		return "", s, false
+	}
+	return s[:n], s[n:], true
+}
+
+// number reads a big-endian number of size bytes.
+func number(s string, size int) (n int, rest string, ok bool) {
+	if len(s) < size {
+		return 0, s, false
+	}
+	for _, c := range []byte(s[:size]) {
+		n = n<<8 | int(c)
+	}
+	return n, s[size:], true
+}

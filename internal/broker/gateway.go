@@ -1,0 +1,235 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+)
+
+// A Gateway is the lanes' side of the nodes that hold sockets: it sends commands,
+// brings their replies, and brings the events of all partitions.
+type Gateway struct {
+	*Lanes
+	pending *pending
+	handle  message.NoPublishHandlerFunc // of events
+
+	held [][]*message.Message // by partition: events that wait for their command's reply
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// NewGateway makes the gateway side. It does nothing before Start.
+func NewGateway(l *Lanes) *Gateway {
+	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight), held: make([][]*message.Message, l.cfg.Partitions)}
+}
+
+// Start fixes the positions on the event lanes and starts reading. Events go to
+// handle one at a time, in the order of each command key; it must not block. An
+// event of a command that was sent from here comes after the command's answer.
+func (g *Gateway) Start(ctx context.Context, handle message.NoPublishHandlerFunc) error {
+	g.handle = handle
+	streams := g.eventStreams()
+	for p := range g.cfg.Partitions {
+		streams = append(streams, replyStream(p, g.boot))
+	}
+	t := newTail(g.read, streams)
+	if err := t.seekEnd(ctx); err != nil {
+		return fmt.Errorf("start the gateway's lanes: %w", err)
+	}
+	run, stop := context.WithCancel(context.Background())
+	g.stop = stop
+	g.wg.Go(func() { g.follow(run, t) })
+	g.wg.Go(func() { g.pending.run(run) })
+	g.wg.Go(func() { g.keepReplies(run, streams[g.cfg.Partitions:]) })
+	return nil
+}
+
+// keepReplies puts off the expiry of our reply streams, which is there for those
+// of gateways that are gone.
+func (g *Gateway) keepReplies(ctx context.Context, streams []string) {
+	t := time.NewTicker(keepReplies / 10)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		_, err := g.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for _, s := range streams {
+				pipe.PExpire(ctx, s, keepReplies)
+			}
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			g.log.Warn("cannot put off the expiry of the reply streams", "error", err)
+		}
+	}
+}
+
+// Submit sends a command. It never blocks, and commands submitted one after the
+// other reach their partition in that order. Id, timeout and caller's node are
+// filled in where they are empty.
+//
+// done is called once with the answer, within the command's timeout whatever
+// happens, and perhaps a second time with a late reply (see Reply.Late). It is
+// called from the lanes' goroutines or from Submit itself, and must not block.
+func (g *Gateway) Submit(c *Command, done func(Reply)) {
+	g.fill(c)
+	if c.Timeout == 0 {
+		c.Timeout = g.cfg.CommandTimeout
+	}
+	c.replyTo = g.boot
+	if err := g.pending.add(c.ID, time.Now().Add(c.Timeout), done); err != nil {
+		done(problemReply(err, c.ID))
+		return
+	}
+	g.publish(c, func(err error) {
+		// Only what surely was not written is told at once. Else the command may run,
+		// and its reply or its timeout answers.
+		if errors.Is(err, ErrNotSent) {
+			g.log.Warn("a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
+			g.pending.resolve(c.ID, problemReply(errNotSent, c.ID))
+		}
+	})
+}
+
+var errNotSent = fault.New(fault.Unavailable, "the command could not be sent; nothing happened").After(time.Second)
+
+// Tell sends a command that nobody waits for: it has no deadline and no reply. done
+// gets the error of sending it, or nil.
+func (g *Gateway) Tell(c *Command, done func(error)) {
+	g.fill(c)
+	c.Timeout = 0
+	g.publish(c, done)
+}
+
+func (g *Gateway) fill(c *Command) {
+	if c.ID == "" {
+		c.ID = uuid.Must(uuid.NewV7()).String()
+	}
+	if c.correlation == "" {
+		c.correlation = c.ID
+	}
+	c.Caller.Node = g.cfg.Node
+}
+
+func (l *Lanes) publish(c *Command, done func(error)) {
+	l.publisher.enqueue(commandStream(l.partition(c.lane())), c.message(), done)
+}
+
+// follow reads events and replies until ctx ends.
+func (g *Gateway) follow(ctx context.Context, t *tail) {
+	var wait backoff
+	for ctx.Err() == nil {
+		found, err := t.next(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				wait.sleep(ctx, g.log, "read events and replies", err)
+			}
+			continue
+		}
+		wait.reset()
+		g.take(found, t.index)
+	}
+}
+
+// take handles what one read has found: replies first, because one script appends
+// a command's reply and its events, and the reply's rooms come first. A read that
+// was blocked may return the events without the reply; their partition's events are
+// then held until the reply has come with the next read.
+func (g *Gateway) take(found []redis.XStream, index map[string]int) {
+	for _, s := range found {
+		if index[s.Stream] >= g.cfg.Partitions {
+			g.each(s, g.reply)
+		}
+	}
+	for p, events := range g.held {
+		if len(events) > 0 {
+			g.held[p] = nil
+			for _, m := range events {
+				g.event(p, m)
+			}
+		}
+	}
+	for _, s := range found {
+		if p := index[s.Stream]; p < g.cfg.Partitions {
+			g.each(s, func(m *message.Message) { g.event(p, m) })
+		}
+	}
+}
+
+func (g *Gateway) each(s redis.XStream, handle func(*message.Message)) {
+	for _, e := range s.Messages {
+		m, err := decode(e)
+		if err != nil {
+			g.log.Warn("skipped a malformed entry", "stream", s.Stream, "error", err)
+			continue
+		}
+		handle(m)
+	}
+}
+
+func (g *Gateway) event(p int, m *message.Message) {
+	if len(g.held[p]) > 0 || g.pending.has(m.Metadata[metaCause]) {
+		g.held[p] = append(g.held[p], m)
+		return
+	}
+	if err := g.handle(m); err != nil {
+		g.log.Warn("skipped an event", "event", m.UUID, "error", err)
+	}
+}
+
+func (g *Gateway) reply(m *message.Message) {
+	r := Reply{Code: fault.Code(m.Metadata[metaCode]), Body: m.Payload}
+	var err error
+	if r.Join, err = rooms(m.Metadata[metaJoin]); err == nil {
+		r.Leave, err = rooms(m.Metadata[metaLeave])
+	}
+	if err != nil {
+		g.log.Warn("skipped a malformed reply", "command", m.UUID, "error", err)
+		return
+	}
+	g.pending.resolve(m.UUID, r)
+}
+
+func rooms(s string) ([]contract.Room, error) {
+	names, err := parseList(s)
+	if len(names) == 0 {
+		return nil, err
+	}
+	r := make([]contract.Room, len(names))
+	for i, n := range names {
+		r[i] = contract.Room(n)
+	}
+	return r, nil
+}
+
+// Drain refuses new commands with "unavailable" and waits until every command has
+// been answered, which is at most the longest timeout, or until ctx ends.
+func (g *Gateway) Drain(ctx context.Context) error {
+	select {
+	case <-g.pending.drain():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("commands still wait for an answer: %w", ctx.Err())
+	}
+}
+
+// Close stops reading.
+func (g *Gateway) Close() {
+	if g.stop != nil {
+		g.stop()
+		g.wg.Wait()
+	}
+}

@@ -1,0 +1,238 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const workersKey = "workers"
+
+// keepBeating renews, takes and releases partitions until ctx ends.
+func (w *Worker) keepBeating(ctx context.Context) {
+	t := time.NewTicker(beatEvery)
+	defer t.Stop()
+	var wait backoff
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		case <-w.idle:
+		}
+		for err := w.beat(ctx); err != nil && ctx.Err() == nil; err = w.beat(ctx) {
+			wait.sleep(ctx, w.log, "renew the leases of the partitions", err)
+		}
+		wait.reset()
+	}
+}
+
+// beat says that this worker lives, renews its leases, and brings what it owns to
+// its fair share: ceil(partitions / live workers).
+func (w *Worker) beat(ctx context.Context) error {
+	// What has begun is finished: a partition taken without our knowing is nobody's.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roundTripMax)
+	defer cancel()
+	live, err := w.lookAround(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.renew(ctx); err != nil {
+		return err
+	}
+	share := (w.cfg.Partitions + len(live) - 1) / max(len(live), 1)
+	if err := w.takeUpTo(ctx, share); err != nil {
+		return err
+	}
+	return w.releaseDownTo(ctx, share)
+}
+
+// lookAround says that this worker lives, keeps the offset of Redis' clock and
+// returns the live workers.
+func (w *Worker) lookAround(ctx context.Context) ([]string, error) {
+	before := time.Now()
+	live, err := beatScript.Run(ctx, w.rdb, []string{workersKey}, w.boot, leaseFor.Milliseconds()).StringSlice()
+	if err != nil {
+		return nil, fmt.Errorf("beat: %w", err)
+	}
+	ms, err := strconv.ParseInt(live[0], 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("beat: read Redis' time: %w", err)
+	}
+	middle := before.Add(time.Since(before) / 2)
+	w.offset.Store(int64(time.UnixMilli(ms).Sub(middle)))
+	return live[1:], nil
+}
+
+// own runs the script for some partitions in one round trip and returns the epochs.
+func (w *Worker) own(ctx context.Context, what string, parts []*partition) ([]int64, error) {
+	if len(parts) == 0 {
+		return nil, nil
+	}
+	epochs := make([]int64, len(parts))
+	for attempt := 0; ; attempt++ {
+		cmds := make([]*redis.Cmd, len(parts))
+		_, err := w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for i, p := range parts {
+				cmds[i] = ownScript.EvalSha(ctx, pipe, []string{ownerKey(p.number)}, what, w.cfg.Node, w.boot, p.epoch, leaseFor.Milliseconds())
+			}
+			return nil
+		})
+		if attempt == 0 && redis.HasErrorPrefix(err, "NOSCRIPT") {
+			if err := ownScript.Load(ctx, w.rdb).Err(); err != nil {
+				return nil, fmt.Errorf("load script: %w", err)
+			}
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s %d partitions: %w", what, len(parts), err)
+		}
+		for i, c := range cmds {
+			if epochs[i], err = c.Int64(); err != nil {
+				return nil, fmt.Errorf("%s partition %d: %w", what, parts[i].number, err)
+			}
+		}
+		return epochs, nil
+	}
+}
+
+// renew renews the lease of every owned partition and drops those it has lost.
+func (w *Worker) renew(ctx context.Context) error {
+	asked := time.Now()
+	parts := w.ownedPartitions()
+	epochs, err := w.own(ctx, "renew", parts)
+	if err != nil {
+		return err
+	}
+	for i, p := range parts {
+		if epochs[i] == 0 {
+			w.lose(p)
+		}
+	}
+	w.leases.L.Lock()
+	w.renewed = asked
+	w.leases.L.Unlock()
+	w.leases.Broadcast()
+	return nil
+}
+
+func (w *Worker) ownedPartitions() []*partition {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	parts := make([]*partition, 0, len(w.owned))
+	for _, p := range w.owned {
+		parts = append(parts, p)
+	}
+	slices.SortFunc(parts, func(a, b *partition) int { return a.number - b.number })
+	return parts
+}
+
+// lose forgets a partition that another worker may own. What still runs cannot be
+// committed: the epoch in Redis has moved on.
+func (w *Worker) lose(p *partition) {
+	if p.lost.Swap(true) {
+		return
+	}
+	w.log.Warn("lost a partition", "partition", p.number, "epoch", p.epoch)
+	w.mu.Lock()
+	if w.owned[p.number] == p {
+		delete(w.owned, p.number)
+	}
+	w.mu.Unlock()
+	w.leases.L.Lock() // whoever waits either has not looked yet, or hears this
+	w.leases.L.Unlock()
+	w.leases.Broadcast()
+	for range p.discard() {
+		w.finished(p)
+	}
+}
+
+// takeUpTo takes partitions whose lease is free or has lapsed.
+func (w *Worker) takeUpTo(ctx context.Context, share int) error {
+	w.mu.Lock()
+	missing := share - len(w.owned)
+	var candidates []*partition
+	for n := range w.cfg.Partitions {
+		if _, ok := w.owned[n]; !ok {
+			candidates = append(candidates, newPartition(n))
+		}
+	}
+	w.mu.Unlock()
+	for missing > 0 && len(candidates) > 0 {
+		try := candidates[:min(missing, len(candidates))]
+		candidates = candidates[len(try):]
+		epochs, err := w.own(ctx, "take", try)
+		if err != nil {
+			return err
+		}
+		var taken []string
+		w.mu.Lock()
+		for i, p := range try {
+			if p.epoch = epochs[i]; p.epoch != 0 {
+				w.owned[p.number] = p
+				taken = append(taken, strconv.Itoa(p.number))
+				missing--
+			}
+		}
+		w.mu.Unlock()
+		if len(taken) > 0 {
+			w.log.Info("took partitions", "partitions", strings.Join(taken, " "))
+		}
+	}
+	return nil
+}
+
+// releaseDownTo hands over partitions beyond the share, those with the least work
+// first. One that has work under way is paused, and handed over once that is
+// committed.
+func (w *Worker) releaseDownTo(ctx context.Context, share int) error {
+	parts := w.ownedPartitions()
+	surplus := len(parts) - share
+	slices.SortStableFunc(parts, func(a, b *partition) int { return int(a.open.Load() - b.open.Load()) })
+	now := time.Now()
+	var ready []*partition
+	for _, p := range parts {
+		if surplus <= 0 {
+			p.keep()
+			continue
+		}
+		idle, kept := p.handOver(now)
+		if idle {
+			ready = append(ready, p)
+		}
+		if !kept {
+			surplus--
+		}
+	}
+	return w.release(ctx, ready)
+}
+
+func (w *Worker) release(ctx context.Context, parts []*partition) error {
+	if len(parts) == 0 {
+		return nil
+	}
+	w.mu.Lock()
+	for _, p := range parts {
+		p.lost.Store(true)
+		delete(w.owned, p.number)
+	}
+	w.mu.Unlock()
+	_, err := w.own(ctx, "release", parts)
+	return err
+}
+
+// releaseAll hands over everything and says that this worker is gone.
+func (w *Worker) releaseAll(ctx context.Context) error {
+	if err := w.release(ctx, w.ownedPartitions()); err != nil {
+		return err
+	}
+	if err := w.rdb.ZRem(ctx, workersKey, w.boot).Err(); err != nil {
+		return fmt.Errorf("leave the list of workers: %w", err)
+	}
+	return nil
+}

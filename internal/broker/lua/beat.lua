@@ -1,0 +1,10 @@
+-- Says that a worker lives, and tells the time and who else does.
+-- KEYS: workers   ARGV: boot, how long a beat counts in ms
+-- Returns Redis' time in ms, then the live boots.
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - tonumber(ARGV[2]))
+local live = redis.call('ZRANGE', KEYS[1], 0, -1)
+table.insert(live, 1, string.format('%.0f', now))
+return live

@@ -1,0 +1,22 @@
+-- Takes, renews or releases a partition. Times are Redis' own.
+-- KEYS: own:{p}   ARGV: what to do, node, boot, epoch, lease in ms
+-- Returns the epoch under which the caller owns the partition now, 0 for "not yours".
+local what, node, boot, epoch, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local own = redis.call('HMGET', KEYS[1], 'boot', 'epoch', 'until')
+
+if what == 'take' then
+  if own[3] and tonumber(own[3]) >= now then
+    return 0
+  end
+  local new = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+  redis.call('HSET', KEYS[1], 'node', node, 'boot', boot, 'until', now + lease)
+  return new
+end
+
+if own[1] ~= boot or own[2] ~= epoch then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'until', what == 'renew' and now + lease or 0)
+return what == 'renew' and tonumber(epoch) or 0

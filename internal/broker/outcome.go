@@ -1,0 +1,195 @@
+package broker
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+
+	"github.com/example/switchyard/internal/contract"
+)
+
+// The names in the metadata of replies:
+const (
+	metaCode  = "code"  // of a problem; none for a result
+	metaJoin  = "join"  // JSON array of rooms for the caller's socket
+	metaLeave = "leave" // JSON array of rooms
+)
+
+// The names in the metadata of events, for the emitter.
+const (
+	metaCause = "_cause" // id of the command that brought the event about
+
+	MetaNamespace = "namespace"
+	MetaEvent     = "event"    // wire name; none for a request to the nodes
+	MetaRooms     = "rooms"    // JSON arrays: the audience is the union of rooms,
+	MetaUsers     = "users"    // users
+	MetaSockets   = "sockets"  // and sockets,
+	MetaEveryone  = "everyone" // or "true": everyone in the namespace,
+	MetaExcept    = "except"   // less this socket
+	MetaVolatile  = "volatile" // "true": a busy socket may miss it
+
+	// MetaAction is set on requests to all nodes: "join", "leave" (users, rooms) or
+	// "disconnect" (sockets, reason).
+	MetaAction = "action"
+	MetaReason = "reason"
+)
+
+// destination tells where a message that a command brought about is committed to.
+// Its metadata says it: commands name an operation, events a namespace.
+func destination(m *message.Message) lane {
+	switch {
+	case m.Metadata[metaOperation] != "":
+		return toCommands
+	case m.Metadata[MetaNamespace] != "":
+		return toEvents
+	}
+	return toReply
+}
+
+type lane int
+
+const (
+	toReply lane = iota
+	toEvents
+	toCommands
+)
+
+// results turns what a handler returned into the messages to commit: the reply
+// first, if somebody waits for it, then effects in their order.
+func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*message.Message, error) {
+	r := resultsOf{l: l, c: c, namespace: namespace}
+	for _, e := range out.Effects {
+		if err := r.add(e); err != nil {
+			return nil, err
+		}
+	}
+	if c.replyTo == "" {
+		return r.messages, nil
+	}
+	reply := message.NewMessage(c.ID, message.Payload(out.Output))
+	if j := list(r.join); j != "" {
+		reply.Metadata[metaJoin] = j
+	}
+	if j := list(r.leave); j != "" {
+		reply.Metadata[metaLeave] = j
+	}
+	return append([]*message.Message{reply}, r.messages...), nil
+}
+
+type resultsOf struct {
+	l           *Lanes
+	c           *Command
+	namespace   string
+	messages    []*message.Message
+	join, leave []contract.Room
+}
+
+func (r *resultsOf) add(e contract.Effect) error {
+	switch e := e.(type) {
+	case contract.Emission:
+		return r.emit(e)
+	case contract.Membership:
+		r.member(e)
+	case contract.Disconnection:
+		m := r.event(r.namespace, nil)
+		m.Metadata[MetaAction] = "disconnect"
+		m.Metadata[MetaSockets] = list([]string{e.Socket})
+		m.Metadata[MetaReason] = e.Reason
+	case contract.Submission:
+		return r.submit(e)
+	default:
+		return fmt.Errorf("%s returned an effect of type %T, which the lanes do not know", r.c.Operation, e)
+	}
+	return nil
+}
+
+// event adds a message for the event lane. Its id is the command's id and a
+// number, so that it is the same each time the command runs.
+func (r *resultsOf) event(namespace string, payload []byte) *message.Message {
+	m := message.NewMessage(r.c.ID+"."+strconv.Itoa(len(r.messages)+1), payload)
+	m.Metadata[MetaNamespace] = namespace
+	m.Metadata[metaCause] = r.c.ID
+	m.Metadata[metaCorrelation] = r.c.correlation
+	r.messages = append(r.messages, m)
+	return m
+}
+
+func (r *resultsOf) emit(e contract.Emission) error {
+	payload, err := json.Marshal(e.Payload)
+	if err != nil {
+		return fmt.Errorf("%s: encode event %s: %w", r.c.Operation, e.Event.Name, err)
+	}
+	a := e.Audience
+	var sockets []string
+	if a.Caller && r.c.Caller.Socket != "" {
+		sockets = append(sockets, r.c.Caller.Socket)
+	}
+	md := r.event(e.Event.Namespace.Name, payload).Metadata
+	md[MetaEvent] = e.Event.Name
+	for name, value := range map[string]string{
+		MetaRooms: list(a.Rooms), MetaUsers: list(a.Users), MetaSockets: list(sockets),
+		MetaEveryone: truth(a.Everyone), MetaVolatile: truth(e.Volatile),
+	} {
+		if value != "" {
+			md[name] = value
+		}
+	}
+	if a.ExceptCaller && r.c.Caller.Socket != "" {
+		md[MetaExcept] = r.c.Caller.Socket
+	}
+	return nil
+}
+
+func truth(b bool) string {
+	if b {
+		return "true"
+	}
+	return ""
+}
+
+func (r *resultsOf) member(e contract.Membership) {
+	switch {
+	case e.User != "":
+		m := r.event(r.namespace, nil)
+		m.Metadata[MetaAction] = "join"
+		if e.Leave {
+			m.Metadata[MetaAction] = "leave"
+		}
+		m.Metadata[MetaUsers] = list([]string{e.User})
+		m.Metadata[MetaRooms] = list([]contract.Room{e.Room})
+	case e.Leave:
+		r.leave = append(r.leave, e.Room)
+	default:
+		r.join = append(r.join, e.Room)
+	}
+}
+
+// submit adds a follow-up command. It is committed to this command's own partition,
+// whatever its key, because a script must stay on one node of a Redis Cluster; the
+// owner sends it on if the key belongs elsewhere.
+func (r *resultsOf) submit(e contract.Submission) error {
+	input, err := json.Marshal(e.Input)
+	if err != nil {
+		return fmt.Errorf("%s: encode the input of %s: %w", r.c.Operation, e.Operation, err)
+	}
+	next := &Command{
+		ID: followUpID(r.c.ID, len(r.messages)), Operation: e.Operation, Key: e.Key, Caller: r.c.Caller,
+		Input: input, correlation: r.c.correlation,
+	}
+	next.forward = r.l.partition(next.lane()) != r.l.partition(r.c.lane())
+	r.messages = append(r.messages, next.message())
+	return nil
+}
+
+// followUpID derives a UUID, so that a command that runs again submits the same
+// commands again.
+func followUpID(cause string, n int) string {
+	base, err := uuid.Parse(cause)
+	if err != nil { // a command from a stranger: any text names it
+		base = uuid.NewSHA1(uuid.Nil, []byte(cause))
+	}
+	return uuid.NewSHA1(base, []byte{byte(n >> 8), byte(n)}).String()
+}

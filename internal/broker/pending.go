@@ -1,0 +1,161 @@
+package broker
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+)
+
+// A Reply is the answer to a command.
+type Reply struct {
+	Code fault.Code // "" for a result; else the body is a problem
+	Body []byte     // JSON, sent to the client as it is
+
+	// Join and Leave are rooms for the caller's socket. Apply them before the answer
+	// is sent.
+	Join, Leave []contract.Room
+
+	// Late: the caller was told "timeout" before. Apply the rooms, answer nothing.
+	Late bool
+}
+
+// pending is what a gateway waits for. A call leaves it with its reply, or, some
+// time after it was told "timeout", without one.
+type pending struct {
+	mu      sync.Mutex
+	calls   map[string]*call
+	waiting int // calls not yet answered
+	limit   int
+	closed  bool          // takes no more
+	empty   chan struct{} // closed when closed and nothing waits
+}
+
+type call struct {
+	deadline time.Time
+	done     func(Reply)
+	answered bool // with "timeout"
+}
+
+const (
+	sweepEvery = 50 * time.Millisecond
+	lateFor    = time.Minute // how long after its deadline a reply still finds its call
+)
+
+func newPending(limit int) *pending {
+	return &pending{calls: map[string]*call{}, limit: limit, empty: make(chan struct{})}
+}
+
+// add registers a call, or says why not.
+func (p *pending) add(id string, deadline time.Time, done func(Reply)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.closed:
+		return errDraining
+	case p.waiting >= p.limit:
+		return errOverloaded
+	}
+	p.calls[id] = &call{deadline: deadline, done: done}
+	p.waiting++
+	return nil
+}
+
+var (
+	errDraining   = fault.New(fault.Unavailable, "this node is shutting down; connect again and retry").After(time.Second)
+	errOverloaded = fault.New(fault.Overloaded, "this node has too many commands under way").After(500 * time.Millisecond)
+	errTimeout    = fault.New(fault.Timeout, "no answer in time; the outcome is not known, retry with the same idempotency key")
+)
+
+// has tells whether the call's rooms have yet to be applied.
+func (p *pending) has(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c, ok := p.calls[id]
+	return ok && !c.answered
+}
+
+// resolve hands a reply to its call. A reply that nobody waits for is dropped.
+func (p *pending) resolve(id string, r Reply) {
+	p.mu.Lock()
+	c, ok := p.calls[id]
+	delete(p.calls, id)
+	if ok && !c.answered {
+		p.waiting--
+	}
+	p.mu.Unlock()
+	if !ok {
+		return
+	}
+	r.Late = c.answered
+	c.done(r)
+	p.signal()
+}
+
+// sweep answers the calls whose deadline would pass before the next sweep.
+func (p *pending) sweep(now time.Time) {
+	var due []func(Reply)
+	var ids []string
+	p.mu.Lock()
+	for id, c := range p.calls {
+		switch {
+		case !c.answered && now.Add(sweepEvery*3/2).After(c.deadline): // before the next sweep, which may be late
+			c.answered = true
+			p.waiting--
+			due, ids = append(due, c.done), append(ids, id)
+		case c.answered && now.After(c.deadline.Add(lateFor)):
+			delete(p.calls, id)
+		}
+	}
+	p.mu.Unlock()
+	for i, done := range due {
+		done(problemReply(errTimeout, ids[i]))
+	}
+	if len(due) > 0 {
+		p.signal()
+	}
+}
+
+// run sweeps until ctx ends.
+func (p *pending) run(ctx context.Context) {
+	t := time.NewTicker(sweepEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			p.sweep(now)
+		}
+	}
+}
+
+// drain takes no more calls; the channel is closed once every call was answered.
+func (p *pending) drain() <-chan struct{} {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.signal()
+	return p.empty
+}
+
+// signal follows every answer, after the answer was handed over.
+func (p *pending) signal() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed || p.waiting > 0 {
+		return
+	}
+	select {
+	case <-p.empty:
+	default:
+		close(p.empty)
+	}
+}
+
+func problemReply(err error, id string) Reply {
+	problem := fault.ProblemOf(err, id)
+	return Reply{Code: problem.Code, Body: problem.JSON()}
+}

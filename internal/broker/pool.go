@@ -1,0 +1,141 @@
+package broker
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// A job is one command that was read and is not yet committed.
+type job struct {
+	p        *partition
+	entry    string // id of its stream entry
+	accepted time.Time
+	message  *message.Message
+	command  *Command
+}
+
+func (j *job) String() string { return fmt.Sprintf("%s %s", j.command.Operation, j.command.ID) }
+
+// A keyQueue holds the commands of one key, which run one after the other. It is in
+// its partition's keys for as long as it has any.
+type keyQueue struct {
+	p       *partition
+	key     string
+	waiting []*job
+	current *job
+}
+
+// next takes the first waiting job, or removes the queue from its partition.
+func (q *keyQueue) next() *job {
+	q.p.mu.Lock()
+	defer q.p.mu.Unlock()
+	q.current = nil
+	if len(q.waiting) == 0 {
+		delete(q.p.keys, q.key)
+		return nil
+	}
+	q.current, q.waiting = q.waiting[0], q.waiting[1:]
+	return q.current
+}
+
+// discard drops what has not begun and returns it.
+func (p *partition) discard() []*job {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var dropped []*job
+	for _, q := range p.keys {
+		dropped = append(dropped, q.waiting...)
+		q.waiting = nil
+	}
+	return dropped
+}
+
+// A pool runs keys in parallel on goroutines that it keeps: a goroutine for each
+// command would grow a new stack for each. A key that waits for something slow
+// holds one goroutine and no other key.
+type pool struct {
+	run func(*job)
+	max int
+
+	mu      sync.Mutex
+	wake    sync.Cond
+	ready   []*keyQueue
+	workers int
+	parked  int // of the workers: waiting, and not yet woken
+	closed  bool
+}
+
+const keepParked = 64
+
+func newPool(limit int, run func(*job)) *pool {
+	p := &pool{run: run, max: limit}
+	p.wake.L = &p.mu
+	return p
+}
+
+// add queues a job behind the others of its key. It never blocks.
+func (p *pool) add(j *job) {
+	key := j.command.lane()
+	j.p.mu.Lock()
+	q, running := j.p.keys[key]
+	if !running {
+		q = &keyQueue{p: j.p, key: key}
+		j.p.keys[key] = q
+	}
+	q.waiting = append(q.waiting, j)
+	j.p.mu.Unlock()
+	if !running {
+		p.schedule(q)
+	}
+}
+
+func (p *pool) schedule(q *keyQueue) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ready = append(p.ready, q)
+	switch {
+	case p.parked > 0:
+		p.parked--
+		p.wake.Signal()
+	case p.workers < p.max:
+		p.workers++
+		go p.work()
+	}
+}
+
+func (p *pool) work() {
+	for q := p.take(); q != nil; q = p.take() {
+		for j := q.next(); j != nil; j = q.next() {
+			p.run(j)
+		}
+	}
+}
+
+// take waits for a key; nil ends the goroutine.
+func (p *pool) take() *keyQueue {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.ready) == 0 {
+		if p.closed || p.parked >= keepParked {
+			p.workers--
+			return nil
+		}
+		p.parked++
+		p.wake.Wait()
+	}
+	q := p.ready[0]
+	p.ready = p.ready[1:]
+	return q
+}
+
+// close ends the goroutines that wait; those that run end by themselves.
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.parked = 0
+	p.wake.Broadcast()
+}

@@ -1,0 +1,26 @@
+package broker
+
+import (
+	_ "embed"
+
+	"github.com/redis/go-redis/v9"
+)
+
+//go:embed lua/own.lua
+var ownSource string
+
+//go:embed lua/beat.lua
+var beatSource string
+
+//go:embed lua/complete.lua
+var completeSource string
+
+//go:embed lua/forward.lua
+var forwardSource string
+
+var (
+	forwardScript  = redis.NewScript(forwardSource)
+	ownScript      = redis.NewScript(ownSource)
+	beatScript     = redis.NewScript(beatSource)
+	completeScript = redis.NewScript(completeSource)
+)

@@ -1,0 +1,131 @@
+package broker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/redis/go-redis/v9"
+)
+
+// A Subscriber gives every message appended to a topic from the moment Subscribe
+// has returned, to every subscription (fan-out). A message must be acknowledged
+// before the next one comes; a nack brings it again. Positions are kept in memory,
+// so a new process starts at the end.
+//
+// It is Watermill's message.Subscriber. Safe for concurrent use.
+type Subscriber struct {
+	rdb     redis.UniversalClient
+	streams func(topic string) []string
+	log     *slog.Logger
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+var _ message.Subscriber = (*Subscriber)(nil)
+
+// NewSubscriber makes a subscriber whose topics are streams of the same name. The
+// client is used for blocking reads and stays open.
+func NewSubscriber(rdb redis.UniversalClient, log *slog.Logger) *Subscriber {
+	return newSubscriber(rdb, log, func(topic string) []string { return []string{topic} })
+}
+
+// Subscriber makes a subscriber that knows the topic Events as well.
+func (l *Lanes) Subscriber() *Subscriber {
+	return newSubscriber(l.read, l.log, func(topic string) []string {
+		if topic == Events {
+			return l.eventStreams()
+		}
+		return []string{topic}
+	})
+}
+
+func newSubscriber(rdb redis.UniversalClient, log *slog.Logger, streams func(string) []string) *Subscriber {
+	s := &Subscriber{rdb: rdb, log: log, streams: streams}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Subscribe fixes the position before it returns: nothing published after that is
+// missed. The channel is closed when ctx or the subscriber ends.
+func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	t := newTail(s.rdb, s.streams(topic))
+	if err := t.seekEnd(ctx); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(s.ctx, cancel)
+	out := make(chan *message.Message)
+	s.wg.Go(func() {
+		defer close(out)
+		defer cancel()
+		defer unhook()
+		s.run(ctx, t, out)
+	})
+	return out, nil
+}
+
+// Close ends all subscriptions and waits for them.
+func (s *Subscriber) Close() error {
+	s.cancel()
+	s.wg.Wait()
+	return nil
+}
+
+func (s *Subscriber) run(ctx context.Context, t *tail, out chan<- *message.Message) {
+	var wait backoff
+	for ctx.Err() == nil {
+		found, err := t.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			wait.sleep(ctx, s.log, "read topic", err)
+			continue
+		}
+		wait.reset()
+		for _, stream := range found {
+			for _, e := range stream.Messages {
+				m, err := decode(e)
+				if err != nil {
+					s.log.Warn("skipped a malformed entry", "stream", stream.Stream, "error", err)
+					continue
+				}
+				if !deliver(ctx, m, out) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// deliver hands a message over until it is acknowledged; false means the
+// subscription has ended.
+func deliver(ctx context.Context, m *message.Message, out chan<- *message.Message) bool {
+	for {
+		attempt := m.Copy()
+		messageCtx, cancel := context.WithCancel(ctx)
+		attempt.SetContext(messageCtx)
+		acked, ended := offer(ctx, attempt, out)
+		cancel()
+		if acked || ended {
+			return !ended
+		}
+	}
+}
+
+func offer(ctx context.Context, m *message.Message, out chan<- *message.Message) (acked, ended bool) {
+	select {
+	case out <- m:
+	case <-ctx.Done():
+		return false, true
+	}
+	select {
+	case <-m.Acked():
+		return true, false
+	case <-m.Nacked():
+		return false, false
+	case <-ctx.Done():
+		return false, true
+	}
+}

@@ -1,0 +1,73 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A tail reads streams onwards from positions of its own, and changes nothing in
+// Redis: any number of tails read the same streams. Not safe for concurrent use.
+type tail struct {
+	rdb     redis.UniversalClient
+	streams []string
+	last    []string // id of the last entry read, by stream
+	index   map[string]int
+	args    []string // streams, then positions: what XREAD wants
+}
+
+const (
+	tailBatch = 512         // entries of one stream a read may return
+	tailBlock = time.Second // how long a read waits for the first entry
+)
+
+// newTail makes a tail at the beginning of all its streams.
+func newTail(rdb redis.UniversalClient, streams []string) *tail {
+	t := &tail{rdb: rdb, streams: streams, last: make([]string, len(streams)), index: map[string]int{}}
+	for i, s := range streams {
+		t.last[i] = "0-0"
+		t.index[s] = i
+	}
+	return t
+}
+
+// seekEnd moves to the end of all streams: what is appended from now on is read. An
+// id is asked for, because "$" would mean the end at the time of each read.
+func (t *tail) seekEnd(ctx context.Context) error {
+	pipe := t.rdb.Pipeline()
+	ends := make([]*redis.XMessageSliceCmd, len(t.streams))
+	for i, s := range t.streams {
+		ends[i] = pipe.XRevRangeN(ctx, s, "+", "-", 1)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("find the end of %d streams: %w", len(t.streams), err)
+	}
+	for i, end := range ends {
+		if last := end.Val(); len(last) > 0 {
+			t.last[i] = last[0].ID
+		}
+	}
+	return nil
+}
+
+// next waits up to tailBlock for entries and returns them by stream; none is no
+// error. A connection that is half open is given up after twice that time.
+func (t *tail) next(ctx context.Context) ([]redis.XStream, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*tailBlock)
+	defer cancel()
+	t.args = append(append(t.args[:0], t.streams...), t.last...)
+	found, err := t.rdb.XRead(ctx, &redis.XReadArgs{Streams: t.args, Count: tailBatch, Block: tailBlock}).Result()
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range found {
+		t.last[t.index[s.Stream]] = s.Messages[len(s.Messages)-1].ID
+	}
+	return found, nil
+}

@@ -1,0 +1,348 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/redis/go-redis/v9"
+)
+
+// A Worker is the lanes' side of the nodes that run use cases. It owns its share of
+// the partitions, reads their commands, runs them in parallel by key, and commits
+// what they have brought about.
+type Worker struct {
+	*Lanes
+	handler message.HandlerFunc
+	pool    *pool
+	commits *committer
+
+	mu    sync.Mutex
+	owned map[int]*partition
+
+	inFlight atomic.Int64  // entries read and not yet committed
+	room     chan struct{} // signals that there are fewer
+	idle     chan struct{} // signals that a partition to hand over has nothing under way
+	offset   atomic.Int64 // Redis' clock minus ours, in ns
+
+	leases  sync.Cond // signals a change of renewed, or of a partition's lost
+	renewed time.Time // when the leases were last surely ours
+
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+// A partition is one stretch of owning it: from taking it to losing it.
+type partition struct {
+	number int
+	epoch  int64
+	last   string // id of the last entry read; only the reader touches it
+
+	open atomic.Int64 // entries read and not yet committed
+	lost atomic.Bool  // somebody else may own it: start nothing, commit nothing
+
+	mu     sync.Mutex
+	paused time.Time // since when it is to be handed over and accepts nothing; zero: it is not
+	kept   time.Time // until when it is not to be handed over
+	keys   map[string]*keyQueue
+}
+
+func newPartition(number int) *partition {
+	return &partition{number: number, last: "0-0", keys: map[string]*keyQueue{}}
+}
+
+// admit counts one more entry, unless the partition is about to be handed over.
+func (p *partition) admit() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.paused.IsZero() || p.lost.Load() {
+		return false
+	}
+	p.open.Add(1)
+	return true
+}
+
+func (p *partition) readable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.paused.IsZero() && !p.lost.Load()
+}
+
+// handOver accepts nothing more; idle means that nothing is under way either. One
+// slow command must not stop the partition's other keys: when it does for too long,
+// the partition is kept for a while.
+func (p *partition) handOver(now time.Time) (idle, kept bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case now.Before(p.kept):
+		return false, true
+	case p.paused.IsZero():
+		p.paused = now
+	case p.open.Load() > 0 && now.Sub(p.paused) > maxPause:
+		p.paused, p.kept = time.Time{}, now.Add(keepAfterPause)
+		return false, true
+	}
+	return p.open.Load() == 0, false
+}
+
+// keep ends what handOver began.
+func (p *partition) keep() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.paused = time.Time{}
+}
+
+const (
+	partitionWindow = 256                    // entries of one partition read ahead of their commits
+	readBatch       = 128                    // entries of one partition in one read
+	readBlock       = 250 * time.Millisecond // how soon a reader notices a new partition
+	readPoll        = 5 * time.Millisecond   // how often it looks while a partition is full
+	maxPause        = time.Second            // how long a partition waits for its work before it is handed over
+	keepAfterPause  = 5 * time.Second        // how long it is kept when that was not enough
+)
+
+// NewWorker makes the worker side. It does nothing before Start.
+func NewWorker(l *Lanes, h *Handlers) *Worker {
+	w := &Worker{Lanes: l, handler: h.handler(l), owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+	w.leases.L = new(sync.Mutex)
+	w.pool = newPool(l.cfg.InFlight, w.run)
+	w.commits = newCommitter(w)
+	return w
+}
+
+// Start takes the worker's first partitions and starts to serve them. It fails if
+// the nodes disagree on the number of partitions or Redis does not answer.
+func (w *Worker) Start(ctx context.Context) error {
+	if err := w.agreeOnPartitions(ctx); err != nil {
+		return err
+	}
+	if err := w.beat(ctx); err != nil {
+		return fmt.Errorf("start the worker's lanes: %w", err)
+	}
+	run, stop := context.WithCancel(context.Background())
+	w.stop = stop
+	w.wg.Go(func() { w.keepBeating(run) })
+	w.wg.Go(func() { w.follow(run) })
+	w.commits.start()
+	return nil
+}
+
+// agreeOnPartitions keeps the number of partitions in Redis: a node that counted
+// differently would look for a key's commands in another partition.
+func (w *Worker) agreeOnPartitions(ctx context.Context) error {
+	const key = "partitions"
+	ours := strconv.Itoa(w.cfg.Partitions)
+	if err := w.rdb.SetNX(ctx, key, ours, 0).Err(); err != nil {
+		return fmt.Errorf("agree on the number of partitions: %w", err)
+	}
+	theirs, err := w.rdb.Get(ctx, key).Result()
+	if err != nil {
+		return fmt.Errorf("agree on the number of partitions: %w", err)
+	}
+	if theirs != ours {
+		return fmt.Errorf("PARTITIONS is %s here and %s in Redis: set it to %s, or stop all nodes, let the backlog run dry and delete the key %q",
+			ours, theirs, theirs, key)
+	}
+	return nil
+}
+
+// now is Redis' clock.
+func (w *Worker) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
+
+// awaitLease waits while the leases may have lapsed, which is while Redis does not
+// answer; false means the partition was lost.
+func (w *Worker) awaitLease(p *partition) bool {
+	w.leases.L.Lock()
+	defer w.leases.L.Unlock()
+	for !p.lost.Load() && time.Since(w.renewed) >= freshFor {
+		w.leases.Wait()
+	}
+	return !p.lost.Load()
+}
+
+// follow reads the commands of the owned partitions until ctx ends.
+func (w *Worker) follow(ctx context.Context) {
+	var wait backoff
+	for ctx.Err() == nil {
+		parts, full := w.readable()
+		if len(parts) == 0 || w.inFlight.Load() >= int64(w.cfg.InFlight) {
+			w.waitForRoom(ctx, readBlock)
+			continue
+		}
+		n, err := w.readOnce(ctx, parts, full)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			wait.sleep(ctx, w.log, "read commands", err)
+			continue
+		case n == 0 && full:
+			w.waitForRoom(ctx, readPoll)
+		}
+		wait.reset()
+	}
+}
+
+// readable lists the owned partitions that may be read further, and tells whether
+// there are others.
+func (w *Worker) readable() (parts []*partition, full bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.owned {
+		switch {
+		case !p.readable():
+		case p.open.Load() >= partitionWindow:
+			full = true
+		default:
+			parts = append(parts, p)
+		}
+	}
+	return parts, full
+}
+
+// readOnce reads from the given partitions. While another one is full it does not
+// wait for entries, so that it sees soon when that one has room.
+func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool) (n int, err error) {
+	streams := make([]string, 2*len(parts))
+	byStream := make(map[string]*partition, len(parts))
+	for i, p := range parts {
+		streams[i], streams[len(parts)+i] = commandStream(p.number), p.last
+		byStream[streams[i]] = p
+	}
+	block := readBlock
+	if full {
+		block = -1
+	}
+	ctx, cancel := context.WithTimeout(ctx, readBlock+roundTripMax)
+	defer cancel()
+	found, err := w.read.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: readBatch, Block: block}).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, err
+	}
+	for _, s := range found {
+		p := byStream[s.Stream]
+		for _, e := range s.Messages {
+			if !p.admit() {
+				break
+			}
+			p.last = e.ID
+			w.accept(p, e)
+		}
+		n += len(s.Messages)
+	}
+	return n, nil
+}
+
+func (w *Worker) waitForRoom(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-w.room:
+	case <-t.C:
+	}
+}
+
+// accept queues one admitted entry for its key.
+func (w *Worker) accept(p *partition, e redis.XMessage) {
+	w.inFlight.Add(1)
+	j := &job{p: p, entry: e.ID, accepted: entryTime(e.ID)}
+	m, err := decode(e)
+	if err == nil {
+		j.message = m
+		j.command, err = parseCommand(m)
+	}
+	if err != nil {
+		w.log.Error("dropped an undecodable command", "stream", commandStream(p.number), "entry", e.ID, "error", err)
+		w.commits.add(&completion{p: p, entry: e.ID})
+		return
+	}
+	w.pool.add(j)
+}
+
+// entryTime is when Redis appended an entry.
+func entryTime(id string) time.Time {
+	ms, _, _ := strings.Cut(id, "-")
+	n, err := strconv.ParseInt(ms, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(n)
+}
+
+// finished follows each entry's commit, or the loss of its partition.
+func (w *Worker) finished(p *partition) {
+	w.inFlight.Add(-1)
+	if p.open.Add(-1) == 0 && !p.readable() {
+		signal(w.idle)
+	}
+	signal(w.room)
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is signalled already
+	}
+}
+
+// Drain takes nothing more, waits until what was read is committed and hands the
+// partitions over. If ctx ends first, it names what still runs.
+func (w *Worker) Drain(ctx context.Context) error {
+	if w.stop == nil {
+		return nil
+	}
+	w.stop()
+	w.wg.Wait()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for beaten := time.Now(); w.inFlight.Load() > 0; {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d commands still run: %s", w.inFlight.Load(), strings.Join(w.running(), ", "))
+		case <-poll.C:
+		}
+		if time.Since(beaten) < beatEvery { // the beat has ended, the leases must not
+			continue
+		}
+		beaten = time.Now()
+		if err := w.renew(ctx); err != nil {
+			w.log.Warn("cannot renew the leases while draining", "error", err)
+		}
+	}
+	return w.releaseAll(ctx)
+}
+
+// running names the commands whose handlers have not returned.
+func (w *Worker) running() []string {
+	var names []string
+	for _, p := range w.ownedPartitions() {
+		p.mu.Lock()
+		for _, q := range p.keys {
+			if q.current != nil {
+				names = append(names, q.current.String())
+			}
+		}
+		p.mu.Unlock()
+	}
+	return names
+}
+
+// Close stops without waiting for handlers. Drain first.
+func (w *Worker) Close() {
+	if w.stop == nil {
+		return
+	}
+	w.stop()
+	w.wg.Wait()
+	for _, p := range w.ownedPartitions() {
+		w.lose(p)
+	}
+	w.commits.close()
+	w.pool.close()
+}

@@ -1,0 +1,168 @@
+package contract
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A Catalog is everything the service says. Make it with NewCatalog.
+type Catalog struct {
+	Namespaces []Namespace // in order of first mention
+	Routes     []Route
+	Events     []EventSpec // every event that a route raises, once
+}
+
+// NewCatalog gathers the routes of all use cases. It checks nothing, so that
+// schema.Compile can report the mistakes of Check together with its own.
+func NewCatalog(groups ...[]Route) *Catalog {
+	c := &Catalog{Routes: slices.Concat(groups...)}
+	for _, r := range c.Routes {
+		c.addNamespace(r.Namespace)
+		for _, e := range r.Raises {
+			c.addNamespace(e.Namespace)
+			if !slices.ContainsFunc(c.Events, e.same) {
+				c.Events = append(c.Events, e)
+			}
+		}
+	}
+	return c
+}
+
+func (c *Catalog) addNamespace(n Namespace) {
+	if !slices.Contains(c.Namespaces, n) {
+		c.Namespaces = append(c.Namespaces, n)
+	}
+}
+
+// Route returns the route of an operation.
+func (c *Catalog) Route(operation string) (Route, bool) {
+	i := slices.IndexFunc(c.Routes, func(r Route) bool { return r.Operation == operation })
+	if i < 0 {
+		return Route{}, false
+	}
+	return c.Routes[i], true
+}
+
+var (
+	namespaceRE = regexp.MustCompile(`^/[a-z0-9][a-z0-9/_-]*$`)
+	operationRE = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
+	eventRE     = regexp.MustCompile(`^[a-z][a-z0-9_.:-]*$`)
+	httpPathRE  = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+|/\{[a-z_]+\})+$`)
+	pathParamRE = regexp.MustCompile(`\{[a-z_]+\}`)
+	httpMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	reserved    = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", "resync"}
+)
+
+// Check returns every mistake in the declarations, joined. What is wrong with
+// their types is found by schema.Compile.
+func (c *Catalog) Check() error {
+	k := checker{seen: map[string]string{}}
+	for _, n := range c.Namespaces {
+		k.namespace(c, n)
+	}
+	for _, r := range c.Routes {
+		k.route(r)
+	}
+	for _, e := range c.Events {
+		k.event(e)
+	}
+	return errors.Join(k.errs...)
+}
+
+type checker struct {
+	errs []error
+	seen map[string]string // what must be unique -> who has it
+}
+
+func (k *checker) wrong(who, format string, args ...any) {
+	k.errs = append(k.errs, fmt.Errorf("%s: %s", who, fmt.Sprintf(format, args...)))
+}
+
+func (k *checker) unique(who, what string) {
+	if other, ok := k.seen[what]; ok {
+		k.wrong(who, "%s is taken by %s", what, other)
+		return
+	}
+	k.seen[what] = who
+}
+
+func (k *checker) namespace(c *Catalog, n Namespace) {
+	who := fmt.Sprintf("namespace %q", n.Name)
+	if !namespaceRE.MatchString(n.Name) {
+		k.wrong(who, "the name must look like /noun")
+	}
+	k.doc(who, n.Doc)
+	k.unique(who, "the namespace name "+n.Name)
+	if n.OnDisconnect == "" {
+		return
+	}
+	switch r, ok := c.Route(n.OnDisconnect); {
+	case !ok:
+		k.wrong(who, "OnDisconnect names %s, which no use case serves", n.OnDisconnect)
+	case !r.Internal || r.In != reflect.TypeFor[Departure]():
+		k.wrong(who, "OnDisconnect names %s, which is not an internal command with a contract.Departure as input", n.OnDisconnect)
+	}
+}
+
+func (k *checker) route(r Route) {
+	who := fmt.Sprintf("command %q", r.Operation)
+	if !operationRE.MatchString(r.Operation) {
+		k.wrong(who, "the operation must look like noun.verb")
+	}
+	k.unique(who, "the operation "+r.Operation)
+	k.doc(who, r.Doc)
+	if r.Serve == nil {
+		k.wrong(who, "it has no handler")
+	}
+	if r.Timeout < 0 {
+		k.wrong(who, "the timeout is negative")
+	}
+	if r.Internal {
+		if r.Event != "" || len(r.Guards) > 0 || r.HTTP != (HTTP{}) {
+			k.wrong(who, "an internal command has no Event, no Guards and no HTTP: no client can send it")
+		}
+	} else {
+		k.wireName(who, "event name", r.Event)
+		k.unique(who, fmt.Sprintf("the event %q on %s", r.Event, r.Namespace.Name))
+	}
+	if r.HTTP != (HTTP{}) {
+		k.http(who, r.HTTP)
+	}
+}
+
+func (k *checker) http(who string, h HTTP) {
+	if !slices.Contains(httpMethods, h.Method) {
+		k.wrong(who, "the HTTP method must be one of %s", strings.Join(httpMethods, ", "))
+	}
+	if !httpPathRE.MatchString(h.Path) {
+		k.wrong(who, "the HTTP path must look like /v1/rooms/{room}")
+	}
+	k.unique(who, "the route "+h.Method+" "+pathParamRE.ReplaceAllString(h.Path, "{}"))
+}
+
+func (k *checker) event(e EventSpec) {
+	who := fmt.Sprintf("event %q on %s", e.Name, e.Namespace.Name)
+	k.wireName(who, "name", e.Name)
+	k.doc(who, e.Doc)
+	k.unique(who, "the event name "+e.Name+" on "+e.Namespace.Name)
+}
+
+func (k *checker) wireName(who, what, name string) {
+	switch {
+	case !eventRE.MatchString(name):
+		k.wrong(who, "the %s %q must be lowercase and start with a letter", what, name)
+	case slices.Contains(reserved, name):
+		k.wrong(who, "the %s %q is reserved", what, name)
+	}
+}
+
+func (k *checker) doc(who, doc string) {
+	if doc == "" {
+		k.wrong(who, "it has no Doc; one sentence will do")
+	}
+}

@@ -1,0 +1,180 @@
+package contract
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// A Command declares one request a client may send, and what it gets back.
+type Command[In, Out any] struct {
+	Namespace Namespace
+	Event     string // wire name on the namespace, "join"; permanent
+	Operation string // key of the use case, "chat.join"; unique in the service
+	Doc       string // one sentence, shown in documents
+
+	// Key orders: commands of one key run one after the other, in the order in
+	// which they were accepted. Nil orders by the caller's socket.
+	Key func(In) string
+
+	// IdempotencyKey names a client's attempt: attempts of one caller with one key
+	// are one command. Nil, or an empty result: every attempt is its own.
+	IdempotencyKey func(In) string
+
+	// Timeout is how long the caller waits for the acknowledgement, counted from
+	// acceptance. Zero: the service's COMMAND_TIMEOUT.
+	Timeout time.Duration
+
+	Guards []Guard[In] // all must pass, in order, before the command is accepted
+	Raises []EventSpec // the events the handler may emit; another one is an error
+	HTTP   HTTP        // optional: the same command as a REST route
+
+	// Internal commands cannot be sent by clients: only Submit and a namespace's
+	// OnDisconnect reach them. They have no Event, no Guards and no HTTP.
+	Internal bool
+}
+
+// A Guard decides at the edge whether a caller may send an input. It sees no
+// state, so that it gives the same answer whatever exists.
+type Guard[In any] struct {
+	Name  string                 // shown in documents, "staff-rooms"
+	Allow func(Caller, In) error // nil lets the caller pass; a fault refuses
+}
+
+// HTTP serves a command as a REST route as well. Path values and query values
+// join the JSON body by field name: "POST", "/v1/rooms/{room}/messages".
+type HTTP struct {
+	Method string
+	Path   string
+}
+
+// An InputError tells that an input breaks a rule that its schema cannot say: its
+// Validate method refused it. The text is for the client.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
+
+// An Admission is what a gateway must know of an input before it sends it on.
+type Admission struct {
+	Key            string // "" orders by the caller's socket
+	IdempotencyKey string // "" for none
+}
+
+// An Outcome is what a handler returned, with its output encoded.
+type Outcome struct {
+	Output  json.RawMessage
+	Effects []Effect
+}
+
+// A Route is a command bound to its handler, with its types erased.
+type Route struct {
+	Namespace Namespace
+	Event     string
+	Operation string
+	Doc       string
+	Timeout   time.Duration
+	Internal  bool
+	HTTP      HTTP
+	Raises    []EventSpec
+	Guards    []string // names, for documents
+	In, Out   reflect.Type
+
+	// Admit decodes an input that matches the schema, asks its Validate method (an
+	// *InputError) and the guards (the guard's error), and returns its keys.
+	Admit func(caller Caller, body []byte) (Admission, error)
+
+	// Serve decodes the input, runs the handler and encodes its output.
+	Serve func(ctx context.Context, body []byte) (Outcome, error)
+}
+
+// Handle binds the command to the function that serves it. The function may run
+// more than once for one command, so what it does outside the effects it returns
+// must be idempotent by the command's id, which CallerFrom gives.
+func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, error)) Route {
+	r := Route{
+		Namespace: c.Namespace, Event: c.Event, Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
+		Internal: c.Internal, HTTP: c.HTTP, Raises: c.Raises,
+		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
+		Admit: c.admit,
+	}
+	for _, g := range c.Guards {
+		r.Guards = append(r.Guards, g.Name)
+	}
+	if h != nil {
+		r.Serve = func(ctx context.Context, body []byte) (Outcome, error) { return c.serve(ctx, body, h) }
+	}
+	return r
+}
+
+func (c Command[In, Out]) admit(caller Caller, body []byte) (Admission, error) {
+	in, err := decode[In](body)
+	if err != nil {
+		return Admission{}, &InputError{errors.New("a value does not fit its type")}
+	}
+	if v, ok := any(in).(interface{ Validate() error }); ok {
+		if err := v.Validate(); err != nil {
+			return Admission{}, &InputError{err}
+		}
+	}
+	for _, g := range c.Guards {
+		if err := g.Allow(caller, in); err != nil {
+			return Admission{}, err
+		}
+	}
+	var a Admission
+	if c.Key != nil {
+		a.Key = c.Key(in)
+	}
+	if c.IdempotencyKey != nil {
+		a.IdempotencyKey = c.IdempotencyKey(in)
+	}
+	return a, nil
+}
+
+func (c Command[In, Out]) serve(ctx context.Context, body []byte, h func(context.Context, In) (Out, []Effect, error)) (Outcome, error) {
+	in, err := decode[In](body)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%s: decode input: %w", c.Operation, err)
+	}
+	out, effects, err := h(ctx, in)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if err := c.checkEffects(effects); err != nil {
+		return Outcome{}, err
+	}
+	body, err = json.Marshal(out)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%s: encode output: %w", c.Operation, err)
+	}
+	return Outcome{Output: body, Effects: effects}, nil
+}
+
+// checkEffects refuses an event that the command does not declare and one that
+// nobody would hear: both are mistakes that would otherwise stay silent.
+func (c Command[In, Out]) checkEffects(effects []Effect) error {
+	for _, e := range effects {
+		m, ok := e.(Emission)
+		if !ok {
+			continue
+		}
+		if !slices.ContainsFunc(c.Raises, m.Event.same) {
+			return fmt.Errorf("%s emitted %s, which its Raises does not list", c.Operation, m.Event.Name)
+		}
+		if m.Audience.empty() {
+			return fmt.Errorf("%s emitted %s to nobody: give the event a To, or address the emission", c.Operation, m.Event.Name)
+		}
+	}
+	return nil
+}
+
+func decode[T any](body []byte) (T, error) {
+	var v T
+	err := json.Unmarshal(body, &v)
+	return v, err
+}

@@ -1,0 +1,112 @@
+package contract
+
+import "slices"
+
+// An Effect is something a handler wants done. All effects of one command are
+// committed together with its acknowledgement, or none is.
+type Effect interface{ effect() }
+
+// An Emission announces an event. Its methods return a copy.
+type Emission struct {
+	Event    EventSpec
+	Payload  any
+	Audience Audience
+	Volatile bool
+}
+
+// An Audience says which sockets of the event's namespace hear an emission: the
+// union of its parts, each socket once, less the exception.
+type Audience struct {
+	Everyone     bool
+	Rooms        []Room
+	Users        []string // all sockets of these users
+	Caller       bool     // the socket that sent the command
+	ExceptCaller bool
+}
+
+func (a Audience) empty() bool {
+	return !a.Everyone && !a.Caller && len(a.Rooms) == 0 && len(a.Users) == 0
+}
+
+// To adds rooms.
+func (m Emission) To(rooms ...Room) Emission {
+	m.Audience.Rooms = append(slices.Clip(m.Audience.Rooms), rooms...)
+	return m
+}
+
+// ToUser adds all sockets of a user, on whichever node they are.
+func (m Emission) ToUser(id string) Emission {
+	m.Audience.Users = append(slices.Clip(m.Audience.Users), id)
+	return m
+}
+
+// ToCaller adds the socket that sent the command.
+func (m Emission) ToCaller() Emission { m.Audience.Caller = true; return m }
+
+// ToEveryone adds every socket of the namespace.
+func (m Emission) ToEveryone() Emission { m.Audience.Everyone = true; return m }
+
+// ExceptCaller leaves out the socket that sent the command.
+func (m Emission) ExceptCaller() Emission { m.Audience.ExceptCaller = true; return m }
+
+// AsVolatile lets a socket miss the event while it is busy, for what is worthless
+// a moment later.
+func (m Emission) AsVolatile() Emission { m.Volatile = true; return m }
+
+// A Membership puts sockets in a room or takes them out. For the caller's socket
+// it has happened before the acknowledgement is sent.
+type Membership struct {
+	Room  Room
+	Leave bool
+	User  string // all sockets of this user; "" is the caller's socket
+}
+
+// Join puts the caller's socket in a room.
+func Join(room Room) Membership { return Membership{Room: room} }
+
+// Leave takes the caller's socket out of a room.
+func Leave(room Room) Membership { return Membership{Room: room, Leave: true} }
+
+// JoinUser puts all sockets of a user, on every node, in a room of the command's
+// namespace.
+func JoinUser(id string, room Room) Membership { return Membership{Room: room, User: id} }
+
+// LeaveUser takes all sockets of a user, on every node, out of a room of the
+// command's namespace.
+func LeaveUser(id string, room Room) Membership {
+	return Membership{Room: room, User: id, Leave: true}
+}
+
+// A Disconnection ends a socket's connection to its namespace, on whichever node
+// it is.
+type Disconnection struct {
+	Socket string
+	Reason string // for the log
+}
+
+// Disconnect ends the connection of one socket.
+func Disconnect(socketID, reason string) Disconnection {
+	return Disconnection{Socket: socketID, Reason: reason}
+}
+
+// A Submission is a follow-up command. Nobody waits for it, so it has no deadline:
+// it runs even if that is late.
+type Submission struct {
+	Operation string
+	Key       string
+	Input     any
+}
+
+// Submit runs a command after this one, on behalf of the same caller.
+func Submit[In, Out any](c Command[In, Out], in In) Submission {
+	s := Submission{Operation: c.Operation, Input: in}
+	if c.Key != nil {
+		s.Key = c.Key(in)
+	}
+	return s
+}
+
+func (Emission) effect()      {}
+func (Membership) effect()    {}
+func (Disconnection) effect() {}
+func (Submission) effect()    {}

@@ -1,0 +1,40 @@
+package contract
+
+import "reflect"
+
+// An Event declares one fact the service announces, and who hears it.
+type Event[T any] struct {
+	Namespace Namespace
+	Name      string // wire name, past tense, "message.posted"; permanent
+	Doc       string // one sentence
+
+	// To gives the rooms that hear the event. Nil: each emission is addressed by
+	// the handler (To, ToUser, ToCaller, ToEveryone).
+	To func(T) []Room
+}
+
+// An EventSpec is an event with its type erased.
+type EventSpec struct {
+	Namespace Namespace
+	Name      string
+	Doc       string
+	Type      reflect.Type
+}
+
+func (s EventSpec) same(o EventSpec) bool {
+	return s.Name == o.Name && s.Namespace.Name == o.Namespace.Name && s.Type == o.Type
+}
+
+// Spec describes the event to catalogs and documents.
+func (e Event[T]) Spec() EventSpec {
+	return EventSpec{Namespace: e.Namespace, Name: e.Name, Doc: e.Doc, Type: reflect.TypeFor[T]()}
+}
+
+// Of is the effect that announces payload to the event's rooms.
+func (e Event[T]) Of(payload T) Emission {
+	m := Emission{Event: e.Spec(), Payload: payload}
+	if e.To != nil {
+		m.Audience.Rooms = e.To(payload)
+	}
+	return m
+}

@@ -1,0 +1,49 @@
+package fault
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+// A Problem is what a client gets in place of a result (RFC 9457). Its kind is
+// always "error", which alone tells it from a result.
+type Problem struct {
+	Kind         string  `json:"kind" enum:"error"`
+	Type         string  `json:"type" doc:"Always about:blank: the code says it all."`
+	Title        string  `json:"title" doc:"The HTTP phrase of the status."`
+	Status       int     `json:"status"`
+	Code         Code    `json:"code" enum:"invalid|unauthenticated|forbidden|not_found|conflict|exhausted|internal|overloaded|unavailable|timeout"`
+	Detail       string  `json:"detail"`
+	Instance     string  `json:"instance,omitempty" doc:"urn:uuid: and the command's id, to quote to support."`
+	Errors       []Field `json:"errors,omitempty" doc:"Every mistake in the input, by JSON pointer."`
+	RetryAfterMS int64   `json:"retry_after_ms,omitempty" doc:"A retry can help after this many milliseconds."`
+}
+
+// ContentType is the media type of a problem over HTTP.
+const ContentType = "application/problem+json"
+
+// ProblemOf is the one place where an error becomes what a client sees. An error
+// that wraps no Fault is an accident: the client learns nothing but the
+// command's id. An empty id leaves instance out.
+func ProblemOf(err error, commandID string) Problem {
+	f := &Fault{Code: Internal, Detail: "something went wrong on our side; the instance names this attempt"}
+	errors.As(err, &f)
+	p := Problem{
+		Kind: "error", Type: "about:blank", Title: http.StatusText(f.Code.Status()), Status: f.Code.Status(),
+		Code: f.Code, Detail: f.Detail, Errors: f.Fields, RetryAfterMS: f.RetryAfter.Milliseconds(),
+	}
+	if commandID != "" {
+		p.Instance = "urn:uuid:" + commandID
+	}
+	return p
+}
+
+// JSON encodes the problem.
+func (p Problem) JSON() []byte {
+	b, err := json.Marshal(p)
+	if err != nil { // strings and numbers only: cannot happen
+		return []byte(`{"kind":"error","type":"about:blank","title":"Internal Server Error","status":500,"code":"internal","detail":"problem not encodable"}`)
+	}
+	return b
+}

@@ -1,0 +1,149 @@
+package schema_test
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/schema"
+)
+
+func typeOf(v any) reflect.Type { return reflect.TypeOf(v) }
+
+func TestForRefusesWhatNoDocumentCanExpress(t *testing.T) {
+	t.Parallel()
+	type node struct {
+		Next []node `json:"next"`
+	}
+	for name, tc := range map[string]struct {
+		value any
+		want  string
+	}{
+		"no wire name": {struct{ A int }{}, "A: the field needs its wire name"},
+		"unknown tag": {struct {
+			A int `json:"a" validate:"x"`
+		}{}, `A: unknown tag "validate"; the list is closed: doc, enum,`},
+		"word for others": {struct {
+			A int `json:"a" minLength:"1"`
+		}{}, "A: minLength is for a string"},
+		"bad number": {struct {
+			A string `json:"a" minLength:"-1"`
+		}{}, `A: minLength:"-1" is no whole number from 0`},
+		"bad pattern": {struct {
+			A string `json:"a" pattern:"("`
+		}{}, `A: pattern:"(" error parsing regexp`},
+		"bad format": {struct {
+			A string `json:"a" format:"ipv9"`
+		}{}, `A: format:"ipv9" is not one of date, date-time, email, uri, uuid`},
+		"enum twice": {struct {
+			A string `json:"a" enum:"x|x"`
+		}{}, `A: enum:"x|x" lists "x" twice`},
+		"json option": {struct {
+			A int `json:"a,string"`
+		}{}, `A: the json option "string" has no schema`},
+		"function": {struct {
+			A func() `json:"a"`
+		}{}, "A: JSON has no func"},
+		"map key": {struct {
+			A map[int]int `json:"a"`
+		}{}, "A: a map's key must be a string, not int"},
+		"recursion": {node{}, "the type contains itself"},
+		"own encoding": {struct {
+			A contextLike `json:"a"`
+		}{}, "A: schema_test.contextLike encodes itself"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := schema.For(typeOf(tc.value))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+		})
+	}
+}
+
+type contextLike struct{}
+
+func (contextLike) MarshalText() ([]byte, error) { return nil, nil }
+
+func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
+	t.Parallel()
+	ns := contract.Namespace{Name: "/board", Doc: "Boards.", OnDisconnect: "board.gone"}
+	type in struct {
+		Name string `json:"name" minlength:"1"`
+	}
+	type out struct {
+		Kind string   `json:"kind"`
+		Bad  chan int `json:"bad"`
+	}
+	type fine struct {
+		ID string `json:"id"`
+	}
+	h := func(context.Context, in) (out, []contract.Effect, error) { return out{}, nil, nil }
+	ok := func(context.Context, fine) (fine, []contract.Effect, error) { return fine{}, nil, nil }
+	shouty := contract.Event[fine]{Namespace: ns, Name: "Shouted", Doc: "Loud."}
+	cat := contract.NewCatalog([]contract.Route{
+		contract.Command[in, out]{Namespace: ns, Event: "open", Operation: "board.open", Doc: "Open."}.Handle(h),
+		contract.Command[fine, fine]{Namespace: ns, Event: "open", Operation: "close", Raises: []contract.EventSpec{shouty.Spec()}}.Handle(ok),
+		contract.Command[fine, fine]{Namespace: ns, Event: "get", Operation: "board.get", Doc: "Get.", HTTP: contract.HTTP{Method: "FETCH", Path: "/v1/{nothing}"}}.Handle(nil),
+	})
+	_, err := schema.Compile(cat)
+	if err == nil {
+		t.Fatal("no mistake found")
+	}
+	want := []string{
+		`namespace "/board": OnDisconnect names board.gone, which no use case serves`,
+		`command "close": the operation must look like noun.verb`,
+		`command "close": it has no Doc`,
+		`command "close": the event "open" on /board is taken by command "board.open"`,
+		`command "board.get": it has no handler`,
+		`command "board.get": the HTTP method must be one of GET, POST`,
+		`command "board.get": the HTTP path has {nothing}, which is no field of the input`,
+		`event "Shouted" on /board: the name "Shouted" must be lowercase`,
+		`schema_test.in.Name: unknown tag "minlength"`,
+		`schema_test.out.Bad: JSON has no chan`,
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("missing: %s", w)
+		}
+	}
+	if t.Failed() {
+		t.Log(err)
+	}
+}
+
+func TestCompileRefusesAnOutputThatLooksLikeAProblem(t *testing.T) {
+	t.Parallel()
+	type out struct {
+		Kind string `json:"kind"`
+	}
+	ns := contract.Namespace{Name: "/board", Doc: "Boards."}
+	_, err := schema.Compile(contract.NewCatalog([]contract.Route{
+		contract.Command[contract.None, out]{Namespace: ns, Event: "open", Operation: "board.open", Doc: "Open."}.
+			Handle(func(context.Context, contract.None) (out, []contract.Effect, error) { return out{}, nil, nil }),
+	}))
+	if err == nil || !strings.Contains(err.Error(), `has a field "kind"`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestForKeepsFieldOrderAndWords(t *testing.T) {
+	t.Parallel()
+	s, err := schema.For(typeOf(item{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"type":"object","properties":{"name":{"type":"string","minLength":1,"maxLength":5},"price":{"type":"number","minimum":0,"maximum":99.5}},"required":["name","price"],"additionalProperties":false}`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}

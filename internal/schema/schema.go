@@ -1,0 +1,191 @@
+// Package schema makes JSON Schemas from the Go types of the contract, and
+// validates by them.
+//
+// google/jsonschema-go infers the shape of a type; a closed list of struct tags,
+// all words of JSON Schema, adds what a Go type cannot say:
+//
+//	Text string `json:"text" minLength:"1" maxLength:"4000" doc:"What was said."`
+//
+// minLength, maxLength, pattern, format and enum ("a|b|c") are for strings,
+// minimum and maximum for numbers, minItems and maxItems for lists. On a list the
+// words for strings and numbers hold for each item. A field without omitempty or
+// omitzero is required; an unknown field is a mistake.
+//
+// A Validator is made from the schema itself, so that what is documented and what
+// is enforced cannot drift. It reads the JSON text in one pass, without decoding
+// it, and reports every mistake with its JSON pointer. Validating never looks at
+// state and never changes the input. Start at Compile.
+package schema
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/example/switchyard/internal/contract"
+)
+
+// A Command is a route with the schemas of its input and output.
+type Command struct {
+	contract.Route
+	Input  *Validator
+	Output *jsonschema.Schema
+}
+
+// A Contract is a catalog without mistakes, with all its schemas.
+type Contract struct {
+	*contract.Catalog
+	Commands []*Command
+	Events   map[string]*jsonschema.Schema // by namespace and name, "/chat message.posted"
+}
+
+// EventID names an event in Contract.Events.
+func EventID(e contract.EventSpec) string { return e.Namespace.Name + " " + e.Name }
+
+// Compile makes the schemas of a catalog. Its error holds every mistake of the
+// catalog, of its declarations and of its types, joined.
+func Compile(c *contract.Catalog) (*Contract, error) {
+	out := &Contract{Catalog: c, Events: map[string]*jsonschema.Schema{}}
+	errs := []error{c.Check()}
+	seen := map[string]bool{}
+	// Types are shared between declarations; each mistake in one is told once.
+	report := func(who string, err error) {
+		for _, e := range flatten(err) {
+			if !seen[e.Error()] {
+				seen[e.Error()] = true
+				errs = append(errs, fmt.Errorf("%s: %w", who, e))
+			}
+		}
+	}
+	for _, r := range c.Routes {
+		who := fmt.Sprintf("command %q", r.Operation)
+		in, err := For(r.In)
+		report(who+": input", err)
+		output, outErr := For(r.Out)
+		report(who+": output", outErr)
+		if err != nil || outErr != nil {
+			continue
+		}
+		if in.Type != "object" || output.Type != "object" {
+			report(who, errors.New("input and output must be structs, so that fields can be added later"))
+		}
+		if _, ok := output.Properties["kind"]; ok {
+			report(who, errors.New(`the output has a field "kind", which is what tells a problem from a result`))
+		}
+		for _, p := range pathParams(r.HTTP.Path) {
+			if _, ok := in.Properties[p]; !ok {
+				report(who, fmt.Errorf("the HTTP path has {%s}, which is no field of the input", p))
+			}
+		}
+		v, err := NewValidator(in)
+		report(who+": input", err)
+		out.Commands = append(out.Commands, &Command{Route: r, Input: v, Output: output})
+	}
+	for _, e := range c.Events {
+		s, err := For(e.Type)
+		report(fmt.Sprintf("event %q", e.Name), err)
+		out.Events[EventID(e)] = s
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("the catalog has mistakes:\n%w", err)
+	}
+	return out, nil
+}
+
+func flatten(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if j, ok := err.(interface{ Unwrap() []error }); ok {
+		var out []error
+		for _, e := range j.Unwrap() {
+			out = append(out, flatten(e)...)
+		}
+		return out
+	}
+	return []error{err}
+}
+
+// overrides are the types whose encoding jsonschema-go does not know.
+var overrides = map[reflect.Type]*jsonschema.Schema{
+	reflect.TypeFor[[]byte]():          {Type: "string", ContentEncoding: "base64"},
+	reflect.TypeFor[json.RawMessage](): {},
+}
+
+// For makes the schema of a type. Its error holds every mistake, joined.
+func For(t reflect.Type) (*jsonschema.Schema, error) {
+	if err := checkType(t, t.String(), nil); err != nil {
+		return nil, err
+	}
+	s, err := jsonschema.ForType(t, &jsonschema.ForOptions{TypeSchemas: maps.Clone(overrides)})
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(annotate(t, s)...); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// annotate walks a type and its schema side by side and puts the tags' words into
+// the schema.
+func annotate(t reflect.Type, s *jsonschema.Schema) []error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if _, ok := overrides[t]; ok || t == timeType {
+		if t == timeType {
+			s.Format = "date-time"
+		}
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Float32:
+		s.Minimum, s.Maximum = jsonschema.Ptr(-math.MaxFloat32), jsonschema.Ptr(math.MaxFloat32)
+	case reflect.Slice:
+		s.Type, s.Types = "array", nil // null is no list: clients need not tell the two apart
+		return annotate(t.Elem(), s.Items)
+	case reflect.Array:
+		return annotate(t.Elem(), s.Items)
+	case reflect.Map:
+		return annotate(t.Elem(), s.AdditionalProperties)
+	case reflect.Struct:
+		var errs []error
+		for f, name := range fields(t) {
+			fs := s.Properties[name]
+			errs = append(errs, annotate(f.Type, fs)...)
+			errs = append(errs, applyTags(t, f, fs)...)
+		}
+		return errs
+	}
+	return nil
+}
+
+// fields yields the fields that encoding/json writes, with their names.
+func fields(t reflect.Type) func(func(reflect.StructField, string) bool) {
+	return func(yield func(reflect.StructField, string) bool) {
+		for _, f := range reflect.VisibleFields(t) {
+			name, _, _ := cut(f.Tag.Get("json"))
+			if f.Anonymous || !f.IsExported() || name == "-" {
+				continue
+			}
+			if !yield(f, name) {
+				return
+			}
+		}
+	}
+}
+
+// Types lists the JSON types a schema allows; nil is any.
+func Types(s *jsonschema.Schema) []string {
+	if s.Type != "" {
+		return []string{s.Type}
+	}
+	return slices.Clone(s.Types)
+}

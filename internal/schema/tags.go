@@ -1,0 +1,151 @@
+package schema
+
+import (
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// A word is one tag of the closed list.
+type word struct {
+	of    string // the JSON type it is for; "" for any
+	apply func(s *jsonschema.Schema, value string) error
+}
+
+var words = map[string]word{
+	"minLength": {"string", natural(func(s *jsonschema.Schema, n int) { s.MinLength = &n })},
+	"maxLength": {"string", natural(func(s *jsonschema.Schema, n int) { s.MaxLength = &n })},
+	"minItems":  {"array", natural(func(s *jsonschema.Schema, n int) { s.MinItems = &n })},
+	"maxItems":  {"array", natural(func(s *jsonschema.Schema, n int) { s.MaxItems = &n })},
+	"minimum":   {"number", number(func(s *jsonschema.Schema, f float64) { s.Minimum = &f })},
+	"maximum":   {"number", number(func(s *jsonschema.Schema, f float64) { s.Maximum = &f })},
+	"pattern":   {"string", pattern},
+	"format":    {"string", format},
+	"enum":      {"string", enum},
+	"doc":       {"", func(s *jsonschema.Schema, v string) error { s.Description = v; return nil }},
+}
+
+// applyTags puts the words of one field's tags into the field's schema.
+func applyTags(owner reflect.Type, f reflect.StructField, s *jsonschema.Schema) (errs []error) {
+	wrong := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s.%s: %s", owner, f.Name, fmt.Sprintf(format, args...)))
+	}
+	for key, value := range tagsOf(f.Tag) {
+		if key == "json" {
+			continue
+		}
+		w, ok := words[key]
+		if !ok {
+			wrong("unknown tag %q; the list is closed: %s", key, strings.Join(wordList(), ", "))
+			continue
+		}
+		target := s
+		if w.of != "" && !allows(s, w.of) {
+			if s.Items == nil || !allows(s.Items, w.of) {
+				wrong("%s is for a %s", key, w.of)
+				continue
+			}
+			target = s.Items
+		}
+		if err := w.apply(target, value); err != nil {
+			wrong("%s:%q %v", key, value, err)
+		}
+	}
+	return errs
+}
+
+func wordList() []string {
+	var list []string
+	for k := range words {
+		list = append(list, k)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func allows(s *jsonschema.Schema, of string) bool {
+	types := Types(s)
+	return slices.Contains(types, of) || of == "number" && slices.Contains(types, "integer")
+}
+
+// tagsOf yields the keys and values of a struct tag, which reflect can only look
+// up by key.
+func tagsOf(tag reflect.StructTag) func(func(key, value string) bool) {
+	return func(yield func(key, value string) bool) {
+		rest := string(tag)
+		for {
+			rest = strings.TrimLeft(rest, " ")
+			key, after, ok := strings.Cut(rest, ":")
+			if !ok {
+				return
+			}
+			quoted, err := strconv.QuotedPrefix(after)
+			if err != nil {
+				return
+			}
+			value, err := strconv.Unquote(quoted)
+			if err != nil || !yield(key, value) {
+				return
+			}
+			rest = after[len(quoted):]
+		}
+	}
+}
+
+func natural(set func(*jsonschema.Schema, int)) func(*jsonschema.Schema, string) error {
+	return func(s *jsonschema.Schema, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 {
+			return fmt.Errorf("is no whole number from 0")
+		}
+		set(s, n)
+		return nil
+	}
+}
+
+func number(set func(*jsonschema.Schema, float64)) func(*jsonschema.Schema, string) error {
+	return func(s *jsonschema.Schema, v string) error {
+		f, err := strconv.ParseFloat(v, 64)
+		if err != nil {
+			return fmt.Errorf("is no number")
+		}
+		set(s, f)
+		return nil
+	}
+}
+
+func pattern(s *jsonschema.Schema, v string) error {
+	if _, err := regexp.Compile(v); err != nil {
+		return err
+	}
+	s.Pattern = v
+	return nil
+}
+
+func format(s *jsonschema.Schema, v string) error {
+	if _, ok := formats[v]; !ok {
+		var known []string
+		for k := range formats {
+			known = append(known, k)
+		}
+		slices.Sort(known)
+		return fmt.Errorf("is not one of %s", strings.Join(known, ", "))
+	}
+	s.Format = v
+	return nil
+}
+
+func enum(s *jsonschema.Schema, v string) error {
+	for e := range strings.SplitSeq(v, "|") {
+		if slices.Contains(s.Enum, any(e)) {
+			return fmt.Errorf("lists %q twice", e)
+		}
+		s.Enum = append(s.Enum, e)
+	}
+	return nil
+}

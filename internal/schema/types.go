@@ -1,0 +1,93 @@
+package schema
+
+import (
+	"encoding"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+var (
+	timeType   = reflect.TypeFor[time.Time]()
+	jsonCoder  = reflect.TypeFor[json.Marshaler]()
+	textCoder  = reflect.TypeFor[encoding.TextMarshaler]()
+	fieldName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	pathParam  = regexp.MustCompile(`\{([a-z_]+)\}`)
+	knownTypes = []reflect.Type{timeType}
+)
+
+func pathParams(path string) []string {
+	var names []string
+	for _, m := range pathParam.FindAllStringSubmatch(path, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+// cut splits a json tag into name and options.
+func cut(tag string) (name, options string, ok bool) { return strings.Cut(tag, ",") }
+
+// checkType finds what no schema, and so no document and no other language, can
+// express. Path says where we are, for people: "chat.JoinInput.room".
+func checkType(t reflect.Type, path string, above []reflect.Type) error {
+	if _, ok := overrides[t]; ok || slices.Contains(knownTypes, t) {
+		return nil
+	}
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
+	}
+	if slices.Contains(above, t) {
+		return wrong("the type contains itself, which has no bounded depth")
+	}
+	if t.Kind() != reflect.Interface && (t.Implements(jsonCoder) || t.Implements(textCoder)) {
+		return wrong("%s encodes itself, so its schema is not known; use a string with a format, or a struct", t)
+	}
+	above = append(slices.Clip(above), t)
+	switch t.Kind() {
+	case reflect.Bool, reflect.String, reflect.Interface, reflect.Float32, reflect.Float64,
+		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return nil
+	case reflect.Pointer:
+		return checkType(t.Elem(), path, above[:len(above)-1])
+	case reflect.Slice, reflect.Array:
+		return checkType(t.Elem(), path+"[]", above)
+	case reflect.Map:
+		if t.Key().Kind() != reflect.String {
+			return wrong("a map's key must be a string, not %s", t.Key())
+		}
+		return checkType(t.Elem(), path+"{}", above)
+	case reflect.Struct:
+		var errs []error
+		for _, f := range reflect.VisibleFields(t) {
+			errs = append(errs, checkField(f, path+"."+f.Name, above))
+		}
+		return errors.Join(errs...)
+	}
+	return wrong("JSON has no %s", t.Kind())
+}
+
+func checkField(f reflect.StructField, path string, above []reflect.Type) error {
+	if f.Anonymous || !f.IsExported() {
+		return nil
+	}
+	tag, ok := f.Tag.Lookup("json")
+	name, options, _ := cut(tag)
+	switch {
+	case name == "-":
+		return nil
+	case !ok || !fieldName.MatchString(name):
+		return fmt.Errorf(`%s: the field needs its wire name, like json:"room_id"`, path)
+	}
+	for o := range strings.SplitSeq(options, ",") {
+		if o != "" && o != "omitempty" && o != "omitzero" {
+			return fmt.Errorf("%s: the json option %q has no schema", path, o)
+		}
+	}
+	return checkType(f.Type, path, above)
+}

@@ -1,0 +1,272 @@
+package schema
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/jsonscan"
+)
+
+// maxMistakes bounds what one input can make us report.
+const maxMistakes = 32
+
+// Validate returns every mistake in a JSON text, at most 32, or nil. A text that is
+// no JSON is one mistake, of the whole input.
+func (v *Validator) Validate(text []byte) []fault.Field {
+	c := check{b: text}
+	end, err := c.value(v.root, jsonscan.Space(text, 0))
+	if err == nil && jsonscan.Space(text, end) != len(text) {
+		err = jsonscan.ErrSyntax
+	}
+	if err != nil {
+		return []fault.Field{{Detail: err.Error()}}
+	}
+	return c.mistakes
+}
+
+// check is one run over one text.
+type check struct {
+	b        []byte
+	path     []string
+	mistakes []fault.Field
+}
+
+var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
+
+// wrongAt reports a mistake of a member of the object being read.
+func (c *check) wrongAt(name, detail string) {
+	c.path = append(c.path, name)
+	c.wrong("%s", detail)
+	c.path = c.path[:len(c.path)-1]
+}
+
+func (c *check) wrong(format string, args ...any) {
+	if len(c.mistakes) == maxMistakes {
+		return
+	}
+	var p strings.Builder
+	for _, seg := range c.path {
+		p.WriteByte('/')
+		escapePointer.WriteString(&p, seg)
+	}
+	c.mistakes = append(c.mistakes, fault.Field{Pointer: p.String(), Detail: fmt.Sprintf(format, args...)})
+}
+
+// value checks the value at i and returns the index after it. Its error is about
+// the text; mistakes about its meaning are collected, and the rest is still read.
+func (c *check) value(n *node, i int) (int, error) {
+	if i >= len(c.b) {
+		return i, jsonscan.ErrSyntax
+	}
+	if n.any {
+		return jsonscan.Value(c.b, i)
+	}
+	if len(c.path) > jsonscan.MaxDepth {
+		return i, jsonscan.ErrDepth
+	}
+	switch b := c.b[i]; {
+	case b == '"' && n.str:
+		return c.str(n, i)
+	case b == '{' && n.object:
+		return c.object(n, i)
+	case b == '[' && n.array:
+		return c.list(n, i)
+	case (b == '-' || b >= '0' && b <= '9') && (n.num || n.integer):
+		return c.number(n, i)
+	case b == 'n' && n.null, (b == 't' || b == 'f') && n.boolean:
+		return jsonscan.Value(c.b, i)
+	}
+	end, err := jsonscan.Value(c.b, i)
+	if err == nil {
+		c.wrong("must be of type %s", n.want)
+	}
+	return end, err
+}
+
+func (c *check) str(n *node, i int) (int, error) {
+	end, plain, err := jsonscan.String(c.b, i)
+	if err != nil {
+		return end, err
+	}
+	if n.minLength < 0 && n.maxLength < 0 && n.pattern == nil && n.format == "" && n.enum == nil {
+		return end, nil
+	}
+	s := jsonscan.Text(c.b[i:end], plain)
+	if n.minLength >= 0 || n.maxLength >= 0 {
+		length := utf8.RuneCountInString(s)
+		if length < n.minLength {
+			c.wrong("must have at least %d characters", n.minLength)
+		}
+		if n.maxLength >= 0 && length > n.maxLength {
+			c.wrong("must have at most %d characters", n.maxLength)
+		}
+	}
+	if n.pattern != nil && !n.pattern.MatchString(s) {
+		c.wrong("must match the pattern %s", n.pattern)
+	}
+	if n.format != "" && !accepts(n.format, s) {
+		c.wrong("must be a valid %s", n.format)
+	}
+	if n.enum != nil && !slices.Contains(n.enum, s) {
+		c.wrong("must be one of %s", strings.Join(n.enum, ", "))
+	}
+	return end, nil
+}
+
+func (c *check) number(n *node, i int) (int, error) {
+	end, integer, err := jsonscan.Number(c.b, i)
+	if err != nil {
+		return end, err
+	}
+	f, err := strconv.ParseFloat(string(c.b[i:end]), 64)
+	switch {
+	case err != nil || math.IsInf(f, 0):
+		c.wrong("is out of range")
+	case !n.num && !integer:
+		c.wrong("must be a whole number, without fraction or exponent")
+	case !n.num && (f < -maxInteger || f > maxInteger):
+		c.wrong("must be between -%d and %d", maxInteger, maxInteger)
+	case n.minimum != nil && f < *n.minimum:
+		c.wrong("must be at least %v", *n.minimum)
+	case n.maximum != nil && f > *n.maximum:
+		c.wrong("must be at most %v", *n.maximum)
+	}
+	return end, nil
+}
+
+// maxInteger is the largest whole number that JavaScript and JSON keep exactly; it
+// fits every 64-bit integer of Go.
+const maxInteger = 1<<53 - 1
+
+func (c *check) list(n *node, i int) (int, error) {
+	i = jsonscan.Space(c.b, i+1)
+	count, done := 0, false
+	if i < len(c.b) && c.b[i] == ']' {
+		i, done = i+1, true
+	}
+	for !done {
+		var err error
+		c.path = append(c.path, strconv.Itoa(count))
+		i, err = c.value(n.items, i)
+		c.path = c.path[:len(c.path)-1]
+		if err == nil {
+			i, done, err = jsonscan.Next(c.b, i, ']')
+		}
+		if err != nil {
+			return i, err
+		}
+		count++
+	}
+	if count < n.minItems {
+		c.wrong("must have at least %d items", n.minItems)
+	}
+	if n.maxItems >= 0 && count > n.maxItems {
+		c.wrong("must have at most %d items", n.maxItems)
+	}
+	return i, nil
+}
+
+func (c *check) object(n *node, i int) (int, error) {
+	i = jsonscan.Space(c.b, i+1)
+	var seen seenNames
+	done := false
+	if i < len(c.b) && c.b[i] == '}' {
+		i, done = i+1, true
+	}
+	for !done {
+		next, err := jsonscan.Key(c.b, i)
+		if err != nil {
+			return next, err
+		}
+		i, err = c.member(n, &seen, c.b[i:], next)
+		if err == nil {
+			i, done, err = jsonscan.Next(c.b, i, '}')
+		}
+		if err != nil {
+			return i, err
+		}
+	}
+	for _, name := range n.required {
+		if !seen.has(name) {
+			c.wrongAt(name, "is required")
+		}
+	}
+	return i, nil
+}
+
+// member checks one member of an object: its key, which starts the text from, and
+// its value, which starts at i.
+func (c *check) member(n *node, seen *seenNames, from []byte, i int) (int, error) {
+	end, plain, err := jsonscan.String(from, 0)
+	if err != nil {
+		return i, err
+	}
+	var name string
+	child, known := n.properties[string(from[1:end-1])] // no allocation for a lookup
+	if known && plain {
+		name = child.name
+	} else {
+		name = jsonscan.Text(from[:end], plain)
+		child, known = n.properties[name]
+	}
+	if !known {
+		child = n.additional
+	}
+	switch {
+	case child == nil:
+		c.wrongAt(brief(name), "is not part of the contract")
+		return jsonscan.Value(c.b, i)
+	case !seen.add(name):
+		c.wrongAt(brief(name), "is given twice")
+		return jsonscan.Value(c.b, i)
+	}
+	c.path = append(c.path, name)
+	i, err = c.value(child, i)
+	c.path = c.path[:len(c.path)-1]
+	return i, err
+}
+
+// brief bounds how much of an unknown name a pointer repeats.
+func brief(name string) string {
+	return strings.ToValidUTF8(name[:min(len(name), 64)], "")
+}
+
+// seenNames is a set that costs nothing while it is small.
+type seenNames struct {
+	few  [8]string
+	n    int
+	many map[string]struct{}
+}
+
+func (s *seenNames) has(name string) bool {
+	if s.many != nil {
+		_, ok := s.many[name]
+		return ok
+	}
+	return slices.Contains(s.few[:s.n], name)
+}
+
+// add tells whether name is new.
+func (s *seenNames) add(name string) bool {
+	if s.has(name) {
+		return false
+	}
+	if s.many == nil && s.n < len(s.few) {
+		s.few[s.n] = name
+		s.n++
+		return true
+	}
+	if s.many == nil {
+		s.many = map[string]struct{}{}
+		for _, f := range s.few {
+			s.many[f] = struct{}{}
+		}
+	}
+	s.many[name] = struct{}{}
+	return true
+}

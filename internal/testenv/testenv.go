@@ -1,0 +1,58 @@
+// Package testenv finds what tests need from the machine: a Redis, Docker, Node.
+//
+// A test that needs what is not there is left out: skipped, and written down in the
+// file that SWITCHYARD_LEFT_OUT names, from which `make test` makes its last line.
+// With CI=true leaving out is failing. Start at Redis.
+package testenv
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// LeaveOut skips the test because something is missing, or fails it with CI=true.
+func LeaveOut(t testing.TB, what, missing string) {
+	t.Helper()
+	record(t, "SWITCHYARD_LEFT_OUT", what+" ("+missing+")")
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s left out: %s", what, missing)
+	}
+	t.Skipf("%s left out: %s", what, missing)
+}
+
+// record appends a line to the file that an environment variable names.
+func record(t testing.TB, variable, line string) {
+	t.Helper()
+	path := os.Getenv(variable)
+	if path == "" {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintln(f, line); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Node returns the path of Node.js, or leaves the test out.
+func Node(t testing.TB, what string) string {
+	t.Helper()
+	path, err := exec.LookPath("node")
+	if err != nil {
+		LeaveOut(t, what, "no Node.js on the PATH")
+	}
+	return path
+}
+
+// Docker leaves the test out where no Docker engine with compose answers.
+func Docker(t testing.TB, what string) {
+	t.Helper()
+	if err := exec.Command("docker", "compose", "ls").Run(); err != nil {
+		LeaveOut(t, what, "no Docker engine with compose answers")
+	}
+}
