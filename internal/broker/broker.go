@@ -49,8 +49,13 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/wire"
 	"github.com/redis/go-redis/v9"
 )
+
+// Set provides both sides of the lanes. Lanes and Handlers are made by who knows the
+// connections and the middleware.
+var Set = wire.NewSet(NewGateway, NewWorker)
 
 // Config is what the lanes can be told. Zero values take the defaults.
 type Config struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -84,7 +85,7 @@ func parseCommand(m *message.Message) (*Command, error) {
 		return nil, fmt.Errorf("command %s names no operation", m.UUID)
 	}
 	var err error
-	if c.Caller.Roles, err = parseList(md[metaRoles]); err != nil {
+	if c.Caller.Roles, err = ParseList(md[metaRoles]); err != nil {
 		return nil, fmt.Errorf("command %s: %s: %w", m.UUID, metaRoles, err)
 	}
 	if t := md[metaTimeout]; t != "" {
@@ -123,10 +124,13 @@ func list[T ~string](v []T) string {
 	return string(b)
 }
 
-// parseList reads what list writes, and what a stranger writes in its place.
-func parseList(s string) ([]string, error) {
+// ParseList reads a list of strings in a message's metadata: a JSON array, or "".
+func ParseList(s string) ([]string, error) {
 	if s == "" {
 		return nil, nil
+	}
+	if len(s) > 4 && s[:2] == `["` && strings.IndexAny(s[2:], `"\\`) == len(s)-4 && s[len(s)-1] == ']' {
+		return []string{s[2 : len(s)-2]}, nil // one plain name, as most lists are
 	}
 	var v []string
 	if err := json.Unmarshal([]byte(s), &v); err != nil {

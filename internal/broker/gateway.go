@@ -91,7 +91,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 	}
 	c.replyTo = g.boot
 	if err := g.pending.add(c.ID, time.Now().Add(c.Timeout), done); err != nil {
-		done(problemReply(err, c.ID))
+		done(ProblemReply(err, c.ID))
 		return
 	}
 	g.publish(c, func(err error) {
@@ -99,7 +99,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
 			g.log.Warn("a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
-			g.pending.resolve(c.ID, problemReply(errNotSent, c.ID))
+			g.pending.resolve(c.ID, ProblemReply(errNotSent, c.ID))
 		}
 	})
 }
@@ -204,7 +204,7 @@ func (g *Gateway) reply(m *message.Message) {
 }
 
 func rooms(s string) ([]contract.Room, error) {
-	names, err := parseList(s)
+	names, err := ParseList(s)
 	if len(names) == 0 {
 		return nil, err
 	}
@@ -215,8 +215,11 @@ func rooms(s string) ([]contract.Room, error) {
 	return r, nil
 }
 
-// Drain refuses new commands with "unavailable" and waits until every command has
-// been answered, which is at most the longest timeout, or until ctx ends.
+// Refuse answers new commands with "unavailable" from now on.
+func (g *Gateway) Refuse() { g.pending.drain() }
+
+// Drain refuses new commands and waits until every command has been answered, which
+// is at most the longest timeout, or until ctx ends.
 func (g *Gateway) Drain(ctx context.Context) error {
 	select {
 	case <-g.pending.drain():

@@ -18,6 +18,8 @@ type Reply struct {
 	// is sent.
 	Join, Leave []contract.Room
 
+	RetryAfter time.Duration // of a problem: when a retry can help; zero says nothing
+
 	// Late: the caller was told "timeout" before. Apply the rooms, answer nothing.
 	Late bool
 }
@@ -111,7 +113,7 @@ func (p *pending) sweep(now time.Time) {
 	}
 	p.mu.Unlock()
 	for i, done := range due {
-		done(problemReply(errTimeout, ids[i]))
+		done(ProblemReply(errTimeout, ids[i]))
 	}
 	if len(due) > 0 {
 		p.signal()
@@ -155,7 +157,8 @@ func (p *pending) signal() {
 	}
 }
 
-func problemReply(err error, id string) Reply {
+// ProblemReply is an error as the answer to a command.
+func ProblemReply(err error, id string) Reply {
 	problem := fault.ProblemOf(err, id)
-	return Reply{Code: problem.Code, Body: problem.JSON()}
+	return Reply{Code: problem.Code, Body: problem.JSON(), RetryAfter: time.Duration(problem.RetryAfterMS) * time.Millisecond}
 }

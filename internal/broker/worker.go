@@ -29,7 +29,7 @@ type Worker struct {
 	inFlight atomic.Int64  // entries read and not yet committed
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
-	offset   atomic.Int64 // Redis' clock minus ours, in ns
+	offset   atomic.Int64  // Redis' clock minus ours, in ns
 
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours

@@ -29,6 +29,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
 )
 
 // A Command is a route with the schemas of its input and output.
@@ -36,6 +37,26 @@ type Command struct {
 	contract.Route
 	Input  *Validator
 	Output *jsonschema.Schema
+}
+
+// Accept decides at the edge whether a command is sent on: the input matches the
+// schema and passes its Validate method, and the guards let the caller pass. Its
+// error is a fault.
+func (c *Command) Accept(caller contract.Caller, input []byte) (contract.Admission, error) {
+	if mistakes := c.Input.Validate(input); mistakes != nil {
+		return contract.Admission{}, fault.InvalidInput(mistakes...)
+	}
+	admission, err := c.Admit(caller, input)
+	var answer *fault.Fault
+	var rule *contract.InputError
+	switch {
+	case err == nil || errors.As(err, &answer):
+	case errors.As(err, &rule):
+		err = fault.New(fault.Invalid, "%s", rule)
+	default:
+		err = fmt.Errorf("admit %s: %w", c.Operation, err)
+	}
+	return admission, err
 }
 
 // A Contract is a catalog without mistakes, with all its schemas.
@@ -78,7 +99,7 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		if _, ok := output.Properties["kind"]; ok {
 			report(who, errors.New(`the output has a field "kind", which is what tells a problem from a result`))
 		}
-		for _, p := range pathParams(r.HTTP.Path) {
+		for _, p := range PathParams(r.HTTP.Path) {
 			if _, ok := in.Properties[p]; !ok {
 				report(who, fmt.Errorf("the HTTP path has {%s}, which is no field of the input", p))
 			}

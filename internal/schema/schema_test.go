@@ -102,11 +102,11 @@ func TestValidate(t *testing.T) {
 		"not nullable":     {with("tags", `null`), []fault.Field{{Pointer: "/tags", Detail: "must be of type array"}}},
 		"map values":       {with("extra", `{"a":1,"b":"2"}`), []fault.Field{{Pointer: "/extra/b", Detail: "must be of type integer"}}},
 		"anything":         {with("free", `{"a":[null,{"b":1}]}`), nil},
-		"items":            {with("items", `[]`), []fault.Field{{Pointer: "/items", Detail: "must have at least 1 items"}}},
+		"items":            {with("items", `[]`), []fault.Field{{Pointer: "/items", Detail: "must have at least 1 item"}}},
 		"words for items":  {with("tags", `["abc","abcd"]`), []fault.Field{{Pointer: "/tags/1", Detail: "must have at most 3 characters"}}},
 		"characters count": {with("items", `[{"name":"ééééé","price":1}]`), nil},
 		"empty is not missing": {with("items", `[{"name":"","price":1}]`),
-			[]fault.Field{{Pointer: "/items/0/name", Detail: "must have at least 1 characters"}}},
+			[]fault.Field{{Pointer: "/items/0/name", Detail: "must have at least 1 character"}}},
 		"all at once": {`{"kind":"x","count":0,"items":[{"name":"abcdef"}],"x":1}`, []fault.Field{
 			{Pointer: "/kind", Detail: "must be one of new, used"},
 			{Pointer: "/count", Detail: "must be at least 1"},

@@ -21,7 +21,8 @@ var (
 	knownTypes = []reflect.Type{timeType}
 )
 
-func pathParams(path string) []string {
+// PathParams lists the names in the braces of an HTTP path.
+func PathParams(path string) []string {
 	var names []string
 	for _, m := range pathParam.FindAllStringSubmatch(path, -1) {
 		names = append(names, m[1])

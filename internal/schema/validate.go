@@ -100,10 +100,10 @@ func (c *check) str(n *node, i int) (int, error) {
 	if n.minLength >= 0 || n.maxLength >= 0 {
 		length := utf8.RuneCountInString(s)
 		if length < n.minLength {
-			c.wrong("must have at least %d characters", n.minLength)
+			c.wrong("must have at least %s", count(n.minLength, "character"))
 		}
 		if n.maxLength >= 0 && length > n.maxLength {
-			c.wrong("must have at most %d characters", n.maxLength)
+			c.wrong("must have at most %s", count(n.maxLength, "character"))
 		}
 	}
 	if n.pattern != nil && !n.pattern.MatchString(s) {
@@ -139,19 +139,26 @@ func (c *check) number(n *node, i int) (int, error) {
 	return end, nil
 }
 
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
+}
+
 // maxInteger is the largest whole number that JavaScript and JSON keep exactly; it
 // fits every 64-bit integer of Go.
 const maxInteger = 1<<53 - 1
 
 func (c *check) list(n *node, i int) (int, error) {
 	i = jsonscan.Space(c.b, i+1)
-	count, done := 0, false
+	length, done := 0, false
 	if i < len(c.b) && c.b[i] == ']' {
 		i, done = i+1, true
 	}
 	for !done {
 		var err error
-		c.path = append(c.path, strconv.Itoa(count))
+		c.path = append(c.path, strconv.Itoa(length))
 		i, err = c.value(n.items, i)
 		c.path = c.path[:len(c.path)-1]
 		if err == nil {
@@ -160,13 +167,13 @@ func (c *check) list(n *node, i int) (int, error) {
 		if err != nil {
 			return i, err
 		}
-		count++
+		length++
 	}
-	if count < n.minItems {
-		c.wrong("must have at least %d items", n.minItems)
+	if length < n.minItems {
+		c.wrong("must have at least %s", count(n.minItems, "item"))
 	}
-	if n.maxItems >= 0 && count > n.maxItems {
-		c.wrong("must have at most %d items", n.maxItems)
+	if n.maxItems >= 0 && length > n.maxItems {
+		c.wrong("must have at most %s", count(n.maxItems, "item"))
 	}
 	return i, nil
 }

@@ -1,0 +1,103 @@
+package auth_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+)
+
+const secret = "a secret of at least thirty-two bytes"
+
+func token(t *testing.T, method jwt.SigningMethod, key any, claims jwt.MapClaims) string {
+	t.Helper()
+	s, err := jwt.NewWithClaims(method, claims).SignedString(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func handshakeAuth(t *testing.T, token string) json.RawMessage {
+	t.Helper()
+	b, err := json.Marshal(map[string]string{"token": token, "user": "mallory"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestJWT(t *testing.T) {
+	t.Parallel()
+	a := auth.New(auth.JWT, secret)
+	soon, past := time.Now().Add(time.Minute).Unix(), time.Now().Add(-time.Minute).Unix()
+	good := token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "roles": []string{"staff"}, "exp": soon})
+	want := contract.Caller{UserID: "alice", Roles: []string{"staff"}}
+
+	got, err := a.Handshake(handshakeAuth(t, good), nil)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("auth.token: %v %s", err, diff)
+	}
+	got, err = a.Handshake(json.RawMessage(`{}`), http.Header{"Authorization": {"bearer " + good}})
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("header: %v %s", err, diff)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Authorization", "Bearer "+good)
+	r.Header.Set("X-User", "mallory")
+	got, err = a.Request(r)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("request: %v %s", err, diff)
+	}
+	for name, bad := range map[string]string{
+		"none":       "",
+		"garbage":    "x.y.z",
+		"expired":    token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "exp": past}),
+		"wrong key":  token(t, jwt.SigningMethodHS256, []byte("another"), jwt.MapClaims{"sub": "alice", "exp": soon}),
+		"alg none":   token(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "alice", "exp": soon}),
+		"no subject": token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon}),
+		"not yet":    token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "nbf": soon}),
+	} {
+		if c, err := a.Handshake(handshakeAuth(t, bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
+			t.Errorf("%s: %+v %v", name, c, err)
+		}
+	}
+}
+
+func TestNone(t *testing.T) {
+	t.Parallel()
+	a := auth.New(auth.None, "")
+	got, err := a.Handshake(json.RawMessage(`{"user":"alice","roles":["staff"]}`), nil)
+	if diff := cmp.Diff(contract.Caller{UserID: "alice", Roles: []string{"staff"}}, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	one, err := a.Handshake(json.RawMessage(`{}`), nil)
+	if err != nil || !strings.HasPrefix(one.UserID, "guest-") {
+		t.Errorf("%+v %v", one, err)
+	}
+	if two, _ := a.Handshake(json.RawMessage(`{}`), nil); two.UserID == one.UserID {
+		t.Error("two guests of one name")
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("X-User", "bob")
+	r.Header.Set("X-Roles", "staff, admin")
+	got, err = a.Request(r)
+	if diff := cmp.Diff(contract.Caller{UserID: "bob", Roles: []string{"staff", "admin"}}, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	for _, bad := range []string{`[]`, `{"user":1}`, `{"roles":"staff"}`, `{"roles":[""]}`, `{"user":"` + strings.Repeat("x", 200) + `"}`} {
+		if _, err := a.Handshake(json.RawMessage(bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}

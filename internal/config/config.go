@@ -1,0 +1,176 @@
+// Package config reads the service's settings from the environment: one struct, one
+// loader, one table of defaults, which the README and .env.example repeat and a test
+// compares. A wrong setting stops the start, and the error names every one at once.
+// Start at Config.
+package config
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Config is every setting. The doc tag says what it is for.
+type Config struct {
+	HTTPAddr  string `env:"HTTP_ADDR" envDefault:":8080" doc:"where Socket.IO, REST and health are served"`
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" doc:"where metrics and pprof are served; never make it public; empty: nowhere"`
+
+	RedisURL string `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; empty: an embedded Redis, for trying out: one node, nothing is kept"`
+	NodeID   string `env:"NODE_ID" doc:"unique name of this node; empty: <hostname>-<4 hex digits>"`
+	Role     string `env:"ROLE" envDefault:"all" doc:"all, gateway (holds sockets) or worker (runs use cases; serves health only)"`
+
+	AuthMode    string   `env:"AUTH_MODE" envDefault:"none" doc:"none (callers are believed; for development) or jwt"`
+	JWTSecret   string   `env:"JWT_SECRET" secret:"true" doc:"key of HMAC-signed tokens, at least 32 bytes; needed with AUTH_MODE=jwt"`
+	CORSOrigins []string `env:"CORS_ORIGINS" doc:"origins of web pages that may connect, separated by commas, or *; empty: only the service's own"`
+
+	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5s" doc:"how long a client waits for an acknowledgement, where the command does not say"`
+	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis"`
+	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
+
+	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
+	LogFormat string `env:"LOG_FORMAT" doc:"text or json; empty: text on a terminal, else json"`
+}
+
+// Load reads the environment, fills in what depends on the machine, and validates.
+func Load() (Config, error) {
+	var c Config
+	if err := env.Parse(&c); err != nil {
+		return c, problems(err, c.Validate())
+	}
+	if c.NodeID == "" {
+		id, err := nodeID()
+		if err != nil {
+			return c, err
+		}
+		c.NodeID = id
+	}
+	return c, problems(nil, c.Validate())
+}
+
+// problems joins the errors of parsing and of validation into one text with a line
+// for each. A setting that could not be parsed is not told again.
+func problems(parsing, validation error) error {
+	var lines []string
+	var many env.AggregateError
+	if errors.As(parsing, &many) {
+		for _, e := range many.Errors {
+			lines = append(lines, parseError(e))
+		}
+	} else if parsing != nil {
+		lines = append(lines, parsing.Error())
+	}
+	told := len(lines)
+	if validation != nil {
+		for line := range strings.SplitSeq(validation.Error(), "\n") {
+			name, _, _ := strings.Cut(line, ":")
+			if !slices.ContainsFunc(lines[:told], func(l string) bool { return strings.HasPrefix(l, name+":") }) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	if lines == nil {
+		return nil
+	}
+	return fmt.Errorf("the configuration is wrong:\n  %s", strings.Join(lines, "\n  "))
+}
+
+func parseError(err error) string {
+	var p env.ParseError
+	if !errors.As(err, &p) {
+		return err.Error()
+	}
+	for _, s := range Table() {
+		if s.Field == p.Name {
+			return fmt.Sprintf("%s: %q is no %s", s.Name, os.Getenv(s.Name), strings.ReplaceAll(p.Type.String(), "time.Duration", `duration, like "5s"`))
+		}
+	}
+	return err.Error()
+}
+
+func nodeID() (string, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("name this node: %w; set NODE_ID", err)
+	}
+	b := make([]byte, 2)
+	if _, err := rand.Read(b); err != nil {
+		return "", fmt.Errorf("name this node: %w", err)
+	}
+	return nodeIDChars.ReplaceAllString(host, "-") + "-" + hex.EncodeToString(b), nil
+}
+
+var (
+	nodeIDChars = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+	nodeIDRE    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+)
+
+// Validate returns every problem, joined.
+func (c Config) Validate() error {
+	var errs []error
+	wrong := func(name, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
+	}
+	address := func(name, addr string) {
+		if _, err := net.ResolveTCPAddr("tcp", addr); err != nil {
+			wrong(name, "%q is no host:port, like :8080", addr)
+		}
+	}
+	oneOf := func(name, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			wrong(name, "%q is not one of %s", value, strings.Join(allowed, ", "))
+		}
+	}
+	address("HTTP_ADDR", c.HTTPAddr)
+	if c.AdminAddr != "" {
+		address("ADMIN_ADDR", c.AdminAddr)
+	}
+	if u, err := url.Parse(c.RedisURL); c.RedisURL != "" && (err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme)) {
+		wrong("REDIS_URL", "it must look like redis://host:6379/0") // it may hold a password: not shown
+	}
+	if c.NodeID != "" && !nodeIDRE.MatchString(c.NodeID) {
+		wrong("NODE_ID", "%q must have 1 to 100 letters, digits, - or _", c.NodeID)
+	}
+	oneOf("ROLE", c.Role, "all", "gateway", "worker")
+	if c.RedisURL == "" && c.Role != "all" {
+		wrong("ROLE", "%q needs REDIS_URL: no other node reaches an embedded Redis", c.Role)
+	}
+	oneOf("AUTH_MODE", c.AuthMode, "none", "jwt")
+	if c.AuthMode == "jwt" && len(c.JWTSecret) < 32 {
+		wrong("JWT_SECRET", "AUTH_MODE=jwt needs a secret of at least 32 bytes")
+	}
+	for _, o := range c.CORSOrigins {
+		if u, err := url.Parse(o); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+			wrong("CORS_ORIGINS", "%q is no origin, like https://app.example, and not *", o)
+		}
+	}
+	if c.CommandTimeout < 100*time.Millisecond || c.CommandTimeout > time.Hour {
+		wrong("COMMAND_TIMEOUT", "%s is not between 100ms and 1h", c.CommandTimeout)
+	}
+	if c.Partitions < 1 || c.Partitions > 1024 {
+		wrong("PARTITIONS", "%d is not between 1 and 1024", c.Partitions)
+	}
+	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
+		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)
+	}
+	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
+	oneOf("LOG_FORMAT", c.LogFormat, "", "text", "json")
+	return errors.Join(errs...)
+}
+
+// Print writes the settings in effect, without secrets, one NAME=value a line.
+func (c Config) Print(w io.Writer) {
+	for _, s := range c.settings() {
+		fmt.Fprintf(w, "%s=%s\n", s.Name, s.Value)
+	}
+}

@@ -1,0 +1,61 @@
+package cors_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/example/switchyard/internal/cors"
+)
+
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	for name, tc := range map[string]struct {
+		origins             []string
+		origin              string
+		allowed             bool
+		header, credentials string
+	}{
+		"no page":        {nil, "", true, "", ""},
+		"own origin":     {nil, "http://service.example", true, "", ""},
+		"own over https": {nil, "https://SERVICE.example", true, "", ""},
+		"foreign":        {nil, "https://evil.example", false, "", ""},
+		"null":           {nil, "null", false, "", ""},
+		"own as prefix":  {nil, "http://service.example.evil.example", false, "", ""},
+		"listed":         {[]string{"https://app.example"}, "https://app.example", true, "https://app.example", "true"},
+		"not listed":     {[]string{"https://app.example"}, "https://app.example.evil", false, "", ""},
+		"all":            {[]string{"*"}, "https://evil.example", true, "https://evil.example", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := cors.Policy{Origins: tc.origins}
+			r := httptest.NewRequest("GET", "http://service.example/x", nil)
+			r.Header.Set("Origin", tc.origin)
+			if err := p.Check(r); (err == nil) != tc.allowed {
+				t.Errorf("check: %v", err)
+			}
+			w := httptest.NewRecorder()
+			p.Middleware(next).ServeHTTP(w, r)
+			if got := w.Header().Get("Access-Control-Allow-Origin"); got != tc.header || w.Code != http.StatusTeapot {
+				t.Errorf("%d, allow origin %q", w.Code, got)
+			}
+			if got := w.Header().Get("Access-Control-Allow-Credentials"); got != tc.credentials {
+				t.Errorf("allow credentials %q", got)
+			}
+		})
+	}
+}
+
+func TestPreflight(t *testing.T) {
+	t.Parallel()
+	p := cors.Policy{Origins: []string{"https://app.example"}}
+	r := httptest.NewRequest("OPTIONS", "/v1/rooms/x/messages", nil)
+	r.Header.Set("Origin", "https://app.example")
+	r.Header.Set("Access-Control-Request-Method", "POST")
+	w := httptest.NewRecorder()
+	p.Middleware(http.NotFoundHandler()).ServeHTTP(w, r)
+	if w.Code != http.StatusNoContent || w.Header().Get("Access-Control-Allow-Methods") == "" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+}

@@ -1,0 +1,81 @@
+// Package emitter takes events off the lanes and hands them to the sockets of this
+// node: the last step of an event's way, the same on every node. It never decodes a
+// payload and never blocks. Start at Emitter.
+package emitter
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/example/switchyard/internal/broker"
+)
+
+// A Sink holds the sockets of this node. Its methods must not block.
+type Sink interface {
+	// Emit sends an event to the sockets of an audience that are on this node.
+	Emit(Emission)
+	// Move puts the users' sockets in rooms, or takes them out.
+	Move(namespace string, users, rooms []string, leave bool)
+	// Disconnect ends sockets.
+	Disconnect(namespace string, sockets []string, reason string)
+}
+
+// An Emission is one event on its way to sockets.
+type Emission struct {
+	Namespace string
+	Event     string
+	Payload   json.RawMessage
+	To        Audience
+	Volatile  bool // a socket that is busy may miss it
+}
+
+// An Audience is the union of its parts, each socket once, less the exception.
+type Audience struct {
+	Everyone bool
+	Rooms    []string
+	Users    []string
+	Sockets  []string
+	Except   string // a socket
+}
+
+// An Emitter turns messages of the event lanes into calls of a Sink.
+type Emitter struct{ sink Sink }
+
+// New makes an emitter.
+func New(s Sink) *Emitter { return &Emitter{s} }
+
+// Handle hands one message over. Its error says why a message cannot be: it was not
+// written by a use case.
+func (e *Emitter) Handle(m *message.Message) error {
+	md := m.Metadata
+	namespace := md[broker.MetaNamespace]
+	if namespace == "" {
+		return fmt.Errorf("message %s names no namespace", m.UUID)
+	}
+	to := Audience{Everyone: md[broker.MetaEveryone] == "true", Except: md[broker.MetaExcept]}
+	for name, list := range map[string]*[]string{broker.MetaRooms: &to.Rooms, broker.MetaUsers: &to.Users, broker.MetaSockets: &to.Sockets} {
+		var err error
+		if *list, err = broker.ParseList(md[name]); err != nil {
+			return fmt.Errorf("message %s: %s: %w", m.UUID, name, err)
+		}
+	}
+	switch action := md[broker.MetaAction]; action {
+	case "":
+		if md[broker.MetaEvent] == "" || !json.Valid(m.Payload) {
+			return fmt.Errorf("message %s is no event: it has no name, or its payload is no JSON", m.UUID)
+		}
+		e.sink.Emit(Emission{
+			Namespace: namespace, Event: md[broker.MetaEvent], Payload: json.RawMessage(m.Payload), To: to,
+			Volatile: md[broker.MetaVolatile] == "true",
+		})
+	case "join", "leave":
+		e.sink.Move(namespace, to.Users, to.Rooms, action == "leave")
+	case "disconnect":
+		e.sink.Disconnect(namespace, to.Sockets, md[broker.MetaReason])
+	default:
+		return fmt.Errorf("message %s asks for %q, which this version does not know", m.UUID, action)
+	}
+	return nil
+}

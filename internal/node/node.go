@@ -1,0 +1,172 @@
+// Package node is one process: what starts in which order, when it is ready, and in
+// which order it shuts down so that nothing accepted is lost. It holds no logic of
+// its own. Start at Node.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/config"
+	"github.com/example/switchyard/internal/emitter"
+	"github.com/example/switchyard/internal/redisconn"
+	web "github.com/example/switchyard/transport/http"
+	"github.com/example/switchyard/transport/socketio"
+)
+
+// A Node is one process of the service, put together but not started.
+type Node struct {
+	Config  config.Config
+	Log     *slog.Logger
+	Redis   *redisconn.Clients
+	Lanes   *broker.Lanes
+	Gateway *broker.Gateway
+	Worker  *broker.Worker
+	Emitter *emitter.Emitter
+	Sockets *socketio.Gateway
+	Public  *web.Server
+	Admin   *web.Admin
+	Health  *web.Health
+}
+
+const (
+	handlersFinish = 15 * time.Second       // for what runs when the node shuts down
+	clientsLeave   = 5 * time.Second        // for connections to close, and REST calls to be written
+	spreadLeaving  = 500 * time.Millisecond // over which clients are sent away, so that not all come back at once
+)
+
+// gateway tells whether this node holds sockets, worker whether it runs use cases.
+func (n *Node) gateway() bool { return n.Config.Role != "worker" }
+func (n *Node) worker() bool  { return n.Config.Role != "gateway" }
+
+// Handler is everything on the public port, to be mounted in somebody's own server:
+// at the root, or behind a prefix that is stripped. Use Start and Stop with it.
+func (n *Node) Handler() http.Handler {
+	if !n.gateway() {
+		return web.NewWorker(n.Health)
+	}
+	return n.Public
+}
+
+// Start starts the lanes. When it returns nil, the node is ready.
+func (n *Node) Start(ctx context.Context) error {
+	n.Health.Add(web.Probe{Name: "redis", Check: func(ctx context.Context) error { return n.Redis.Commands.Ping(ctx).Err() }})
+	if n.gateway() {
+		if err := n.Gateway.Start(ctx, n.Emitter.Handle); err != nil {
+			return err
+		}
+	}
+	if n.worker() {
+		if err := n.Worker.Start(ctx); err != nil {
+			return err
+		}
+	}
+	n.Log.Info("ready", "node", n.Config.NodeID, "role", n.Config.Role, "boot", n.Lanes.Boot())
+	return nil
+}
+
+// Stop shuts the node down: it is no longer ready, takes no new commands, finishes
+// what runs, hands its partitions over, waits until every command has its answer,
+// and sends the clients away. Its error names what was not done in time. The Redis
+// clients stay open.
+func (n *Node) Stop(ctx context.Context) error {
+	begin := time.Now()
+	n.Health.Drain()
+	wait(ctx, n.Config.DrainDelay)
+	var errs []error
+	if n.gateway() {
+		n.Sockets.Refuse()
+		n.Gateway.Refuse()
+	}
+	if n.worker() {
+		errs = append(errs, within(ctx, handlersFinish, n.Worker.Drain))
+	}
+	if n.gateway() {
+		errs = append(errs,
+			within(ctx, n.Config.CommandTimeout, n.Gateway.Drain),
+			within(ctx, clientsLeave, func(ctx context.Context) error { return n.Sockets.Shutdown(ctx, spreadLeaving) }))
+	}
+	n.Gateway.Close()
+	n.Worker.Close()
+	errs = append(errs, n.Lanes.Close())
+	err := errors.Join(errs...)
+	n.Log.Info("stopped", "node", n.Config.NodeID, "took", time.Since(begin).Round(time.Millisecond), "error", err)
+	return err
+}
+
+func within(ctx context.Context, d time.Duration, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	return f(ctx)
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
+
+// Run starts the node, serves until ctx ends, and stops.
+func (n *Node) Run(ctx context.Context) error {
+	// Bind first: a taken port should not cost the other nodes a hand-over.
+	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler())
+	if err != nil {
+		return err
+	}
+	servers := []*server{public}
+	if n.Config.AdminAddr != "" {
+		admin, err := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin)
+		if err != nil {
+			return errors.Join(err, public.Close())
+		}
+		servers = append(servers, admin)
+	}
+	failed := make(chan error, len(servers)+1)
+	err = n.Start(ctx)
+	if err == nil {
+		for _, s := range servers {
+			go s.serve(failed)
+		}
+		n.Log.Info("serving", "address", public.listener.Addr().String())
+		select {
+		case <-ctx.Done():
+		case err = <-failed:
+		}
+	}
+	err = errors.Join(err, n.Stop(context.WithoutCancel(ctx)))
+	for _, s := range servers {
+		err = errors.Join(err, within(context.WithoutCancel(ctx), clientsLeave, s.Shutdown))
+	}
+	return err
+}
+
+// A server is an http.Server that is bound before it serves.
+type server struct {
+	*http.Server
+	listener net.Listener
+}
+
+func listen(setting, address string, h http.Handler) (*server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: cannot listen on %s: %w", setting, address, err)
+	}
+	return &server{listener: l, Server: &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second, MaxHeaderBytes: 32 << 10,
+	}}, nil
+}
+
+func (s *server) serve(failed chan<- error) {
+	if err := s.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		failed <- fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
+	}
+}

@@ -1,0 +1,68 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"github.com/google/wire"
+
+	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/config"
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/cors"
+	"github.com/example/switchyard/internal/redisconn"
+	web "github.com/example/switchyard/transport/http"
+	"github.com/example/switchyard/transport/socketio"
+)
+
+// Set provides a Node, and from the settings what its parts want to be told.
+var Set = wire.NewSet(
+	wire.Struct(new(Node), "*"),
+	NewLogger, OpenRedis, LanesConfig, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
+)
+
+// NewLogger logs to standard error: text on a terminal, else JSON.
+func NewLogger(c config.Config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo // config.Validate has refused it
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	format := c.LogFormat
+	if info, err := os.Stderr.Stat(); format == "" && err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		format = "text"
+	}
+	if format == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+}
+
+// OpenRedis connects to REDIS_URL.
+func OpenRedis(ctx context.Context, c config.Config, log *slog.Logger) (*redisconn.Clients, func(), error) {
+	return redisconn.Open(ctx, c.RedisURL, log)
+}
+
+// LanesConfig is what the lanes are told.
+func LanesConfig(c config.Config) broker.Config {
+	return broker.Config{Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout}
+}
+
+// NewLanes makes the lanes on the connections to Redis.
+func NewLanes(c broker.Config, r *redisconn.Clients, log *slog.Logger) (*broker.Lanes, error) {
+	return broker.NewLanes(c, r.Commands, r.Reads, log)
+}
+
+// NewHandlers serves the catalog. Add Watermill middleware of your own here.
+func NewHandlers(c *contract.Catalog) *broker.Handlers { return broker.NewHandlers(c) }
+
+// Authenticator authenticates as AUTH_MODE says.
+func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.AuthMode, c.JWTSecret) }
+
+// Origins allows CORS_ORIGINS.
+func Origins(c config.Config) cors.Policy { return cors.Policy{Origins: c.CORSOrigins} }
+
+// NewAdmin serves metrics of the sockets.
+func NewAdmin(s *socketio.Gateway) *web.Admin { return web.NewAdmin(s.Connections) }

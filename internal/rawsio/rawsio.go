@@ -1,0 +1,330 @@
+// Package rawsio is a bare Socket.IO client for tests: it speaks Engine.IO 4 over a
+// websocket or over polling, says exactly what it is told, also what no real client
+// would say, and keeps all that it hears. Every wait has a deadline. Start at Dial.
+package rawsio
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// Patience is how long a client waits for anything.
+const Patience = 10 * time.Second
+
+// An Event is what the server sent to a namespace.
+type Event struct {
+	Namespace string
+	Name      string
+	Payload   json.RawMessage // the first argument
+}
+
+// A Client is one Engine.IO connection.
+type Client struct {
+	t    testing.TB
+	send func(packet string) error
+	raw  *websocket.Conn // nil for polling
+	quit func()
+
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced at each change
+	sids    map[string]string
+	refused map[string]string
+	acks    map[string]json.RawMessage // by namespace and id
+	gone    map[string]bool            // namespaces that the server has ended
+	events  []Event
+	heard   []string // Engine.IO packets, for tests of the protocol
+	nextID  int
+	closed  error
+}
+
+// Dial opens a websocket to a server, "http://127.0.0.1:8080".
+func Dial(t testing.TB, url string, header ...http.Header) *Client {
+	t.Helper()
+	c, err := TryDial(t, url, header...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TryDial is Dial for tests of refusals.
+func TryDial(t testing.TB, url string, header ...http.Header) (*Client, error) {
+	return dial(t, url, "", header...)
+}
+
+func dial(t testing.TB, url, query string, header ...http.Header) (*Client, error) {
+	t.Helper()
+	var h http.Header
+	if len(header) > 0 {
+		h = header[0]
+	}
+	d := websocket.Dialer{HandshakeTimeout: Patience}
+	conn, resp, err := d.Dial("ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket"+query, h)
+	if err != nil {
+		if resp != nil {
+			err = fmt.Errorf("%w: %s", err, resp.Status)
+		}
+		return nil, err
+	}
+	c := newClient(t)
+	var writing sync.Mutex
+	c.send = func(packet string) error {
+		writing.Lock()
+		defer writing.Unlock()
+		return conn.WriteMessage(websocket.TextMessage, []byte(packet))
+	}
+	c.raw = conn
+	c.quit = func() { _ = conn.Close() }
+	t.Cleanup(c.Close)
+	go func() {
+		for {
+			_, b, err := conn.ReadMessage()
+			if err != nil {
+				c.change(func() { c.closed = err })
+				return
+			}
+			c.hear(string(b))
+		}
+	}()
+	return c, nil
+}
+
+func newClient(t testing.TB) *Client {
+	return &Client{
+		t: t, changed: make(chan struct{}), sids: map[string]string{}, refused: map[string]string{},
+		acks: map[string]json.RawMessage{}, gone: map[string]bool{},
+	}
+}
+
+// SendBinary sends one binary frame over a websocket.
+func (c *Client) SendBinary(b []byte) {
+	c.t.Helper()
+	if err := c.raw.WriteMessage(websocket.BinaryMessage, b); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// DialDeaf opens a websocket, joins a namespace and never reads again.
+func DialDeaf(t testing.TB, url, ns string) *websocket.Conn {
+	t.Helper()
+	d := websocket.Dialer{HandshakeTimeout: Patience, ReadBufferSize: 512}
+	conn, _, err := d.Dial("ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket", nil)
+	if err == nil {
+		err = conn.WriteMessage(websocket.TextMessage, []byte("40"+ns+","))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// Close ends the connection without saying so.
+func (c *Client) Close() { c.quit() }
+
+// Send sends one Engine.IO packet as it is.
+func (c *Client) Send(packet string) {
+	c.t.Helper()
+	if err := c.send(packet); err != nil {
+		c.t.Fatalf("send %.60q: %v", packet, err)
+	}
+}
+
+// TrySend is Send for tests in which the server may have ended the connection.
+func (c *Client) TrySend(packet string) error { return c.send(packet) }
+
+func (c *Client) change(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// Until waits until a condition on the client holds; c.mu is held while it is asked.
+func (c *Client) until(what string, holds func() bool) {
+	c.t.Helper()
+	deadline := time.After(Patience)
+	for {
+		c.mu.Lock()
+		ok, changed, closed := holds(), c.changed, c.closed
+		c.mu.Unlock()
+		if ok {
+			return
+		}
+		if closed != nil {
+			c.t.Fatalf("waiting for %s: the connection ended: %v", what, closed)
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			c.t.Fatalf("waited %s for %s", Patience, what)
+		}
+	}
+}
+
+// hear takes one Engine.IO packet.
+func (c *Client) hear(packet string) {
+	if packet == "2" {
+		_ = c.send("3") // a connection that has ended meanwhile shows itself elsewhere
+		return
+	}
+	c.change(func() {
+		c.heard = append(c.heard, packet)
+		if len(packet) > 1 && packet[0] == '4' {
+			c.message(packet[1], packet[2:])
+		}
+	})
+}
+
+func (c *Client) message(kind byte, rest string) {
+	ns := "/"
+	if strings.HasPrefix(rest, "/") {
+		ns, rest, _ = strings.Cut(rest, ",")
+	}
+	digits := len(rest) - len(strings.TrimLeft(rest, "0123456789"))
+	id, body := rest[:digits], rest[digits:]
+	switch kind {
+	case '0':
+		var v struct{ Sid string }
+		_ = json.Unmarshal([]byte(body), &v)
+		c.sids[ns] = v.Sid
+	case '1':
+		c.gone[ns] = true
+	case '2':
+		var args []json.RawMessage
+		var name string
+		if json.Unmarshal([]byte(body), &args) == nil && len(args) > 0 && json.Unmarshal(args[0], &name) == nil {
+			e := Event{Namespace: ns, Name: name}
+			if len(args) > 1 {
+				e.Payload = args[1]
+			}
+			c.events = append(c.events, e)
+		}
+	case '3':
+		c.acks[ns+" "+id] = json.RawMessage(body)
+	case '4':
+		c.refused[ns] = body
+	}
+}
+
+// Connect joins a namespace and returns the socket's id. Auth is JSON, "" for none.
+func (c *Client) Connect(ns, auth string) string {
+	c.t.Helper()
+	sid, refused := c.TryConnect(ns, auth)
+	if refused != "" {
+		c.t.Fatalf("%s refused: %s", ns, refused)
+	}
+	return sid
+}
+
+// TryConnect is Connect for tests of refusals, which it returns as they came.
+func (c *Client) TryConnect(ns, auth string) (sid, refused string) {
+	c.t.Helper()
+	c.Send("40" + ns + "," + auth)
+	c.until("CONNECT on "+ns, func() bool { return c.sids[ns] != "" || c.refused[ns] != "" })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sids[ns], c.refused[ns]
+}
+
+// Emit sends an event that wants no acknowledgement.
+func (c *Client) Emit(ns, event, payload string) {
+	c.t.Helper()
+	c.Send(fmt.Sprintf("42%s,[%q,%s]", ns, event, payload))
+}
+
+// Begin sends an event and returns the function that waits for its acknowledgement,
+// which gives the one value in it.
+func (c *Client) Begin(ns, event, payload string) (wait func() string) {
+	c.t.Helper()
+	c.mu.Lock()
+	id := strconv.Itoa(c.nextID)
+	c.nextID++
+	c.mu.Unlock()
+	c.Send(fmt.Sprintf("42%s,%s[%q,%s]", ns, id, event, payload))
+	return func() string {
+		c.t.Helper()
+		key := ns + " " + id
+		c.until("the acknowledgement of "+event, func() bool { return c.acks[key] != nil })
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		var args []json.RawMessage
+		if err := json.Unmarshal(c.acks[key], &args); err != nil || len(args) != 1 {
+			c.t.Fatalf("the acknowledgement of %s is %s", event, c.acks[key])
+		}
+		return string(args[0])
+	}
+}
+
+// Call sends an event and waits for its acknowledgement.
+func (c *Client) Call(ns, event, payload string) string {
+	c.t.Helper()
+	return c.Begin(ns, event, payload)()
+}
+
+// Expect waits for the next event of that name on a namespace, takes it out of what
+// was heard, and returns its payload.
+func (c *Client) Expect(ns, name string) string {
+	c.t.Helper()
+	var payload string
+	c.until(name+" on "+ns, func() bool {
+		for i, e := range c.events {
+			if e.Namespace == ns && e.Name == name {
+				payload = string(e.Payload)
+				c.events = append(c.events[:i:i], c.events[i+1:]...)
+				return true
+			}
+		}
+		return false
+	})
+	return payload
+}
+
+// Events returns what was heard and not taken by Expect.
+func (c *Client) Events() []Event {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]Event(nil), c.events...)
+}
+
+// Heard returns every Engine.IO packet but the pings.
+func (c *Client) Heard() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]string(nil), c.heard...)
+}
+
+// Ended waits until the server has ended the connection.
+func (c *Client) Ended() error {
+	c.t.Helper()
+	deadline := time.After(Patience)
+	for {
+		c.mu.Lock()
+		changed, closed := c.changed, c.closed
+		c.mu.Unlock()
+		if closed != nil {
+			return closed
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			return errors.New("the connection did not end")
+		}
+	}
+}
+
+// Disconnected waits until the server has ended the socket of a namespace.
+func (c *Client) Disconnected(ns string) {
+	c.t.Helper()
+	c.until("DISCONNECT on "+ns, func() bool { return c.gone[ns] })
+}

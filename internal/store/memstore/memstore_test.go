@@ -1,0 +1,11 @@
+package memstore_test
+
+import (
+	"testing"
+
+	"github.com/example/switchyard/internal/store/memstore"
+	"github.com/example/switchyard/internal/store/storetest"
+)
+
+func TestHistory(t *testing.T) { t.Parallel(); storetest.History(t, memstore.NewHistory()) }
+func TestTasks(t *testing.T)   { t.Parallel(); storetest.Tasks(t, memstore.NewTasks()) }

@@ -1,0 +1,99 @@
+package http
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Health answers /livez and /readyz. A node is live while it answers at all, and
+// ready while every probe passes and it does not drain.
+type Health struct {
+	log      *slog.Logger
+	draining atomic.Bool
+
+	mu     sync.Mutex
+	probes []Probe
+	failed map[string]bool // when last asked
+}
+
+// A Probe says whether one thing that the node needs is there.
+type Probe struct {
+	Name  string
+	Check func(context.Context) error
+}
+
+// NewHealth makes the health of a node; probes may be added until it serves.
+func NewHealth(log *slog.Logger) *Health { return &Health{log: log, failed: map[string]bool{}} }
+
+// Add adds probes.
+func (h *Health) Add(p ...Probe) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.probes = append(h.probes, p...)
+}
+
+// Drain makes the node not ready, for good.
+func (h *Health) Drain() { h.draining.Store(true) }
+
+const probeTimeout = time.Second
+
+func (h *Health) mount(mux *http.ServeMux) {
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", h.ready)
+}
+
+// ready answers 200 or 503; with ?verbose it names each probe. Why one fails is for
+// the log, not for strangers.
+func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	defer cancel()
+	h.mu.Lock()
+	probes := h.probes
+	h.mu.Unlock()
+	var lines []string
+	ok := !h.draining.Load()
+	if !ok {
+		lines = append(lines, "draining")
+	}
+	for _, p := range probes {
+		err := p.Check(ctx)
+		h.note(p.Name, err)
+		if err != nil {
+			ok = false
+			lines = append(lines, p.Name+" failed")
+			continue
+		}
+		lines = append(lines, p.Name+" ok")
+	}
+	if !ok {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	switch _, verbose := r.URL.Query()["verbose"]; {
+	case verbose:
+		_, _ = fmt.Fprintln(w, strings.Join(lines, "\n"))
+	case ok:
+		_, _ = fmt.Fprintln(w, "ok")
+	default:
+		_, _ = fmt.Fprintln(w, "not ready")
+	}
+}
+
+// note logs a probe when it begins to fail and when it passes again.
+func (h *Health) note(probe string, err error) {
+	h.mu.Lock()
+	changed := h.failed[probe] != (err != nil)
+	h.failed[probe] = err != nil
+	h.mu.Unlock()
+	switch {
+	case changed && err != nil:
+		h.log.Warn("not ready", "probe", probe, "error", err)
+	case changed:
+		h.log.Info("ready again", "probe", probe)
+	}
+}

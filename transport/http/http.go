@@ -1,0 +1,84 @@
+// Package http serves everything on the public port: Socket.IO, the commands that
+// are REST routes as well, and health. On the admin port it serves metrics and
+// profiles.
+//
+// A REST route comes from its command's declaration alone, goes through the same
+// checks and the same lane as a socket's event, and answers with the same output or
+// the same problem. Start at New.
+package http
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/google/wire"
+
+	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/cors"
+	"github.com/example/switchyard/internal/schema"
+)
+
+// Set provides the handler of the public port.
+var Set = wire.NewSet(New, NewHealth)
+
+// Lanes carries commands to use cases. *broker.Gateway is one.
+type Lanes interface {
+	Submit(*broker.Command, func(broker.Reply))
+}
+
+// Sockets serves Socket.IO. *socketio.Gateway is one.
+type Sockets interface{ http.Handler }
+
+// A Server is the handler of the public port. It can be mounted in another server.
+type Server struct{ handler http.Handler }
+
+// New makes the handler of a node that holds sockets.
+func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, sockets Sockets, health *Health, log *slog.Logger) (*Server, error) {
+	mux := http.NewServeMux()
+	mux.Handle("/socket.io/", sockets)
+	health.mount(mux)
+	for _, cmd := range c.Commands {
+		if cmd.HTTP.Path == "" {
+			continue
+		}
+		r := &route{cmd: cmd, lanes: lanes, auth: a, log: log}
+		if err := handle(mux, cmd.HTTP.Method+" "+cmd.HTTP.Path, r); err != nil {
+			return nil, fmt.Errorf("command %q: %w", cmd.Operation, err)
+		}
+	}
+	return &Server{origins.Middleware(secure(mux))}, nil
+}
+
+// handle mounts a route; two patterns that overlap are an error, not a panic.
+func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("its HTTP route cannot be mounted: %v", v)
+		}
+	}()
+	mux.Handle(pattern, h)
+	return nil
+}
+
+// NewWorker makes the handler of a node without sockets: health, and nothing else.
+func NewWorker(health *Health) *Server {
+	mux := http.NewServeMux()
+	health.mount(mux)
+	return &Server{secure(mux)}
+}
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// secure sets what every answer but a websocket's should say.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,105 @@
+package http
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"math"
+	"mime"
+	"net/http"
+	"strconv"
+
+	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/schema"
+)
+
+// A route is one command as a REST route.
+type route struct {
+	cmd   *schema.Command
+	lanes Lanes
+	auth  *auth.Authenticator
+	log   *slog.Logger
+}
+
+func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, err := rt.command(w, r)
+	if err != nil {
+		problem := broker.ProblemReply(err, "")
+		if problem.Code == fault.Internal {
+			rt.log.Error("cannot admit a command", "operation", rt.cmd.Operation, "error", err)
+		}
+		write(w, problem)
+		return
+	}
+	replies := make(chan broker.Reply, 2) // the second is a late one, which nobody reads
+	rt.lanes.Submit(c, func(r broker.Reply) { replies <- r })
+	select {
+	case reply := <-replies:
+		write(w, reply)
+	case <-r.Context().Done(): // the client has gone
+	}
+}
+
+// command checks a request and makes its command.
+func (rt *route) command(w http.ResponseWriter, r *http.Request) (*broker.Command, error) {
+	caller, err := rt.auth.Request(r)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		return nil, err
+	}
+	input, err := merge(rt.cmd, r, body)
+	if err != nil {
+		return nil, err
+	}
+	admission, err := rt.cmd.Accept(caller, input)
+	if err != nil {
+		return nil, err
+	}
+	return &broker.Command{
+		Operation: rt.cmd.Operation, Key: admission.Key, IdempotencyKey: admission.IdempotencyKey,
+		Caller: caller, Input: input, Timeout: rt.cmd.Timeout,
+	}, nil
+}
+
+const maxBody = 1_000_000 // bytes, as for a message over a socket
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.Method == http.MethodGet || r.ContentLength == 0 {
+		return nil, nil
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return nil, fault.New(fault.Invalid, "the body must be JSON, with Content-Type: application/json")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, fault.New(fault.Invalid, "the body has more than %d bytes", maxBody)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the body could not be read to its end")
+	}
+	return body, nil
+}
+
+// write answers with a reply as it is.
+func write(w http.ResponseWriter, r broker.Reply) {
+	status, contentType := http.StatusOK, "application/json"
+	if r.Code != "" {
+		status, contentType = r.Code.Status(), fault.ContentType
+	}
+	if r.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(r.RetryAfter.Seconds()))))
+	}
+	if r.Code == fault.Unauthenticated {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(r.Body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(r.Body) // the client may have gone: nobody is left to tell
+}

@@ -1,0 +1,277 @@
+// Package socketio is the gateway: it turns what clients send over Socket.IO into
+// commands on the lanes, and puts replies and events back on their sockets.
+//
+// Namespaces and commands come from the catalog alone, so this package is never
+// edited to add one. An event is checked against its command's schema and guards
+// before it becomes a message; its answer is the use case's output as it is, or a
+// problem. The rooms that a reply brings are applied before the answer is sent.
+//
+// The library with all its faults is one level down, in sockets. This package runs
+// no use case and knows none. Start at Gateway.
+package socketio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/wire"
+
+	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/cors"
+	"github.com/example/switchyard/internal/emitter"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/schema"
+	"github.com/example/switchyard/transport/socketio/sockets"
+)
+
+// Set provides the gateway, also as the emitter's sink.
+var Set = wire.NewSet(New, wire.Bind(new(emitter.Sink), new(*Gateway)))
+
+// Lanes carries commands to use cases. *broker.Gateway is one.
+type Lanes interface {
+	Submit(*broker.Command, func(broker.Reply))
+	Tell(*broker.Command, func(error))
+}
+
+// A Gateway holds the sockets of this node. It is the emitter's sink.
+type Gateway struct {
+	lanes    Lanes
+	auth     *auth.Authenticator
+	log      *slog.Logger
+	sockets  *sockets.Server
+	commands map[name]*schema.Command
+	departed map[string]contract.Route // namespace -> its OnDisconnect command
+	refusing atomic.Bool
+}
+
+// name is how a client names a command.
+type name struct{ namespace, event string }
+
+var _ emitter.Sink = (*Gateway)(nil)
+
+// Rooms of use cases and of users share the index of the sockets package, so each
+// kind has a prefix.
+const (
+	roomPrefix = "room:"
+	userPrefix = "user:"
+)
+
+// New makes the gateway of a contract. Mount it at sockets.Config's Path.
+func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, log *slog.Logger) *Gateway {
+	g := &Gateway{lanes: lanes, auth: a, log: log, commands: map[name]*schema.Command{}, departed: map[string]contract.Route{}}
+	for _, cmd := range c.Commands {
+		if !cmd.Internal {
+			g.commands[name{cmd.Namespace.Name, cmd.Event}] = cmd
+		}
+	}
+	var namespaces []string
+	for _, n := range c.Namespaces {
+		namespaces = append(namespaces, n.Name)
+		if r, ok := c.Route(n.OnDisconnect); ok {
+			g.departed[n.Name] = r
+		}
+	}
+	allow := func(r *http.Request) error {
+		if g.refusing.Load() {
+			return errors.New("this node is shutting down; connect again")
+		}
+		return origins.Check(r)
+	}
+	g.sockets = sockets.New(sockets.Config{Allow: allow, Log: log}, namespaces, (*handler)(g))
+	return g
+}
+
+// ServeHTTP serves Socket.IO's requests, websockets and polling.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.sockets.ServeHTTP(w, r) }
+
+// Connections counts the clients connected to this node.
+func (g *Gateway) Connections() int { return g.sockets.Connections() }
+
+// Refuse lets no new client connect.
+func (g *Gateway) Refuse() { g.refusing.Store(true) }
+
+// Shutdown sends the clients away, spread over a time, and waits until they have
+// gone. They connect again by themselves, elsewhere.
+func (g *Gateway) Shutdown(ctx context.Context, over time.Duration) error {
+	return g.sockets.Shutdown(ctx, over)
+}
+
+// handler is the Gateway as sockets sees it, apart so that its methods are not the
+// Gateway's.
+type handler Gateway
+
+// Connect authenticates a socket and puts it in its user's room.
+func (h *handler) Connect(s *sockets.Socket) error {
+	hs := s.Handshake()
+	caller, err := h.auth.Handshake(hs.Auth, hs.Header)
+	if err != nil {
+		problem := fault.ProblemOf(err, "")
+		if problem.Code == fault.Internal {
+			h.log.Error("cannot authenticate a socket", "error", err)
+		}
+		return &sockets.Refusal{Message: string(problem.Code), Data: problem.JSON()}
+	}
+	caller.Socket = s.ID()
+	s.Data = caller
+	s.Join(userPrefix + caller.UserID)
+	return nil
+}
+
+// Event sends one command on. It does not wait for the reply.
+func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.log.Error("a command's declaration panicked", "namespace", s.Namespace(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			answer(s, e.Ack, fault.ProblemOf(fmt.Errorf("panic: %v", v), ""))
+		}
+	}()
+	cmd, ok := h.commands[name{s.Namespace(), e.Name}]
+	if !ok {
+		answer(s, e.Ack, fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
+		return
+	}
+	input, err := argument(e.Args)
+	if err != nil {
+		answer(s, e.Ack, fault.ProblemOf(err, ""))
+		return
+	}
+	caller := s.Data.(contract.Caller)
+	admission, err := cmd.Accept(caller, input)
+	if err != nil {
+		problem := fault.ProblemOf(err, "")
+		if problem.Code == fault.Internal {
+			h.log.Error("cannot admit a command", "operation", cmd.Operation, "error", err)
+		}
+		answer(s, e.Ack, problem)
+		return
+	}
+	h.lanes.Submit(&broker.Command{
+		Operation: cmd.Operation, Key: admission.Key, IdempotencyKey: admission.IdempotencyKey,
+		Caller: caller, Input: input, Timeout: cmd.Timeout,
+	}, func(r broker.Reply) { h.reply(s, e.Ack, r) })
+}
+
+// argument is the one argument of an event; none is an empty object.
+func argument(args []json.RawMessage) (json.RawMessage, error) {
+	switch len(args) {
+	case 0:
+		return json.RawMessage(`{}`), nil
+	case 1:
+		return args[0], nil
+	}
+	return nil, fault.New(fault.Invalid, "send one argument, an object; this event came with %d", len(args))
+}
+
+// reply applies the rooms of a reply, then answers.
+func (h *handler) reply(s *sockets.Socket, ack sockets.AckID, r broker.Reply) {
+	if len(r.Join) > 0 && !s.Join(prefixed(roomPrefix, r.Join)...) {
+		h.depart(s, r.Join, "connection closed") // it went while the command ran
+	}
+	s.Leave(prefixed(roomPrefix, r.Leave)...)
+	switch {
+	case r.Late:
+	case ack != sockets.NoAck:
+		s.Ack(ack, r.Body)
+	case r.Code != "":
+		s.Emit("error", r.Body)
+	}
+}
+
+// answer answers with a problem that no command stands behind.
+func answer(s *sockets.Socket, ack sockets.AckID, p fault.Problem) {
+	if ack == sockets.NoAck {
+		s.Emit("error", p.JSON())
+		return
+	}
+	s.Ack(ack, p.JSON())
+}
+
+// Disconnect tells the namespace's use case of each room that the socket was in.
+func (h *handler) Disconnect(s *sockets.Socket, names []string, reason string) {
+	var rooms []contract.Room
+	for _, n := range names {
+		if room, ok := strings.CutPrefix(n, roomPrefix); ok {
+			rooms = append(rooms, contract.Room(room))
+		}
+	}
+	h.depart(s, rooms, reason)
+}
+
+func (h *handler) depart(s *sockets.Socket, rooms []contract.Room, reason string) {
+	route, ok := h.departed[s.Namespace()]
+	if !ok {
+		return
+	}
+	caller := s.Data.(contract.Caller)
+	for _, room := range rooms {
+		failed := func(err error) {
+			if err != nil {
+				h.log.Error("nobody was told that a socket left a room", "room", room, "socket", caller.Socket, "error", err)
+			}
+		}
+		input, err := json.Marshal(contract.Departure{Room: room, Reason: reason})
+		if err != nil {
+			failed(err)
+			continue
+		}
+		admission, err := route.Admit(caller, input)
+		if err != nil {
+			failed(err)
+			continue
+		}
+		h.lanes.Tell(&broker.Command{Operation: route.Operation, Key: admission.Key, Caller: caller, Input: input}, failed)
+	}
+}
+
+// Emit sends an event to its audience on this node.
+func (g *Gateway) Emit(e emitter.Emission) {
+	g.sockets.Broadcast(e.Namespace, audience(e.To), e.Event, e.Payload, e.Volatile)
+}
+
+// Move puts the users' sockets on this node in rooms, or takes them out.
+func (g *Gateway) Move(namespace string, users, rooms []string, leave bool) {
+	names := prefixed(roomPrefix, rooms)
+	for _, s := range g.sockets.Find(namespace, audience(emitter.Audience{Users: users})) {
+		if leave {
+			s.Leave(names...)
+		} else {
+			s.Join(names...)
+		}
+	}
+}
+
+// Disconnect ends sockets on this node.
+func (g *Gateway) Disconnect(namespace string, ids []string, reason string) {
+	for _, s := range g.sockets.Find(namespace, audience(emitter.Audience{Sockets: ids})) {
+		g.log.Info("a use case disconnected a socket", "socket", s.ID(), "reason", reason)
+		s.Disconnect()
+	}
+}
+
+func audience(to emitter.Audience) sockets.Audience {
+	return sockets.Audience{
+		Everyone: to.Everyone, Sockets: to.Sockets, Except: to.Except,
+		Rooms: append(prefixed(roomPrefix, to.Rooms), prefixed(userPrefix, to.Users)...),
+	}
+}
+
+func prefixed[T ~string](prefix string, names []T) []string {
+	if len(names) == 0 {
+		return nil
+	}
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = prefix + string(n)
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+package sockets
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParsePacket(t *testing.T) {
+	t.Parallel()
+	raw := func(s ...string) (r []json.RawMessage) {
+		for _, v := range s {
+			r = append(r, json.RawMessage(v))
+		}
+		return r
+	}
+	for text, want := range map[string]packet{
+		`2["a"]`:                   {kind: '2', namespace: "/", id: NoAck, args: raw(`"a"`)},
+		`2/chat,["a",1,{"b":[2]}]`: {kind: '2', namespace: "/chat", id: NoAck, args: raw(`"a"`, `1`, `{"b":[2]}`)},
+		`2/chat,12[ "a" , 1 ]`:     {kind: '2', namespace: "/chat", id: 12, args: raw(`"a"`, `1`)},
+		`20[]`:                     {kind: '2', namespace: "/", id: 0},
+		`52-/chat,3["f",{}]`:       {kind: '5', attachments: 2, namespace: "/chat", id: 3, args: raw(`"f"`, `{}`)},
+		`3/chat,999999999999999[]`: {kind: '3', namespace: "/chat", id: 999999999999999},
+	} {
+		got, err := parsePacket([]byte(text))
+		if diff := cmp.Diff(want, got, cmp.AllowUnexported(packet{})); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", text, err, diff)
+		}
+	}
+	for _, text := range []string{`2`, `2/chat`, `2/chat,`, `21`, `2{}`, `2[`, `2[1`, `2[1,]`, `2[]x`, `5["a"]`, `59-["a"]`, `5-["a"]`, `21234567890123456["a"]`} {
+		if p, err := parsePacket([]byte(text)); err == nil {
+			t.Errorf("%s is taken as %+v", text, p)
+		}
+	}
+}
+
+func FuzzParsePacket(f *testing.F) {
+	for _, s := range []string{`2["a"]`, `2/chat,12["a",{"b":[2]}]`, `52-/chat,3["f",{}]`, `3/x,1[]`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == 0 {
+			return
+		}
+		p, err := parsePacket(b)
+		if err != nil {
+			return
+		}
+		for _, a := range p.args {
+			if !json.Valid(a) {
+				t.Errorf("argument %q is no JSON", a)
+			}
+		}
+		if _, err := p.name(); err == nil && len(p.args) == 0 {
+			t.Error("a name without arguments")
+		}
+	})
+}
+
+func TestFrames(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{0, 1, 100, 125, 126, 65_535, 65_536} {
+		payload := make([]byte, n)
+		frame := wsFrame(opText, payload)
+		header := 2
+		switch {
+		case n >= 65_536:
+			header = 10
+		case n >= 126:
+			header = 4
+		}
+		if len(frame) != header+n {
+			t.Errorf("%d bytes make a frame of %d", n, len(frame))
+		}
+	}
+	if got := string(eventFrame("/chat", `a"b`, []byte(`{"x":1}`)).text); got != `2/chat,["a\"b",{"x":1}]` {
+		t.Error(got)
+	}
+	if got := string(ackFrame("/", 7, []byte(`1`)).text); got != `37[1]` {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,130 @@
+package sockets
+
+import (
+	"maps"
+	"slices"
+	"sync"
+)
+
+// rooms are the sockets of one namespace on this node, and the rooms they are in.
+// Joining, leaving and going are under one lock, so that a socket that has gone is
+// in no room.
+type rooms struct {
+	mu      sync.RWMutex
+	sockets map[string]*Socket
+	members map[string]map[*Socket]struct{}
+}
+
+func newRooms() *rooms {
+	return &rooms{sockets: map[string]*Socket{}, members: map[string]map[*Socket]struct{}{}}
+}
+
+func (r *rooms) add(s *Socket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !s.gone {
+		r.sockets[s.id] = s
+	}
+}
+
+func (r *rooms) get(id string) *Socket {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.sockets[id]
+}
+
+// join puts a socket in rooms; false means that it has gone.
+func (r *rooms) join(s *Socket, names []string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.gone {
+		return false
+	}
+	for _, name := range names {
+		m := r.members[name]
+		if m == nil {
+			m = map[*Socket]struct{}{}
+			r.members[name] = m
+		}
+		m[s] = struct{}{}
+		if s.rooms == nil {
+			s.rooms = map[string]struct{}{}
+		}
+		s.rooms[name] = struct{}{}
+	}
+	return true
+}
+
+func (r *rooms) leave(s *Socket, names []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, name := range names {
+		r.remove(s, name)
+	}
+}
+
+func (r *rooms) remove(s *Socket, name string) {
+	delete(s.rooms, name)
+	m := r.members[name]
+	delete(m, s)
+	if len(m) == 0 {
+		delete(r.members, name)
+	}
+}
+
+// drop takes a socket out of everything and returns the rooms it was in; ok is
+// false when it has gone before.
+func (r *rooms) drop(s *Socket) (names []string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.gone {
+		return nil, false
+	}
+	s.gone = true
+	delete(r.sockets, s.id)
+	names = slices.Sorted(maps.Keys(s.rooms))
+	for _, name := range names {
+		r.remove(s, name)
+	}
+	return names, true
+}
+
+// each calls f for every socket of an audience, once.
+func (r *rooms) each(to Audience, f func(*Socket)) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	once := f
+	if len(to.Rooms)+len(to.Sockets) > 1 {
+		seen := map[*Socket]struct{}{}
+		once = func(s *Socket) {
+			if _, ok := seen[s]; !ok {
+				seen[s] = struct{}{}
+				f(s)
+			}
+		}
+	}
+	if to.Except != "" {
+		all := once
+		once = func(s *Socket) {
+			if s.id != to.Except {
+				all(s)
+			}
+		}
+	}
+	if to.Everyone {
+		for _, s := range r.sockets {
+			once(s)
+		}
+		return
+	}
+	for _, name := range to.Rooms {
+		for s := range r.members[name] {
+			once(s)
+		}
+	}
+	for _, id := range to.Sockets {
+		if s := r.sockets[id]; s != nil {
+			once(s)
+		}
+	}
+}

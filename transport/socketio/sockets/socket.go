@@ -1,0 +1,105 @@
+package sockets
+
+import (
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+
+	"github.com/zishang520/socket.io/v2/socket"
+)
+
+// A Socket is one client's connection to one namespace. Its methods are safe for
+// concurrent use; after the client has gone they do nothing.
+type Socket struct {
+	// Data is the Handler's own. Set it in Connect.
+	Data any
+
+	id        string
+	namespace string
+	conn      *conn
+	lib       *socket.Socket
+	home      *rooms
+	handshake Handshake
+
+	ready chan struct{} // closed when the client has been told CONNECT, or has gone
+	told  atomic.Bool   // the same
+
+	mu   sync.Mutex
+	held []*frame // what was sent before the client was told CONNECT
+
+	rooms map[string]struct{} // guarded by home.mu
+	gone  bool                // guarded by home.mu
+}
+
+// ID is the socket's id, which its client knows too.
+func (s *Socket) ID() string { return s.id }
+
+// Namespace is the name of the socket's namespace.
+func (s *Socket) Namespace() string { return s.namespace }
+
+// Handshake is what the client said when it connected.
+func (s *Socket) Handshake() Handshake { return s.handshake }
+
+// Emit sends an event with one argument, which must be JSON.
+func (s *Socket) Emit(event string, payload json.RawMessage) {
+	s.write(eventFrame(s.namespace, event, payload), false)
+}
+
+// Ack answers an event with one value, which must be JSON. Answer each id once.
+func (s *Socket) Ack(id AckID, payload json.RawMessage) {
+	if id != NoAck {
+		s.write(ackFrame(s.namespace, id, payload), false)
+	}
+}
+
+// Join puts the socket in rooms; false means that it has gone and joined none.
+func (s *Socket) Join(rooms ...string) bool { return s.home.join(s, rooms) }
+
+// Leave takes the socket out of rooms.
+func (s *Socket) Leave(rooms ...string) { s.home.leave(s, rooms) }
+
+// Disconnect ends the socket's connection to its namespace. What was sent before
+// arrives first. The client does not come back by itself.
+func (s *Socket) Disconnect() { s.lib.Disconnect(false) }
+
+// write sends a frame, but never before CONNECT.
+func (s *Socket) write(f *frame, volatile bool) {
+	if s.told.Load() || !s.hold(f) {
+		s.conn.write(f, volatile)
+	}
+}
+
+func (s *Socket) hold(f *frame) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told.Load() {
+		return false
+	}
+	s.held = append(s.held, f)
+	return true
+}
+
+// isReady lets through what was held; it works once.
+func (s *Socket) isReady() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.told.Load() {
+		return
+	}
+	for _, f := range s.held {
+		s.conn.write(f, false)
+	}
+	s.held = nil
+	s.told.Store(true)
+	close(s.ready)
+}
+
+// end follows the end of the socket; it works once.
+func (s *Socket) end(reason string) {
+	s.conn.unbind(s)
+	names, ok := s.home.drop(s)
+	s.isReady()
+	if ok {
+		s.conn.srv.handler.Disconnect(s, names, reason)
+	}
+}

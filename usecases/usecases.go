@@ -1,0 +1,27 @@
+// Package usecases is what the service does. Each folder is one noun, each file in
+// it one command. A new noun is one line in Set, two in Catalog, and its store in
+// wire.go.
+package usecases
+
+import (
+	"github.com/google/wire"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/usecases/chat"
+	"github.com/example/switchyard/usecases/tasks"
+)
+
+// Set provides the services of all use cases.
+var Set = wire.NewSet(
+	Catalog,
+	chat.New,
+	tasks.New, tasks.NewWork,
+)
+
+// Catalog gathers everything the service says.
+func Catalog(c *chat.Service, t *tasks.Service) *contract.Catalog {
+	return contract.NewCatalog(
+		c.Routes(),
+		t.Routes(),
+	)
+}
