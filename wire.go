@@ -25,7 +25,7 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 		usecases.Set,   // what the service does
 		schema.Compile, // its contract, checked
 		redisstore.Set, // what it keeps
-		wire.FieldsOf(new(*redisconn.Clients), "Commands"),
+		wire.FieldsOf(new(*redisconn.Clients), "Stores"),
 
 		broker.Set,  // how commands travel
 		emitter.New, // how events reach sockets

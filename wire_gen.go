@@ -37,10 +37,10 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 		return nil, nil, err
 	}
 	gateway := broker.NewGateway(lanes)
-	universalClient := clients.Commands
-	history := redisstore.NewHistory(universalClient)
+	cmdable := clients.Stores
+	history := redisstore.NewHistory(cmdable)
 	service := chat.New(history)
-	redisstoreTasks := redisstore.NewTasks(universalClient)
+	redisstoreTasks := redisstore.NewTasks(cmdable)
 	work := tasks.NewWork()
 	tasksService := tasks.New(redisstoreTasks, work)
 	catalog := usecases.Catalog(service, tasksService)

@@ -24,7 +24,7 @@ import (
 // Config is every setting. The doc tag says what it is for.
 type Config struct {
 	HTTPAddr  string `env:"HTTP_ADDR" envDefault:":8080" doc:"where Socket.IO, REST and health are served"`
-	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" doc:"where metrics and pprof are served; never make it public; empty: nowhere"`
+	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" doc:"where metrics and pprof are served, or off; never make it public"`
 
 	RedisURL string `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; empty: an embedded Redis, for trying out: one node, nothing is kept"`
 	NodeID   string `env:"NODE_ID" doc:"unique name of this node; empty: <hostname>-<4 hex digits>"`
@@ -41,6 +41,10 @@ type Config struct {
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
 	LogFormat string `env:"LOG_FORMAT" doc:"text or json; empty: text on a terminal, else json"`
 }
+
+// Off is what a setting that can be switched off is then set to. An empty variable
+// counts as one that is not set.
+const Off = "off"
 
 // Load reads the environment, fills in what depends on the machine, and validates.
 func Load() (Config, error) {
@@ -132,7 +136,7 @@ func (c Config) Validate() error {
 		}
 	}
 	address("HTTP_ADDR", c.HTTPAddr)
-	if c.AdminAddr != "" {
+	if c.AdminAddr != Off {
 		address("ADMIN_ADDR", c.AdminAddr)
 	}
 	if u, err := url.Parse(c.RedisURL); c.RedisURL != "" && (err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme)) {

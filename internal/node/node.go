@@ -123,7 +123,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	servers := []*server{public}
-	if n.Config.AdminAddr != "" {
+	if n.Config.AdminAddr != config.Off {
 		admin, err := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin)
 		if err != nil {
 			return errors.Join(err, public.Close())

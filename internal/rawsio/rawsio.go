@@ -44,6 +44,7 @@ type Client struct {
 	heard   []string // Engine.IO packets, for tests of the protocol
 	nextID  int
 	closed  error
+	left    bool
 }
 
 // Dial opens a websocket to a server, "http://127.0.0.1:8080".
@@ -129,7 +130,19 @@ func DialDeaf(t testing.TB, url, ns string) *websocket.Conn {
 }
 
 // Close ends the connection without saying so.
-func (c *Client) Close() { c.quit() }
+func (c *Client) Close() {
+	c.mu.Lock()
+	c.left = true
+	c.mu.Unlock()
+	c.quit()
+}
+
+// Closed tells whether Close was called.
+func (c *Client) Closed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.left
+}
 
 // Send sends one Engine.IO packet as it is.
 func (c *Client) Send(packet string) {
@@ -270,6 +283,37 @@ func (c *Client) Begin(ns, event, payload string) (wait func() string) {
 func (c *Client) Call(ns, event, payload string) string {
 	c.t.Helper()
 	return c.Begin(ns, event, payload)()
+}
+
+// TryCall is Call for tests in which the server may end the connection.
+func (c *Client) TryCall(ns, event, payload string) (string, error) {
+	c.mu.Lock()
+	id := strconv.Itoa(c.nextID)
+	c.nextID++
+	c.mu.Unlock()
+	if err := c.send(fmt.Sprintf("42%s,%s[%q,%s]", ns, id, event, payload)); err != nil {
+		return "", err
+	}
+	deadline := time.After(Patience)
+	for {
+		c.mu.Lock()
+		ack, changed, closed := c.acks[ns+" "+id], c.changed, c.closed
+		c.mu.Unlock()
+		var args []json.RawMessage
+		switch {
+		case ack != nil && json.Unmarshal(ack, &args) == nil && len(args) == 1:
+			return string(args[0]), nil
+		case ack != nil:
+			return "", fmt.Errorf("acknowledged %s", ack)
+		case closed != nil:
+			return "", closed
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			return "", fmt.Errorf("no acknowledgement within %s", Patience)
+		}
+	}
 }
 
 // Expect waits for the next event of that name on a namespace, takes it out of what

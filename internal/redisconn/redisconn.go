@@ -21,6 +21,7 @@ import (
 type Clients struct {
 	Commands redis.UniversalClient
 	Reads    redis.UniversalClient // for blocking reads, which hold a connection each
+	Stores   redis.Cmdable         // of Commands: calls made at the same time share a round trip
 	Embedded bool
 }
 
@@ -54,7 +55,12 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 	opts.DialerRetries = 1
 	opts.DialTimeout = dialTimeout
 	opts.ContextTimeoutEnabled = true
-	c := &Clients{Commands: redis.NewClient(opts), Embedded: embedded}
+	commands := redis.NewClient(opts)
+	c := &Clients{Commands: commands, Embedded: embedded}
+	if c.Stores, err = commands.AutoPipeline(); err != nil {
+		stop()
+		return nil, nil, fmt.Errorf("open Redis: %w", err)
+	}
 	reads := *opts
 	c.Reads = redis.NewClient(&reads)
 	closeAll := func() {

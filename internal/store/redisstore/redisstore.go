@@ -44,12 +44,12 @@ var (
 
 // A History is chat's history: for each room a sorted set of message ids in the order
 // of their arrival, and a hash of the messages.
-type History struct{ rdb redis.UniversalClient }
+type History struct{ rdb redis.Cmdable }
 
 var _ chat.History = (*History)(nil)
 
 // NewHistory makes a history on a Redis.
-func NewHistory(rdb redis.UniversalClient) *History { return &History{rdb} }
+func NewHistory(rdb redis.Cmdable) *History { return &History{rdb} }
 
 func roomKeys(room string) []string {
 	tag := "chat:{" + url.QueryEscape(room) + "}" // a brace in the name would end the tag
@@ -84,12 +84,12 @@ func (h *History) Before(ctx context.Context, room, id string, limit int) ([]cha
 }
 
 // Tasks is the store of tasks: one text of JSON for each.
-type Tasks struct{ rdb redis.UniversalClient }
+type Tasks struct{ rdb redis.Cmdable }
 
 var _ tasks.Store = (*Tasks)(nil)
 
 // NewTasks makes a store on a Redis.
-func NewTasks(rdb redis.UniversalClient) *Tasks { return &Tasks{rdb} }
+func NewTasks(rdb redis.Cmdable) *Tasks { return &Tasks{rdb} }
 
 // Get returns a task, or tasks.ErrNoTask.
 func (s *Tasks) Get(ctx context.Context, id string) (tasks.Task, error) {

@@ -1,0 +1,312 @@
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// The conversations in conversations/*.txtar run on two nodes that share a real
+// Redis. Those of chat run on one node with the embedded Redis too. README.md in
+// that folder says how they are written.
+func TestConversations(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("conversations/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no conversations: %v", err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+		t.Run(name+"/two nodes", func(t *testing.T) {
+			t.Parallel()
+			url := testenv.Redis(t)
+			converse(t, file, map[string]string{"1": node(t, url, "one"), "2": node(t, url, "two")})
+		})
+		if !strings.HasPrefix(name, "chat") {
+			continue
+		}
+		t.Run(name+"/embedded", func(t *testing.T) {
+			t.Parallel()
+			url := node(t, "", "only")
+			converse(t, file, map[string]string{"1": url, "2": url})
+		})
+	}
+}
+
+// A conversation is one run of one file.
+type conversation struct {
+	t       *testing.T
+	nodes   map[string]string // name -> URL
+	people  map[string]*person
+	names   map[string]string // $name -> what it stands for
+	answers []string          // of REST requests, "200 {...}"
+}
+
+type person struct {
+	*rawsio.Client
+	node, namespace, auth string
+	waiting               []func() string // for acknowledgements, in the order of the commands
+	ignores               []string        // events that may or may not come any more
+}
+
+func converse(t *testing.T, file string, nodes map[string]string) {
+	t.Helper()
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &conversation{t: t, nodes: nodes, people: map[string]*person{}, names: map[string]string{}}
+	for _, section := range archive.Files {
+		for i, line := range strings.Split(string(section.Data), "\n") {
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "#") {
+				continue
+			}
+			switch section.Name {
+			case "people":
+				c.introduce(line)
+			case "conversation":
+				t.Logf("%s:%d: %s", filepath.Base(file), i+1, line)
+				c.say(line)
+			default:
+				t.Fatalf("%s: unknown section %q", file, section.Name)
+			}
+		}
+	}
+	c.end()
+}
+
+var (
+	personRE  = regexp.MustCompile(`^(\w+)@(\w+)\s+(/\S+)\s*(.*)$`)
+	sayRE     = regexp.MustCompile(`^(\w+)\s+(>>?)\s+(\S+)\s+(.*)$`)
+	hearRE    = regexp.MustCompile(`^(\w+)\s+<\s+(\S+)\s+(.*)$`)
+	restRE    = regexp.MustCompile(`^REST@(\w+)\s+>\s+(GET|POST)\s+(\S+)\s+as\s+(\S+)\s*(.*)$`)
+	answerRE  = regexp.MustCompile(`^REST\s+<\s+(.*)$`)
+	comesGoes = regexp.MustCompile(`^(\w+)\s+(connects|disconnects)$`)
+	ignoresRE = regexp.MustCompile(`^(\w+)\s+ignores\s+(\S+)$`)
+)
+
+// introduce reads "alice@1 /chat {"user":"alice"}" and connects her.
+func (c *conversation) introduce(line string) {
+	c.t.Helper()
+	m := personRE.FindStringSubmatch(line)
+	if m == nil || c.nodes[m[2]] == "" {
+		c.t.Fatalf("not a person: %s", line)
+	}
+	c.people[m[1]] = &person{node: m[2], namespace: m[3], auth: m[4]}
+	c.connect(m[1])
+}
+
+func (c *conversation) connect(name string) {
+	c.t.Helper()
+	p := c.person(name)
+	p.Client = rawsio.Dial(c.t, c.nodes[p.node])
+	c.names["$socket_"+name] = p.Connect(p.namespace, p.auth)
+}
+
+func (c *conversation) person(name string) *person {
+	c.t.Helper()
+	p := c.people[name]
+	if p == nil {
+		c.t.Fatalf("nobody introduced %s", name)
+	}
+	return p
+}
+
+func (c *conversation) say(line string) {
+	c.t.Helper()
+	if m := restRE.FindStringSubmatch(line); m != nil {
+		c.request(m[1], m[2], m[3], m[4], m[5])
+	} else if m := answerRE.FindStringSubmatch(line); m != nil {
+		if len(c.answers) == 0 {
+			c.t.Fatal("no answer to a REST request is left")
+		}
+		status, body, _ := strings.Cut(c.answers[0], " ")
+		c.answers = c.answers[1:]
+		want, pattern, _ := strings.Cut(m[1], " ")
+		if status != want {
+			c.t.Fatalf("answered %s %s", status, body)
+		}
+		c.match(pattern, body)
+	} else if m := comesGoes.FindStringSubmatch(line); m != nil {
+		if m[2] == "connects" {
+			c.connect(m[1])
+			return
+		}
+		c.person(m[1]).Close()
+	} else if m := ignoresRE.FindStringSubmatch(line); m != nil {
+		p := c.person(m[1])
+		p.ignores = append(p.ignores, m[2])
+	} else if m := sayRE.FindStringSubmatch(line); m != nil {
+		p := c.person(m[1])
+		if m[2] == ">>" {
+			p.Emit(p.namespace, m[3], c.fill(m[4]))
+			return
+		}
+		p.waiting = append(p.waiting, p.Begin(p.namespace, m[3], c.fill(m[4])))
+	} else if m := hearRE.FindStringSubmatch(line); m != nil {
+		c.hear(c.person(m[1]), m[2], m[3])
+	} else {
+		c.t.Fatalf("not understood: %s", line)
+	}
+}
+
+func (c *conversation) hear(p *person, what, pattern string) {
+	c.t.Helper()
+	if what != "ack" {
+		c.match(pattern, p.Expect(p.namespace, what))
+		return
+	}
+	if len(p.waiting) == 0 {
+		c.t.Fatal("no command is left to be acknowledged")
+	}
+	wait := p.waiting[0]
+	p.waiting = p.waiting[1:]
+	c.match(pattern, wait())
+}
+
+// request sends "REST@1 > POST /v1/… as alice,staff {...}".
+func (c *conversation) request(node, method, path, caller, body string) {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.nodes[node]+c.fill(path), strings.NewReader(c.fill(body)))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	user, roles, _ := strings.Cut(caller, ",")
+	r.Header.Set("X-User", user)
+	r.Header.Set("X-Roles", roles)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.answers = append(c.answers, fmt.Sprint(resp.StatusCode, " ", string(b)))
+}
+
+// end makes sure that everything that was heard was expected. Two commands there and
+// back bring whatever was committed before them.
+func (c *conversation) end() {
+	c.t.Helper()
+	if len(c.answers) > 0 {
+		c.t.Errorf("answers nobody expected: %v", c.answers)
+	}
+	for name, p := range c.people {
+		if len(p.waiting) > 0 {
+			c.t.Errorf("%s: %d acknowledgements nobody expected", name, len(p.waiting))
+		}
+		if p.Closed() {
+			continue
+		}
+		for range 2 {
+			p.Call(p.namespace, map[string]string{"/chat": "history", "/tasks": "cancel"}[p.namespace], `{"room":"the end","task_id":"the end"}`)
+		}
+		for _, e := range p.Events() {
+			if slices.Contains(p.ignores, e.Name) {
+				continue
+			}
+			c.t.Errorf("%s heard what nobody expected: %s %s", name, e.Name, e.Payload)
+		}
+	}
+}
+
+var nameRE = regexp.MustCompile(`\$\w+`)
+
+// fill puts in what names stand for.
+func (c *conversation) fill(text string) string {
+	return nameRE.ReplaceAllStringFunc(text, func(name string) string {
+		if v, ok := c.names[name]; ok {
+			return v
+		}
+		return name
+	})
+}
+
+// match compares JSON with a pattern: "*" is any text, "$name" any text that is the
+// same everywhere, and a member "…" allows members that are not listed.
+func (c *conversation) match(pattern, text string) {
+	c.t.Helper()
+	var want, got any
+	if err := json.Unmarshal([]byte(pattern), &want); err != nil {
+		c.t.Fatalf("the pattern %s: %v", pattern, err)
+	}
+	if err := json.Unmarshal([]byte(text), &got); err != nil {
+		c.t.Fatalf("heard %s: %v", text, err)
+	}
+	if where := c.differ(want, got, ""); where != "" {
+		c.t.Fatalf("heard  %s\nwanted %s\ndiffers at %s", text, c.fill(pattern), where)
+	}
+}
+
+// differ returns where two values differ, "" if they match.
+func (c *conversation) differ(want, got any, at string) string {
+	switch want := want.(type) {
+	case string:
+		s, ok := got.(string)
+		if !ok {
+			return at + "/"
+		}
+		if strings.HasPrefix(want, "$") && c.names[want] == "" {
+			c.names[want] = s
+		}
+		if want != "*" && c.fill(want) != s || s == "" && want != "" {
+			return at + "/"
+		}
+		return ""
+	case map[string]any:
+		m, ok := got.(map[string]any)
+		if !ok {
+			return at + "/"
+		}
+		_, open := want["…"]
+		for k, v := range want {
+			if k == "…" {
+				continue
+			}
+			if _, ok := m[k]; !ok {
+				return at + "/" + k
+			}
+			if where := c.differ(v, m[k], at+"/"+k); where != "" {
+				return where
+			}
+		}
+		for k := range m {
+			if _, ok := want[k]; !ok && !open {
+				return at + "/" + k
+			}
+		}
+		return ""
+	case []any:
+		list, ok := got.([]any)
+		if !ok || len(list) != len(want) {
+			return at + "/"
+		}
+		for i := range want {
+			if where := c.differ(want[i], list[i], fmt.Sprint(at, "/", i)); where != "" {
+				return where
+			}
+		}
+		return ""
+	}
+	if want != got {
+		return at + "/"
+	}
+	return ""
+}

@@ -1,0 +1,229 @@
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/usecases/chat"
+)
+
+// status is the status of a GET, 0 for no answer.
+func status(url string) int {
+	resp, err := http.Get(url)
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// A poster posts messages one after the other until its connection ends, and notes
+// what became of each.
+type poster struct {
+	*rawsio.Client
+	room    string
+	results map[string]string // client id -> "" (never answered), "ok" or a problem's code
+}
+
+func (p *poster) run(stop <-chan struct{}) {
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		id := fmt.Sprint(p.room, "-", i)
+		p.results[id] = ""
+		answer, err := p.TryCall("/chat", "message", fmt.Sprintf(`{"room":%q,"text":"x","client_id":%q}`, p.room, id))
+		if err != nil {
+			return
+		}
+		var problem struct{ Code string }
+		if err := json.Unmarshal([]byte(answer), &problem); err != nil {
+			return
+		}
+		if p.results[id] = problem.Code; problem.Code == "" {
+			p.results[id] = "ok"
+		}
+	}
+}
+
+// kept returns the client ids of the messages in a room's history.
+func kept(t *testing.T, url, room string) map[string]int {
+	t.Helper()
+	ids := map[string]int{}
+	for before := ""; ; {
+		resp, err := http.Get(fmt.Sprintf("%s/v1/rooms/%s/messages?limit=100&before=%s", url, room, before))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page chat.ReadOutput
+		err = json.NewDecoder(resp.Body).Decode(&page)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range page.Messages {
+			ids[m.ClientID]++
+		}
+		if before = page.Next; before == "" {
+			return ids
+		}
+	}
+}
+
+// SIGTERM while clients of both nodes post: the node ends with 0, and every command
+// that was accepted is acknowledged: what was kept has been answered "ok" and what
+// was answered "ok" has been kept, once.
+func TestSIGTERMUnderLoad(t *testing.T) {
+	t.Parallel()
+	url := testenv.Redis(t)
+	leaving, staying := launch(t, url, "leaving"), launch(t, url, "staying")
+	stop := make(chan struct{})
+	var posters []*poster
+	var running sync.WaitGroup
+	for i := range 40 {
+		to := leaving
+		if i%4 == 0 {
+			to = staying
+		}
+		p := &poster{Client: rawsio.Dial(t, to.url), room: fmt.Sprint("room-", i), results: map[string]string{}}
+		p.Connect("/chat", "")
+		posters = append(posters, p)
+		running.Go(func() { p.run(stop) })
+	}
+	testenv.WaitFor(t, 20*time.Second, "load on both nodes", func() bool {
+		return len(kept(t, staying.url, "room-0")) > 20 && len(kept(t, staying.url, "room-1")) > 20
+	})
+	if err := leaving.terminate(); err != nil {
+		t.Errorf("the node ended with %v", err)
+	}
+	testenv.WaitFor(t, 20*time.Second, "the other node to have taken over", func() bool {
+		return status(staying.url+"/v1/rooms/room-1/messages") == 200
+	})
+	close(stop)
+	running.Wait()
+	total := map[string]int{}
+	for _, p := range posters {
+		found := kept(t, staying.url, p.room)
+		for id, result := range p.results {
+			total[result]++
+			switch {
+			case result == "ok" && found[id] != 1:
+				t.Errorf("%s was acknowledged and is kept %d times", id, found[id])
+			case result != "ok" && found[id] != 0:
+				t.Errorf("%s is kept and was answered %q", id, result)
+			}
+		}
+	}
+	t.Logf("answers: %v", total)
+	if total["ok"] < 100 {
+		t.Errorf("only %d messages were posted: no load", total["ok"])
+	}
+	delete(total, "ok")
+	delete(total, "")            // sent to a connection that was closing, and never read
+	delete(total, "unavailable") // sent while the node was draining
+	if len(total) > 0 {
+		t.Errorf("other answers: %v", total)
+	}
+}
+
+// Two nodes, one Redis: a message posted on one reaches members on the other, and
+// the backlog survives the end of a node.
+func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
+	url := testenv.Redis(t)
+	one, two := launch(t, url, "one"), launch(t, url, "two")
+	alice, bob := rawsio.Dial(t, one.url), rawsio.Dial(t, two.url)
+	alice.Connect("/chat", `{"user":"alice"}`)
+	bob.Connect("/chat", `{"user":"bob"}`)
+	for i := range 8 { // rooms in partitions of both nodes
+		room := fmt.Sprint("r", i)
+		bob.Call("/chat", "join", fmt.Sprintf(`{"room":%q}`, room))
+		alice.Call("/chat", "message", fmt.Sprintf(`{"room":%q,"text":"hello"}`, room))
+		if got := bob.Expect("/chat", "message.posted"); !strings.Contains(got, `"from":"alice"`) {
+			t.Error(got)
+		}
+	}
+	if err := one.terminate(); err != nil {
+		t.Error(err)
+	}
+	for i := range 8 {
+		if got := bob.Call("/chat", "message", fmt.Sprintf(`{"room":"r%d","text":"still here"}`, i)); !strings.Contains(got, `"id"`) {
+			t.Error(got)
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	url := testenv.Redis(t)
+	gateway, worker := launch(t, url, "gateway", "ROLE=gateway"), launch(t, url, "worker", "ROLE=worker")
+	c := rawsio.Dial(t, gateway.url)
+	c.Connect("/chat", "")
+	if got := c.Call("/chat", "join", `{"room":"lobby"}`); got != `{"room":"lobby","joined":true}` {
+		t.Error(got)
+	}
+	if got := status(worker.url + "/v1/rooms/lobby/messages"); got != 404 {
+		t.Errorf("a worker answers a route with %d", got)
+	}
+	if _, err := rawsio.TryDial(t, worker.url); err == nil {
+		t.Error("a worker takes sockets")
+	}
+	for _, p := range []*process{worker, gateway} {
+		if err := p.terminate(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestHealthCheckSubcommand(t *testing.T) {
+	t.Parallel()
+	p := launch(t, "", "alone")
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func() error {
+		cmd := exec.Command(path, "healthcheck")
+		cmd.Env = append(os.Environ(), "HTTP_ADDR="+strings.TrimPrefix(p.url, "http://"))
+		return cmd.Run()
+	}
+	if err := check(); err != nil {
+		t.Errorf("of a node that is ready: %v", err)
+	}
+	if err := p.terminate(); err != nil {
+		t.Error(err)
+	}
+	if check() == nil {
+		t.Error("of a node that is gone: healthy")
+	}
+}
+
+func TestAWrongConfigurationNamesEveryProblem(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path)
+	cmd.Env = append(os.Environ(), "AUTH_MODE=jwt", "PARTITIONS=many", "LOG_LEVEL=loud")
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatal("it started")
+	}
+	for _, name := range []string{"JWT_SECRET", "PARTITIONS", "LOG_LEVEL"} {
+		if !strings.Contains(string(out), name) {
+			t.Errorf("%s is not named: %s", name, out)
+		}
+	}
+}

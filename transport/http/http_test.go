@@ -1,0 +1,229 @@
+package http_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/cors"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/schema"
+	web "github.com/example/switchyard/transport/http"
+)
+
+var ns = contract.Namespace{Name: "/board", Doc: "Boards."}
+
+type input struct {
+	Board string   `json:"board" minLength:"1" maxLength:"8"`
+	Line  int      `json:"line,omitempty"`
+	Bold  bool     `json:"bold,omitempty"`
+	Tags  []string `json:"tags,omitempty"`
+	Text  string   `json:"text,omitempty"`
+}
+
+func routes(paths ...contract.HTTP) []contract.Route {
+	var all []contract.Route
+	for i, h := range paths {
+		name := string(rune('a' + i))
+		all = append(all, contract.Command[input, contract.None]{
+			Namespace: ns, Event: name, Operation: "board." + name, Doc: "Do.", HTTP: h,
+			Key: func(in input) string { return in.Board },
+		}.Handle(func(context.Context, input) (contract.None, []contract.Effect, error) {
+			return contract.None{}, nil, nil
+		}))
+	}
+	return all
+}
+
+// lanes answers each command as its text says, or with its input.
+type lanes struct{ last *broker.Command }
+
+func (l *lanes) Submit(c *broker.Command, done func(broker.Reply)) {
+	l.last = c
+	var in input
+	_ = json.Unmarshal(c.Input, &in)
+	switch in.Text {
+	case "conflict":
+		done(broker.ProblemReply(fault.New(fault.Conflict, "taken"), "id"))
+	case "overloaded":
+		done(broker.ProblemReply(fault.New(fault.Overloaded, "busy").After(1200*time.Millisecond), "id"))
+	case "never":
+	default:
+		done(broker.Reply{Body: c.Input})
+	}
+}
+
+func serve(t *testing.T, mode string) (*lanes, *web.Health, http.Handler) {
+	t.Helper()
+	c, err := schema.Compile(contract.NewCatalog(routes(
+		contract.HTTP{Method: "POST", Path: "/v1/boards/{board}"}, contract.HTTP{Method: "GET", Path: "/v1/boards/{board}"},
+	)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &lanes{}
+	log := slog.New(slog.DiscardHandler)
+	health := web.NewHealth(log)
+	s, err := web.New(c, l, auth.New(mode, strings.Repeat("s", 32)), cors.Policy{Origins: []string{"https://app.example"}}, http.NotFoundHandler(), health, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, health, s
+}
+
+func request(h http.Handler, method, target, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestPathAndQueryJoinTheBody(t *testing.T) {
+	t.Parallel()
+	_, _, h := serve(t, auth.None)
+	for name, tc := range map[string]struct {
+		method, target, body string
+		status               int
+		want                 string // part of the answer
+	}{
+		"body and path":   {"POST", "/v1/boards/b1", `{"line":3}`, 200, `{"board":"b1","line":3}`},
+		"path alone":      {"POST", "/v1/boards/b%201", ``, 200, `{"board":"b 1"}`},
+		"query":           {"GET", "/v1/boards/b1?line=3&bold=true&tags=x&tags=y", ``, 200, `{"board":"b1","bold":true,"line":3,"tags":["x","y"]}`},
+		"number as text":  {"GET", "/v1/boards/b1?text=3", ``, 200, `{"board":"b1","text":"3"}`},
+		"wrong type":      {"GET", "/v1/boards/b1?line=x", ``, 400, `"pointer":"/line"`},
+		"unknown":         {"GET", "/v1/boards/b1?colour=red", ``, 400, `"pointer":"/colour"`},
+		"given twice":     {"POST", "/v1/boards/b1", `{"board":"b2"}`, 400, `"pointer":"/board","detail":"is given twice`},
+		"query twice":     {"GET", "/v1/boards/b1?line=1&line=2", ``, 400, `"pointer":"/line","detail":"is given twice`},
+		"path too long":   {"POST", "/v1/boards/123456789", ``, 400, `"pointer":"/board"`},
+		"no JSON":         {"POST", "/v1/boards/b1", `{`, 400, `not valid JSON`},
+		"no object":       {"POST", "/v1/boards/b1", `[]`, 400, `must be of type object`},
+		"null":            {"POST", "/v1/boards/b1", `null`, 400, `must be of type object`},
+		"bad query":       {"GET", "/v1/boards/b1?%zz", ``, 400, `the query is not well-formed`},
+		"too large":       {"POST", "/v1/boards/b1", `{"text":"` + strings.Repeat("x", 1_000_001) + `"}`, 400, `more than 1000000 bytes`},
+		"a problem":       {"POST", "/v1/boards/b1", `{"text":"conflict"}`, 409, `"code":"conflict"`},
+		"unknown method":  {"DELETE", "/v1/boards/b1", ``, 405, ``},
+		"unknown path":    {"GET", "/v1/nothing", ``, 404, ``},
+		"live":            {"GET", "/livez", ``, 200, "ok"},
+		"ready":           {"GET", "/readyz", ``, 200, "ok"},
+		"no admin things": {"GET", "/metrics", ``, 404, ``},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := request(h, tc.method, tc.target, tc.body)
+			if w.Code != tc.status || !strings.Contains(w.Body.String(), tc.want) {
+				t.Errorf("%d %.300s", w.Code, w.Body)
+			}
+			if kind := w.Header().Get("Content-Type"); strings.HasPrefix(w.Body.String(), `{"kind":"error"`) != (kind == fault.ContentType) {
+				t.Errorf("content type %s of %.100s", kind, w.Body)
+			}
+			if w.Header().Get("X-Content-Type-Options") != "nosniff" {
+				t.Error("no nosniff")
+			}
+		})
+	}
+}
+
+func TestOtherAnswersOfARoute(t *testing.T) {
+	t.Parallel()
+	l, _, h := serve(t, auth.None)
+	if w := request(h, "POST", "/v1/boards/b1", `{"text":"overloaded"}`); w.Code != 503 || w.Header().Get("Retry-After") != "2" {
+		t.Errorf("%d, retry after %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	if w := request(h, "POST", "/v1/boards/b1", `{}`, "Content-Type", "text/plain"); w.Code != 400 || !strings.Contains(w.Body.String(), "Content-Type") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	request(h, "POST", "/v1/boards/b1", `{}`, "X-User", "alice", "X-Roles", "staff")
+	want := contract.Caller{UserID: "alice", Roles: []string{"staff"}}
+	if diff := cmp.Diff(want, l.last.Caller); diff != "" || l.last.Key != "b1" {
+		t.Errorf("key %q %s", l.last.Key, diff)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequest("POST", "/v1/boards/b1", strings.NewReader(`{"text":"never"}`)).WithContext(ctx)
+	r.Header.Set("Content-Type", "application/json")
+	h.ServeHTTP(httptest.NewRecorder(), r) // returns, though no reply comes
+
+	_, _, h = serve(t, auth.JWT)
+	if w := request(h, "GET", "/v1/boards/b1", ``); w.Code != 401 || w.Header().Get("WWW-Authenticate") != "Bearer" {
+		t.Errorf("%d %v", w.Code, w.Header())
+	}
+	if w := request(h, "GET", "/v1/boards/b1", ``, "Origin", "https://app.example"); w.Header().Get("Access-Control-Allow-Origin") != "https://app.example" {
+		t.Errorf("%v", w.Header())
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	_, health, h := serve(t, auth.None)
+	var broken error
+	health.Add(web.Probe{Name: "redis", Check: func(context.Context) error { return broken }})
+	check := func(status int, text string) {
+		t.Helper()
+		w := request(h, "GET", "/readyz?verbose", ``)
+		if w.Code != status || strings.TrimSpace(w.Body.String()) != text {
+			t.Errorf("%d %q", w.Code, w.Body)
+		}
+	}
+	check(200, "redis ok")
+	broken = errors.New("dial tcp 10.0.0.7:6379: secret")
+	check(503, "redis failed")
+	broken = nil
+	check(200, "redis ok")
+	health.Drain()
+	check(503, "draining\nredis ok")
+	if w := request(h, "GET", "/livez", ``); w.Code != 200 {
+		t.Errorf("a draining node is alive: %d", w.Code)
+	}
+	if w := request(web.NewWorker(health), "GET", "/v1/boards/b1", ``); w.Code != 404 {
+		t.Errorf("a worker serves health only: %d", w.Code)
+	}
+}
+
+func TestOverlappingRoutesAreAnErrorNotAPanic(t *testing.T) {
+	t.Parallel()
+	c, err := schema.Compile(contract.NewCatalog(routes(
+		contract.HTTP{Method: "GET", Path: "/v1/{board}/x"}, contract.HTTP{Method: "GET", Path: "/v1/y/{board}"},
+	)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, http.NotFoundHandler(), web.NewHealth(slog.Default()), slog.Default())
+	if err == nil || !strings.Contains(err.Error(), `command "board.b": its HTTP route cannot be mounted`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestAdmin(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(web.NewAdmin(func() int { return 7 }))
+	defer srv.Close()
+	for path, want := range map[string]string{"/metrics": "switchyard_connections 7", "/debug/pprof/goroutine?debug=1": "goroutine profile"} {
+		resp, err := http.Get(srv.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || !strings.Contains(string(b), want) {
+			t.Errorf("%s: %v %.200s", path, err, b)
+		}
+	}
+}

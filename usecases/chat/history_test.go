@@ -1,0 +1,70 @@
+package chat_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/contract/contracttest"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/store/memstore"
+	"github.com/example/switchyard/usecases/chat"
+)
+
+func TestHistoryPages(t *testing.T) {
+	t.Parallel()
+	h := memstore.NewHistory()
+	for i := range 120 {
+		if err := h.Append(t.Context(), chat.Message{ID: fmt.Sprint("m", i), Room: "lobby"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(in chat.ReadInput) (first, last string, n int, next string) {
+		t.Helper()
+		out, _, err := contracttest.Call(t, chat.New(h).Routes(), chat.Read, alice, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n = len(out.Messages); n > 0 {
+			first, last = out.Messages[0].ID, out.Messages[n-1].ID
+		}
+		return first, last, n, out.Next
+	}
+	type page struct {
+		First, Last string
+		N           int
+		Next        string
+	}
+	var got []page
+	for _, in := range []chat.ReadInput{
+		{Room: "lobby"}, {Room: "lobby", Before: "m70", Limit: 70}, {Room: "lobby", Before: "m20", Limit: 20}, {Room: "lobby", Before: "m20", Limit: 19},
+		{Room: "lobby", Before: "unknown"}, {Room: "empty"},
+	} {
+		var p page
+		p.First, p.Last, p.N, p.Next = read(in)
+		got = append(got, p)
+	}
+	want := []page{{"m70", "m119", 50, "m70"}, {"m0", "m69", 70, ""}, {"m0", "m19", 20, ""}, {"m1", "m19", 19, "m1"}, {}, {}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestHistoryIsAnEmptyListNotNull(t *testing.T) {
+	t.Parallel()
+	out, _, err := contracttest.Call(t, routes(), chat.Read, alice, chat.ReadInput{Room: "empty"})
+	if err != nil || out.Messages == nil {
+		t.Errorf("%+v %v", out, err)
+	}
+}
+
+func TestHistoryLimits(t *testing.T) {
+	t.Parallel()
+	_, _, err := contracttest.Call(t, routes(), chat.Read, alice, chat.ReadInput{Room: "lobby", Limit: 101})
+	wantFault(t, err, fault.Invalid)
+	if _, _, err := contracttest.Call(t, chat.New(brokenHistory{}).Routes(), chat.Read, alice, chat.ReadInput{Room: "lobby"}); !errors.Is(err, errBroken) {
+		t.Error(err)
+	}
+}
