@@ -135,7 +135,11 @@ func (w *Worker) ownedPartitions() []*partition {
 // lose forgets a partition that another worker may own. What still runs cannot be
 // committed: the epoch in Redis has moved on.
 func (w *Worker) lose(p *partition) {
-	if p.lost.Swap(true) {
+	w.leases.L.Lock() // whoever waits either has not looked yet, or hears the broadcast
+	again := p.lost.Swap(true)
+	w.leases.L.Unlock()
+	w.leases.Broadcast()
+	if again {
 		return
 	}
 	w.log.Warn("lost a partition", "partition", p.number, "epoch", p.epoch)
@@ -144,9 +148,6 @@ func (w *Worker) lose(p *partition) {
 		delete(w.owned, p.number)
 	}
 	w.mu.Unlock()
-	w.leases.L.Lock() // whoever waits either has not looked yet, or hears this
-	w.leases.L.Unlock()
-	w.leases.Broadcast()
 	for range p.discard() {
 		w.finished(p)
 	}

@@ -151,13 +151,17 @@ func escape(b []byte) int {
 			return 0
 		}
 		for _, c := range b[1:5] {
-			if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F') {
+			if !isHex(c) {
 				return 0
 			}
 		}
 		return 5
 	}
 	return 0
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
 // Text decodes a string that String has read, quotes included.

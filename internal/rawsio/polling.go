@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ const separator = "\x1e"
 type Session struct {
 	*Client
 	url    string
+	http   *http.Client // keeps the cookies of a load balancer
 	sid    string
 	ctx    context.Context
 	paused chan struct{} // closed by Upgrade: no further poll
@@ -28,8 +30,12 @@ type Session struct {
 // Poll opens a connection over HTTP long polling.
 func Poll(t testing.TB, url string) *Session {
 	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Session{ctx: ctx, Client: newClient(t), url: url + "/socket.io/?EIO=4&transport=polling", paused: make(chan struct{}), idle: make(chan struct{})}
+	s := &Session{ctx: ctx, http: &http.Client{Timeout: 3 * Patience, Jar: jar}, Client: newClient(t), url: url + "/socket.io/?EIO=4&transport=polling", paused: make(chan struct{}), idle: make(chan struct{})}
 	open, err := s.get()
 	if err != nil || !strings.HasPrefix(open, "0") {
 		t.Fatalf("open: %q %v", open, err)
@@ -71,8 +77,6 @@ func (s *Session) poll() {
 	}
 }
 
-var client = &http.Client{Timeout: 3 * Patience}
-
 func (s *Session) get() (string, error) { return s.request(http.MethodGet, "") }
 
 func (s *Session) post(packet string) error {
@@ -93,7 +97,7 @@ func (s *Session) request(method, body string) (string, error) {
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "text/plain;charset=UTF-8")
 	}
-	return answer(client.Do(r))
+	return answer(s.http.Do(r))
 }
 
 func answer(resp *http.Response, err error) (string, error) {

@@ -29,6 +29,8 @@ type Event struct {
 
 // A Client is one Engine.IO connection.
 type Client struct {
+	Header http.Header // of the answer to a websocket's handshake
+
 	t    testing.TB
 	send func(packet string) error
 	raw  *websocket.Conn // nil for polling
@@ -69,7 +71,8 @@ func dial(t testing.TB, url, query string, header ...http.Header) (*Client, erro
 		h = header[0]
 	}
 	d := websocket.Dialer{HandshakeTimeout: Patience}
-	conn, resp, err := d.Dial("ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket"+query, h)
+	conn, resp, err := d.Dial( //nolint:bodyclose // gorilla's Dial leaves nothing to close
+		"ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket"+query, h)
 	if err != nil {
 		if resp != nil {
 			err = fmt.Errorf("%w: %s", err, resp.Status)
@@ -83,7 +86,7 @@ func dial(t testing.TB, url, query string, header ...http.Header) (*Client, erro
 		defer writing.Unlock()
 		return conn.WriteMessage(websocket.TextMessage, []byte(packet))
 	}
-	c.raw = conn
+	c.raw, c.Header = conn, resp.Header
 	c.quit = func() { _ = conn.Close() }
 	t.Cleanup(c.Close)
 	go func() {
@@ -118,7 +121,8 @@ func (c *Client) SendBinary(b []byte) {
 func DialDeaf(t testing.TB, url, ns string) *websocket.Conn {
 	t.Helper()
 	d := websocket.Dialer{HandshakeTimeout: Patience, ReadBufferSize: 512}
-	conn, _, err := d.Dial("ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket", nil)
+	conn, _, err := d.Dial( //nolint:bodyclose // gorilla's Dial leaves nothing to close
+		"ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket", nil)
 	if err == nil {
 		err = conn.WriteMessage(websocket.TextMessage, []byte("40"+ns+","))
 	}

@@ -52,7 +52,7 @@ func (c *check) wrong(format string, args ...any) {
 	var p strings.Builder
 	for _, seg := range c.path {
 		p.WriteByte('/')
-		escapePointer.WriteString(&p, seg)
+		p.WriteString(escapePointer.Replace(seg))
 	}
 	c.mistakes = append(c.mistakes, fault.Field{Pointer: p.String(), Detail: fmt.Sprintf(format, args...)})
 }

@@ -83,8 +83,8 @@ func (c *conn) data(args ...any) {
 		c.text(b.Bytes())
 		return
 	}
-	if c.skip == 0 { // a binary frame that no packet has announced
-		c.fail()
+	if c.skip == 0 {
+		c.fail("a binary frame that no packet has announced")
 		return
 	}
 	// Attachments are not handed on: an input that wants one does not exist yet, and
@@ -96,14 +96,14 @@ func (c *conn) data(args ...any) {
 func (c *conn) text(b []byte) {
 	defer c.srv.recovered("handle a packet")
 	if len(b) == 0 || c.skip > 0 {
-		c.fail()
+		c.fail("an empty packet, or a text in place of an attachment")
 		return
 	}
 	switch b[0] {
 	case packetEvent, packetBinaryEvent, packetAck, packetBinaryAck:
 		p, err := parsePacket(b)
 		if err != nil {
-			c.fail()
+			c.fail("a malformed packet")
 			return
 		}
 		c.skip = p.attachments
@@ -120,7 +120,7 @@ func (c *conn) text(b []byte) {
 	case packetConnect:
 		c.hand(b)
 	default:
-		c.fail()
+		c.fail("a packet of an unknown type")
 	}
 }
 
@@ -135,7 +135,7 @@ func (c *conn) event(p packet) {
 	name, err := p.name()
 	s := c.socket(p.namespace)
 	if err != nil || s == nil {
-		c.fail()
+		c.fail("an event without a name, or for a namespace that is not connected")
 		return
 	}
 	<-s.ready // CONNECT goes out from another goroutine: nothing is answered before it
@@ -143,7 +143,10 @@ func (c *conn) event(p packet) {
 }
 
 // fail ends the connection of a client that breaks the protocol.
-func (c *conn) fail() { c.engine.Close(false) }
+func (c *conn) fail(sent string) {
+	c.srv.cfg.Log.Debug("closed a connection that broke the protocol", "sent", sent, "address", c.engine.RemoteAddress())
+	c.engine.Close(false)
+}
 
 func (c *conn) socket(namespace string) *Socket {
 	c.mu.Lock()

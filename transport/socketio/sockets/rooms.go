@@ -27,12 +27,6 @@ func (r *rooms) add(s *Socket) {
 	}
 }
 
-func (r *rooms) get(id string) *Socket {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.sockets[id]
-}
-
 // join puts a socket in rooms; false means that it has gone.
 func (r *rooms) join(s *Socket, names []string) bool {
 	r.mu.Lock()

@@ -122,7 +122,7 @@ func refusal(err error) *socket.ExtendedError {
 	}
 	var data any
 	if len(r.Data) > 0 {
-		data = json.RawMessage(r.Data)
+		data = r.Data
 	}
 	return socket.NewExtendedError(r.Message, data)
 }

@@ -344,7 +344,7 @@ func TestRoomsAndAudiences(t *testing.T) {
 				c.Expect("/a", "end")
 				var got []string
 				for _, e := range c.Events() {
-					got = append(got, string(c.Expect("/a", e.Name)))
+					got = append(got, c.Expect("/a", e.Name))
 				}
 				var want []string
 				if slices.Contains(tc.want, k) {

@@ -1,0 +1,33 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test lint generate verify build up down clean
+
+help: ## Say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: build ## Start one node on :8080, with an embedded Redis
+	@./bin/server
+
+test: ## Run all tests that this machine can run; the last line says which were left out
+	@bash scripts/test.sh
+
+lint: ## Look for mistakes that tests do not find
+	@go tool -modfile=tools.mod golangci-lint run ./...
+
+generate: ## Write what is generated: wire_gen.go, .env.example, the tables in README.md
+	@go tool wire .
+	@go test ./internal/config -run Documents -update >/dev/null
+
+verify: generate ## Fail if something generated is not up to date
+	@git diff --exit-code
+
+build: ## Build bin/server
+	@go build -o bin/server ./cmd/server
+
+up: ## Start two nodes, Redis and a load balancer on :8080
+	docker compose up --build --wait
+
+down: ## Stop them and forget their data
+	docker compose down --volumes
+
+clean: ## Delete what was built
+	rm -rf bin tests/js/node_modules

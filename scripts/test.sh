@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs every test that this machine can run. The last line says with what they ran and
+# which were left out; with CI=true leaving out is failing.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+notes="$(mktemp -d)"
+trap 'rm -rf "$notes"' EXIT
+export SWITCHYARD_LEFT_OUT="$notes/left" SWITCHYARD_RAN_WITH="$notes/ran"
+: >"$SWITCHYARD_LEFT_OUT"
+: >"$SWITCHYARD_RAN_WITH"
+
+race=()
+if [ "$(go env CGO_ENABLED)" = 1 ] && command -v "$(go env CC)" >/dev/null; then
+  race=(-race)
+  echo "the race detector" >>"$SWITCHYARD_RAN_WITH"
+else
+  echo "the race detector (no C compiler on the PATH)" >>"$SWITCHYARD_LEFT_OUT"
+fi
+
+go vet ./... && go test ${race[@]+"${race[@]}"} -timeout 20m "$@" ./...
+code=$?
+
+list() { sort -u "$1" | paste -sd ';' | sed 's/;/; /g'; }
+left="$(list "$SWITCHYARD_LEFT_OUT")"
+if [ -n "$left" ] && [ "${CI:-}" = true ] && [ $code = 0 ]; then
+  code=1
+fi
+result=passed
+[ $code = 0 ] || result=FAILED
+echo "$result, with $(list "$SWITCHYARD_RAN_WITH"); left out: ${left:-nothing}"
+exit $code
