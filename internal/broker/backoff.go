@@ -25,12 +25,19 @@ func (b *backoff) sleep(ctx context.Context, log *slog.Logger, what string, err 
 		b.logged = now
 		log.Warn("cannot "+what+", trying again", "error", err, "failures", b.failures)
 	}
-	t := time.NewTimer(min(backoffFirst<<min(b.failures-1, 10), backoffMax))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
+	sleep(ctx, min(backoffFirst<<min(b.failures-1, 10), backoffMax))
 }
 
 func (b *backoff) reset() { b.failures = 0 }
+
+// sleep waits; false means that ctx has ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -34,9 +34,13 @@ func decode(e redis.XMessage) (*message.Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("entry %s: metadata: %w", e.ID, err)
 	}
-	m := message.NewMessage(uuid, []byte(payload))
-	m.Metadata = metadata
-	return m, nil
+	return newMessage(uuid, metadata, []byte(payload)), nil
+}
+
+// newMessage makes a message for the lanes, which nobody acknowledges: without the
+// two channels that message.NewMessage makes for that. A copy has them.
+func newMessage(uuid string, metadata message.Metadata, payload []byte) *message.Message {
+	return &message.Message{UUID: uuid, Metadata: metadata, Payload: payload}
 }
 
 // appendMetadata appends a msgpack map of strings; an empty one is no bytes at all.

@@ -48,29 +48,29 @@ const (
 
 // message puts the command on the wire.
 func (c *Command) message() *message.Message {
-	m := message.NewMessage(c.ID, c.Input)
-	md := m.Metadata
-	md[metaOperation] = c.Operation
-	set := func(name, value string) {
-		if value != "" {
-			md[name] = value
-		}
-	}
-	set(metaKey, c.Key)
-	set(metaIdempotency, c.IdempotencyKey)
-	set(metaUser, c.Caller.UserID)
-	set(metaRoles, list(c.Caller.Roles))
-	set(metaSocket, c.Caller.Socket)
-	set(metaNode, c.Caller.Node)
-	set(metaReplyTo, c.replyTo)
-	set(metaCorrelation, c.correlation)
+	md := message.Metadata{metaOperation: c.Operation}
+	set(md, metaKey, c.Key)
+	set(md, metaIdempotency, c.IdempotencyKey)
+	set(md, metaUser, c.Caller.UserID)
+	set(md, metaRoles, list(c.Caller.Roles))
+	set(md, metaSocket, c.Caller.Socket)
+	set(md, metaNode, c.Caller.Node)
+	set(md, metaReplyTo, c.replyTo)
+	set(md, metaCorrelation, c.correlation)
 	if c.Timeout > 0 {
 		md[metaTimeout] = strconv.FormatInt(c.Timeout.Milliseconds(), 10)
 	}
 	if c.forward {
 		md[metaForward] = "true"
 	}
-	return m
+	return newMessage(c.ID, md, c.Input)
+}
+
+// set adds a value that is not empty.
+func set(md message.Metadata, name, value string) {
+	if value != "" {
+		md[name] = value
+	}
 }
 
 // parseCommand reads a command off the wire.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
@@ -36,18 +35,28 @@ type commandKey struct{}
 // handler makes the function that serves one command's message and returns the
 // messages to commit.
 func (h *Handlers) handler(l *Lanes) message.HandlerFunc {
-	retry := middleware.Retry{
-		MaxRetries: 2, InitialInterval: 50 * time.Millisecond, Multiplier: 4, MaxInterval: 200 * time.Millisecond,
-		ShouldRetry: func(p middleware.RetryParams) bool { return fault.IsTransient(p.Err) },
-		Logger:      watermill.NewSlogLogger(l.log),
-	}
-	f := retry.Middleware(middleware.Recoverer(func(m *message.Message) ([]*message.Message, error) {
+	f := retryTransient(middleware.Recoverer(func(m *message.Message) ([]*message.Message, error) {
 		return h.serve(l, m)
 	}))
 	for i := len(h.chain) - 1; i >= 0; i-- {
 		f = h.chain[i](f)
 	}
 	return f
+}
+
+// retryTransient tries a handler again whose error is marked as transient, within the
+// message's deadline. Watermill's Retry would make a timer for every message.
+func retryTransient(next message.HandlerFunc) message.HandlerFunc {
+	return func(m *message.Message) ([]*message.Message, error) {
+		messages, err := next(m)
+		for _, pause := range [...]time.Duration{50 * time.Millisecond, 200 * time.Millisecond} {
+			if !fault.IsTransient(err) || !sleep(m.Context(), pause) {
+				break
+			}
+			messages, err = next(m)
+		}
+		return messages, err
+	}
 }
 
 func (h *Handlers) serve(l *Lanes, m *message.Message) ([]*message.Message, error) {
@@ -117,9 +126,7 @@ func problemMessages(c *Command, err error) []*message.Message {
 		return nil
 	}
 	problem := fault.ProblemOf(err, c.ID)
-	m := message.NewMessage(c.ID, problem.JSON())
-	m.Metadata[metaCode] = string(problem.Code)
-	return []*message.Message{m}
+	return []*message.Message{newMessage(c.ID, message.Metadata{metaCode: string(problem.Code)}, problem.JSON())}
 }
 
 const forwardedFor = time.Hour // how long a command that was sent on is known to have been

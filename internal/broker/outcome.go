@@ -69,7 +69,7 @@ func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*
 	if c.replyTo == "" {
 		return r.messages, nil
 	}
-	reply := message.NewMessage(c.ID, message.Payload(out.Output))
+	reply := newMessage(c.ID, message.Metadata{}, out.Output)
 	if j := list(r.join); j != "" {
 		reply.Metadata[metaJoin] = j
 	}
@@ -109,7 +109,7 @@ func (r *resultsOf) add(e contract.Effect) error {
 // event adds a message for the event lane. Its id is the command's id and a
 // number, so that it is the same each time the command runs.
 func (r *resultsOf) event(namespace string, payload []byte) *message.Message {
-	m := message.NewMessage(r.c.ID+"."+strconv.Itoa(len(r.messages)+1), payload)
+	m := newMessage(r.c.ID+"."+strconv.Itoa(len(r.messages)+1), message.Metadata{}, payload)
 	m.Metadata[MetaNamespace] = namespace
 	m.Metadata[metaCause] = r.c.ID
 	m.Metadata[metaCorrelation] = r.c.correlation
@@ -129,25 +129,19 @@ func (r *resultsOf) emit(e contract.Emission) error {
 	}
 	md := r.event(e.Event.Namespace.Name, payload).Metadata
 	md[MetaEvent] = e.Event.Name
-	for name, value := range map[string]string{
-		MetaRooms: list(a.Rooms), MetaUsers: list(a.Users), MetaSockets: list(sockets),
-		MetaEveryone: truth(a.Everyone), MetaVolatile: truth(e.Volatile),
-	} {
-		if value != "" {
-			md[name] = value
-		}
+	set(md, MetaRooms, list(a.Rooms))
+	set(md, MetaUsers, list(a.Users))
+	set(md, MetaSockets, list(sockets))
+	if a.Everyone {
+		md[MetaEveryone] = "true"
 	}
-	if a.ExceptCaller && r.c.Caller.Socket != "" {
-		md[MetaExcept] = r.c.Caller.Socket
+	if e.Volatile {
+		md[MetaVolatile] = "true"
+	}
+	if a.ExceptCaller {
+		set(md, MetaExcept, r.c.Caller.Socket)
 	}
 	return nil
-}
-
-func truth(b bool) string {
-	if b {
-		return "true"
-	}
-	return ""
 }
 
 func (r *resultsOf) member(e contract.Membership) {

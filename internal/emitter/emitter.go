@@ -54,12 +54,9 @@ func (e *Emitter) Handle(m *message.Message) error {
 	if namespace == "" {
 		return fmt.Errorf("message %s names no namespace", m.UUID)
 	}
-	to := Audience{Everyone: md[broker.MetaEveryone] == "true", Except: md[broker.MetaExcept]}
-	for name, list := range map[string]*[]string{broker.MetaRooms: &to.Rooms, broker.MetaUsers: &to.Users, broker.MetaSockets: &to.Sockets} {
-		var err error
-		if *list, err = broker.ParseList(md[name]); err != nil {
-			return fmt.Errorf("message %s: %s: %w", m.UUID, name, err)
-		}
+	to, err := audience(md)
+	if err != nil {
+		return fmt.Errorf("message %s: %w", m.UUID, err)
 	}
 	switch action := md[broker.MetaAction]; action {
 	case "":
@@ -78,4 +75,19 @@ func (e *Emitter) Handle(m *message.Message) error {
 		return fmt.Errorf("message %s asks for %q, which this version does not know", m.UUID, action)
 	}
 	return nil
+}
+
+func audience(md message.Metadata) (Audience, error) {
+	to := Audience{Everyone: md[broker.MetaEveryone] == "true", Except: md[broker.MetaExcept]}
+	var err error
+	if to.Rooms, err = broker.ParseList(md[broker.MetaRooms]); err != nil {
+		return to, fmt.Errorf("%s: %w", broker.MetaRooms, err)
+	}
+	if to.Users, err = broker.ParseList(md[broker.MetaUsers]); err != nil {
+		return to, fmt.Errorf("%s: %w", broker.MetaUsers, err)
+	}
+	if to.Sockets, err = broker.ParseList(md[broker.MetaSockets]); err != nil {
+		return to, fmt.Errorf("%s: %w", broker.MetaSockets, err)
+	}
+	return to, nil
 }
