@@ -53,7 +53,8 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	}
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, logger)
+	socketsConfig := node.SocketsConfig(cfg)
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
 	emitterEmitter := emitter.New(socketioGateway)
 	health := http.NewHealth(logger)
 	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, logger)

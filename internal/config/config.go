@@ -38,6 +38,8 @@ type Config struct {
 	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
 
+	Sockets Sockets
+
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
 	LogFormat string `env:"LOG_FORMAT" doc:"text or json; empty: text on a terminal, else json"`
 }
@@ -167,6 +169,7 @@ func (c Config) Validate() error {
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)
 	}
+	c.Sockets.validate(wrong)
 	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("LOG_FORMAT", c.LogFormat, "", "text", "json")
 	return errors.Join(errs...)

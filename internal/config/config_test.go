@@ -27,6 +27,13 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
 		CommandTimeout: 5 * time.Second, Partitions: 16, LogLevel: "info",
+		Sockets: config.Sockets{
+			Path: "/socket.io/", Transports: []string{"polling", "websocket"},
+			PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 5 * time.Second,
+			WriteTimeout: 10 * time.Second, HeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second,
+			MaxPayload: 1_000_000, MaxAttachments: 8, AttachmentBytes: 1_000_000, AttachmentTimeout: 10 * time.Second,
+			MaxNamespaces: 16, QueueMessages: 4096, QueueBytes: 4 << 20,
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -37,6 +44,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	for name, value := range map[string]string{
 		"HTTP_ADDR": "8080", "REDIS_URL": "http://:hunter2@x", "NODE_ID": "a b", "ROLE": "boss", "AUTH_MODE": "jwt", "JWT_SECRET": "short",
 		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
+		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000",
 	} {
 		t.Setenv(name, value)
 	}
@@ -48,6 +56,8 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`HTTP_ADDR: "8080" is no host:port`, `REDIS_URL: it must look like`, `NODE_ID: "a b" must`, `ROLE: "boss" is not one of all, gateway, worker`,
 		`JWT_SECRET: AUTH_MODE=jwt needs`, `CORS_ORIGINS: "app.example" is no origin`, `COMMAND_TIMEOUT: "soon" is no duration`,
 		`PARTITIONS: "many" is no int`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not`,
+		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
+		`MAX_PAYLOAD: 1 is not between`,
 	} {
 		if !strings.Contains(err.Error(), "\n  "+want) {
 			t.Errorf("missing: %s", want)

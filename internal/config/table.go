@@ -19,11 +19,16 @@ type Setting struct {
 // Table lists the settings in their order, for documents.
 func Table() []Setting { return Config{}.settings() }
 
-func (c Config) settings() []Setting {
-	v := reflect.ValueOf(c)
+func (c Config) settings() []Setting { return settings(reflect.ValueOf(c)) }
+
+func settings(v reflect.Value) []Setting {
 	var list []Setting
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
+		if f.Type.Kind() == reflect.Struct {
+			list = append(list, settings(v.Field(i))...)
+			continue
+		}
 		s := Setting{Name: f.Tag.Get("env"), Field: f.Name, Default: f.Tag.Get("envDefault"), Doc: f.Tag.Get("doc")}
 		switch value := v.Field(i).Interface().(type) {
 		case []string:

@@ -118,13 +118,13 @@ func wait(ctx context.Context, d time.Duration) {
 // Run starts the node, serves until ctx ends, and stops.
 func (n *Node) Run(ctx context.Context) error {
 	// Bind first: a taken port should not cost the other nodes a hand-over.
-	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler())
+	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler(), n.Config.Sockets)
 	if err != nil {
 		return err
 	}
 	servers := []*server{public}
 	if n.Config.AdminAddr != config.Off {
-		admin, err := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin)
+		admin, err := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin, n.Config.Sockets)
 		if err != nil {
 			return errors.Join(err, public.Close())
 		}
@@ -155,13 +155,13 @@ type server struct {
 	listener net.Listener
 }
 
-func listen(setting, address string, h http.Handler) (*server, error) {
+func listen(setting, address string, h http.Handler, s config.Sockets) (*server, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot listen on %s: %w", setting, address, err)
 	}
 	return &server{listener: l, Server: &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second, MaxHeaderBytes: 32 << 10,
+		Handler: h, ReadHeaderTimeout: s.HeaderTimeout, IdleTimeout: s.IdleTimeout, MaxHeaderBytes: 32 << 10,
 	}}, nil
 }
 

@@ -15,12 +15,14 @@ import (
 	"github.com/example/switchyard/internal/redisconn"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
+	"github.com/example/switchyard/transport/socketio/engineio"
+	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenRedis, LanesConfig, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
+	NewLogger, OpenRedis, LanesConfig, SocketsConfig, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
 )
 
 // NewLogger logs to standard error: text on a terminal, else JSON.
@@ -50,6 +52,20 @@ func LanesConfig(c config.Config) broker.Config {
 	return broker.Config{Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout}
 }
 
+// SocketsConfig is what the sockets are told.
+func SocketsConfig(c config.Config) sockets.Config {
+	s := c.Sockets
+	return sockets.Config{
+		Path: s.Path, ConnectTimeout: s.ConnectTimeout, MaxNamespaces: s.MaxNamespaces,
+		MaxAttachments: s.MaxAttachments, AttachmentBytes: s.AttachmentBytes, AttachmentTimeout: s.AttachmentTimeout,
+		Engine: engineio.Config{
+			PingInterval: s.PingInterval, PingTimeout: s.PingTimeout, WriteTimeout: s.WriteTimeout,
+			MaxPayload: s.MaxPayload, QueueMessages: s.QueueMessages, QueueBytes: s.QueueBytes,
+			Transports: s.Transports, AllowEIO3: s.AllowEIO3, Compression: s.Compression, ConnsPerAddress: s.ConnsPerAddress,
+		},
+	}
+}
+
 // NewLanes makes the lanes on the connections to Redis.
 func NewLanes(c broker.Config, r *redisconn.Clients, log *slog.Logger) (*broker.Lanes, error) {
 	return broker.NewLanes(c, r.Commands, r.Reads, log)
@@ -65,4 +81,4 @@ func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.Auth
 func Origins(c config.Config) cors.Policy { return cors.Policy{Origins: c.CORSOrigins} }
 
 // NewAdmin serves metrics of the sockets.
-func NewAdmin(s *socketio.Gateway) *web.Admin { return web.NewAdmin(s.Connections) }
+func NewAdmin(s *socketio.Gateway) *web.Admin { return web.NewAdmin(s) }

@@ -13,14 +13,23 @@ import (
 // only.
 type Admin struct{ *http.ServeMux }
 
-// NewAdmin makes the admin handler. connections counts the clients of this node.
-func NewAdmin(connections func() int) *Admin {
+// Clients are what this node knows of its clients. *socketio.Gateway is one.
+type Clients interface {
+	Connections() int      // now
+	SlowConsumers() uint64 // so far: cut because they took too little
+}
+
+// NewAdmin makes the admin handler.
+func NewAdmin(c Clients) *Admin {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "switchyard_connections", Help: "Clients connected to this node.",
-		}, func() float64 { return float64(connections()) }),
+		}, func() float64 { return float64(c.Connections()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "switchyard_slow_consumers_total", Help: "Clients cut because they took too little of what they were sent.",
+		}, func() float64 { return float64(c.SlowConsumers()) }),
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

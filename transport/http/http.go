@@ -30,7 +30,10 @@ type Lanes interface {
 }
 
 // Sockets serves Socket.IO. *socketio.Gateway is one.
-type Sockets interface{ http.Handler }
+type Sockets interface {
+	http.Handler
+	Path() string // where it is mounted: "/socket.io/"
+}
 
 // A Server is the handler of the public port. It can be mounted in another server.
 type Server struct{ handler http.Handler }
@@ -38,7 +41,7 @@ type Server struct{ handler http.Handler }
 // New makes the handler of a node that holds sockets.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, sockets Sockets, health *Health, log *slog.Logger) (*Server, error) {
 	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", sockets)
+	mux.Handle(sockets.Path(), sockets)
 	health.mount(mux)
 	for _, cmd := range c.Commands {
 		if cmd.HTTP.Path == "" {

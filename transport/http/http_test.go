@@ -76,7 +76,7 @@ func serve(t *testing.T, mode string) (*lanes, *web.Health, http.Handler) {
 	l := &lanes{}
 	log := slog.New(slog.DiscardHandler)
 	health := web.NewHealth(log)
-	s, err := web.New(c, l, auth.New(mode, strings.Repeat("s", 32)), cors.Policy{Origins: []string{"https://app.example"}}, http.NotFoundHandler(), health, log)
+	s, err := web.New(c, l, auth.New(mode, strings.Repeat("s", 32)), cors.Policy{Origins: []string{"https://app.example"}}, sockets{}, health, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,17 +205,29 @@ func TestOverlappingRoutesAreAnErrorNotAPanic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, http.NotFoundHandler(), web.NewHealth(slog.Default()), slog.Default())
+	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(slog.Default()), slog.Default())
 	if err == nil || !strings.Contains(err.Error(), `command "board.b": its HTTP route cannot be mounted`) {
 		t.Errorf("got %v", err)
 	}
 }
 
+type sockets struct{}
+
+func (sockets) Path() string                                     { return "/socket.io/" }
+func (sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
+
+type clients struct{}
+
+func (clients) Connections() int      { return 7 }
+func (clients) SlowConsumers() uint64 { return 3 }
+
 func TestAdmin(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(web.NewAdmin(func() int { return 7 }))
+	srv := httptest.NewServer(web.NewAdmin(clients{}))
 	defer srv.Close()
-	for path, want := range map[string]string{"/metrics": "switchyard_connections 7", "/debug/pprof/goroutine?debug=1": "goroutine profile"} {
+	for path, want := range map[string]string{
+		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3", "/debug/pprof/goroutine?debug=1": "goroutine profile",
+	} {
 		resp, err := http.Get(srv.URL + path)
 		if err != nil {
 			t.Fatal(err)

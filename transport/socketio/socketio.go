@@ -66,8 +66,9 @@ const (
 	userPrefix = "user:"
 )
 
-// New makes the gateway of a contract. Mount it at sockets.Config's Path.
-func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, log *slog.Logger) *Gateway {
+// New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
+// the gateway's.
+func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
 	g := &Gateway{lanes: lanes, auth: a, log: log, commands: map[name]*schema.Command{}, departed: map[string]contract.Route{}}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
@@ -81,21 +82,29 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 			g.departed[n.Name] = r
 		}
 	}
-	allow := func(r *http.Request) error {
+	cfg.Engine.Log = log
+	cfg.Engine.Allow = func(r *http.Request) error {
 		if g.refusing.Load() {
 			return errors.New("this node is shutting down; connect again")
 		}
 		return origins.Check(r)
 	}
-	g.sockets = sockets.New(sockets.Config{Allow: allow, Log: log}, namespaces, (*handler)(g))
+	g.sockets = sockets.New(cfg, namespaces, (*handler)(g))
 	return g
 }
 
 // ServeHTTP serves Socket.IO's requests, websockets and polling.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.sockets.ServeHTTP(w, r) }
 
+// Path is where Socket.IO is mounted.
+func (g *Gateway) Path() string { return g.sockets.Path() }
+
 // Connections counts the clients connected to this node.
 func (g *Gateway) Connections() int { return g.sockets.Connections() }
+
+// SlowConsumers counts the clients that this node has cut because they took too
+// little of what they were sent.
+func (g *Gateway) SlowConsumers() uint64 { return g.sockets.SlowConsumers() }
 
 // Refuse lets no new client connect.
 func (g *Gateway) Refuse() { g.refusing.Store(true) }

@@ -23,6 +23,7 @@ import (
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/testenv"
 	"github.com/example/switchyard/transport/socketio"
+	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
 var ns = contract.Namespace{Name: "/board", Doc: "Boards.", OnDisconnect: "board.gone"}
@@ -130,7 +131,7 @@ func start(t *testing.T) (*socketio.Gateway, *fakeLanes, string) {
 		t.Fatal(err)
 	}
 	lanes := &fakeLanes{}
-	g := socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, slog.New(slog.DiscardHandler))
+	g := socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, sockets.Config{}, slog.New(slog.DiscardHandler))
 	web := httptest.NewServer(g)
 	t.Cleanup(web.Close)
 	return g, lanes, web.URL
@@ -337,7 +338,7 @@ func TestAuthenticationIsRefusedWithAProblem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := socketio.New(c, &fakeLanes{}, auth.New(auth.JWT, strings.Repeat("s", 32)), cors.Policy{}, slog.New(slog.DiscardHandler))
+	g := socketio.New(c, &fakeLanes{}, auth.New(auth.JWT, strings.Repeat("s", 32)), cors.Policy{}, sockets.Config{}, slog.New(slog.DiscardHandler))
 	web := httptest.NewServer(g)
 	defer web.Close()
 	client := rawsio.Dial(t, web.URL)

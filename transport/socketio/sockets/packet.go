@@ -29,16 +29,13 @@ type packet struct {
 
 var errPacket = errors.New("not a valid packet")
 
-// maxAttachments bounds the binary frames that follow one packet.
-const maxAttachments = 8
-
 // parsePacket reads a packet. Its arguments are parts of b.
-func parsePacket(b []byte) (p packet, err error) {
+func parsePacket(b []byte, maxAttachments int) (p packet, err error) {
 	p = packet{kind: b[0], namespace: "/", id: NoAck}
 	b = b[1:]
 	if p.kind == packetBinaryEvent || p.kind == packetBinaryAck {
 		n, rest, ok := digits(b)
-		if !ok || n > maxAttachments || len(rest) == 0 || rest[0] != '-' {
+		if !ok || n > int64(maxAttachments) || len(rest) == 0 || rest[0] != '-' {
 			return p, errPacket
 		}
 		p.attachments, b = int(n), rest[1:]

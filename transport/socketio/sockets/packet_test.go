@@ -23,13 +23,13 @@ func TestParsePacket(t *testing.T) {
 		`52-/chat,3["f",{}]`:       {kind: '5', attachments: 2, namespace: "/chat", id: 3, args: raw(`"f"`, `{}`)},
 		`3/chat,999999999999999[]`: {kind: '3', namespace: "/chat", id: 999999999999999},
 	} {
-		got, err := parsePacket([]byte(text))
+		got, err := parsePacket([]byte(text), 8)
 		if diff := cmp.Diff(want, got, cmp.AllowUnexported(packet{})); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", text, err, diff)
 		}
 	}
 	for _, text := range []string{`2`, `2/chat`, `2/chat,`, `21`, `2{}`, `2[`, `2[1`, `2[1,]`, `2[]x`, `5["a"]`, `59-["a"]`, `5-["a"]`, `21234567890123456["a"]`} {
-		if p, err := parsePacket([]byte(text)); err == nil {
+		if p, err := parsePacket([]byte(text), 8); err == nil {
 			t.Errorf("%s is taken as %+v", text, p)
 		}
 	}
@@ -43,7 +43,7 @@ func FuzzParsePacket(f *testing.F) {
 		if len(b) == 0 {
 			return
 		}
-		p, err := parsePacket(b)
+		p, err := parsePacket(b, 8)
 		if err != nil {
 			return
 		}
@@ -60,24 +60,23 @@ func FuzzParsePacket(f *testing.F) {
 
 func TestFrames(t *testing.T) {
 	t.Parallel()
-	for _, n := range []int{0, 1, 100, 125, 126, 65_535, 65_536} {
-		payload := make([]byte, n)
-		frame := wsFrame(opText, payload)
-		header := 2
-		switch {
-		case n >= 65_536:
-			header = 10
-		case n >= 126:
-			header = 4
+	raw := func(texts ...string) (r []json.RawMessage) {
+		for _, x := range texts {
+			r = append(r, json.RawMessage(x))
 		}
-		if len(frame) != header+n {
-			t.Errorf("%d bytes make a frame of %d", n, len(frame))
+		return r
+	}
+	for want, got := range map[string]frames{
+		`42/chat,["a\"b",{"x":1}]`: eventFrames("/chat", `a"b`, raw(`{"x":1}`), nil),
+		`42["a"]`:                  eventFrames("/", "a", nil, nil),
+		`42["a",1,2]`:              eventFrames("/", "a", raw("1", "2"), nil),
+		`437[1]`:                   ackFrames("/", 7, raw("1"), nil),
+		`437[]`:                    ackFrames("/", 7, nil, nil),
+		`452-/x,["a",{},{}]`:       eventFrames("/x", "a", raw("{}", "{}"), [][]byte{{1}, {2}}),
+		`461-/x,7[{}]`:             ackFrames("/x", 7, raw("{}"), [][]byte{{1}}),
+	} {
+		if text := got[0].String(); text != want {
+			t.Errorf("got %s, want %s", text, want)
 		}
-	}
-	if got := string(eventFrame("/chat", `a"b`, []byte(`{"x":1}`)).text); got != `2/chat,["a\"b",{"x":1}]` {
-		t.Error(got)
-	}
-	if got := string(ackFrame("/", 7, []byte(`1`)).text); got != `37[1]` {
-		t.Error(got)
 	}
 }

@@ -5,62 +5,41 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/zishang520/engine.io/v2/engine"
-	"github.com/zishang520/engine.io/v2/transports"
-	"github.com/zishang520/engine.io/v2/types"
 	"github.com/zishang520/socket.io/v2/socket"
+
+	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
 // A Server holds the sockets of this node.
 type Server struct {
-	cfg        Config
-	handler    Handler
-	lib        *socket.Server
-	http       http.Handler
-	namespaces map[string]*rooms
-	conns      sync.Map // engine.Socket -> *conn
+	cfg          Config
+	handler      Handler
+	log          *slog.Logger
+	engine       *engineio.Server
+	engineEvents engine.BaseServer // where the library hears of connections
+	namespaces   map[string]*rooms
 }
 
-// The library keeps its transports in one table for the whole process.
-var install = sync.OnceFunc(func() {
-	table := transports.Transports()
-	table[transports.WEBSOCKET] = &websocketBuilder{}
-	table[transports.POLLING] = &pollingBuilder{}
-})
-
-type serverKey struct{}
-
-// serverOf finds the server of a request, for the builders of transports, which the
-// library tells nothing else.
-func serverOf(ctx *types.HttpContext) *Server {
-	return ctx.Context().Value(serverKey{}).(*Server)
-}
-
-// New makes a server with these namespaces and no other.
+// New makes a server with these namespaces and no other. Mount it as an http.Handler.
 func New(cfg Config, namespaces []string, h Handler) *Server {
-	install()
 	cfg.setDefaults()
-	srv := &Server{cfg: cfg, handler: h, namespaces: map[string]*rooms{}}
+	srv := &Server{cfg: cfg, handler: h, log: cfg.Engine.Log, engineEvents: engine.MakeBaseServer(), namespaces: map[string]*rooms{}}
+	srv.engine = engineio.New(cfg.Engine, srv)
 
 	opts := socket.DefaultServerOptions()
 	opts.SetPath(cfg.Path)
-	opts.SetPingInterval(cfg.PingInterval)
-	opts.SetPingTimeout(cfg.PingTimeout)
 	opts.SetConnectTimeout(cfg.ConnectTimeout)
-	opts.SetMaxHttpBufferSize(cfg.MaxPayload)
 	opts.SetServeClient(false)
-	opts.SetTransports(types.NewSet(transports.POLLING, transports.WEBSOCKET))
-	if cfg.Allow != nil {
-		opts.SetAllowRequest(func(ctx *types.HttpContext) error { return cfg.Allow(ctx.Request()) })
-	}
-	srv.lib = socket.NewServer(nil, opts)
+	lib := socket.NewServer(nil, opts)
+	lib.Bind(srv.engineEvents)
 	// The library makes "/" by itself; unless it is wanted, nobody enters.
-	srv.lib.Of("/", nil).Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
+	lib.Of("/", nil).Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
 		if _, ok := srv.namespaces["/"]; !ok {
 			next(socket.NewExtendedError("Invalid namespace", nil))
 			return
@@ -70,34 +49,36 @@ func New(cfg Config, namespaces []string, h Handler) *Server {
 	for _, name := range namespaces {
 		r := newRooms()
 		srv.namespaces[name] = r
-		n := srv.lib.Of(name, nil)
+		n := lib.Of(name, nil)
 		n.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) { next(srv.admit(s, r)) })
 		must(n.On("connection", func(args ...any) { srv.connected(args[0].(*socket.Socket)) }))
 	}
-	handler := srv.lib.ServeHandler(nil)
-	must(srv.lib.Engine().On("connection", func(args ...any) { srv.wire(args[0].(engine.Socket)) }))
-	srv.http = http.MaxBytesHandler(handler, cfg.MaxPayload)
 	return srv
 }
 
-// ServeHTTP serves Engine.IO's requests; mount it at Config.Path.
-func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	srv.http.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), serverKey{}, srv)))
+// must is for the library's event emitter, whose methods return an error that is
+// always nil.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
+
+// Path is where the server is mounted.
+func (srv *Server) Path() string { return srv.cfg.Path }
+
+// ServeHTTP serves every request of every connection.
+func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { srv.engine.ServeHTTP(w, r) }
 
 // admit runs in the namespace's middleware: whom it lets pass is bound before the
 // client is told.
 func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.ExtendedError) {
 	defer srv.recovered("admit a socket")
 	refused = socket.NewExtendedError("internal", nil) // for a panic
-	v, ok := srv.conns.Load(lib.Conn())
-	if !ok {
-		return socket.NewExtendedError("connection closed", nil)
-	}
-	c := v.(*conn)
+	c := connOf(lib)
 	s := &Socket{
 		id: string(lib.Id()), namespace: lib.Nsp().Name(), conn: c, lib: lib, home: home,
-		handshake: handshake(lib), ready: make(chan struct{}),
+		handshake: c.handshake(lib), ready: make(chan struct{}),
 	}
 	if err := srv.handler.Connect(s); err != nil {
 		return refusal(err)
@@ -105,11 +86,12 @@ func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.Exten
 	// From here on Disconnect follows Connect, whatever happens.
 	must(lib.On("disconnect", func(args ...any) {
 		defer srv.recovered("disconnect a socket")
-		s.end(c.reason(args))
+		reason, _ := args[0].(string)
+		s.end(reason)
 	}))
 	if !c.bind(s) {
 		s.end("connection closed")
-		return socket.NewExtendedError("connection closed, or connected to this namespace already", nil)
+		return socket.NewExtendedError("connection closed, connected to this namespace already, or to too many", nil)
 	}
 	s.home.add(s) // what is sent to it from now on waits for CONNECT
 	return nil
@@ -130,12 +112,12 @@ func refusal(err error) *socket.ExtendedError {
 // connected runs when the client has been told CONNECT.
 func (srv *Server) connected(lib *socket.Socket) {
 	defer srv.recovered("connect a socket")
-	v, ok := srv.conns.Load(lib.Conn())
-	if !ok || lib.Conn().ReadyState() != "open" { // it went meanwhile; the library would keep it for ever
+	c := connOf(lib)
+	if !c.engine.Open() { // it went meanwhile; the library would keep it for ever
 		lib.Disconnect(true)
 		return
 	}
-	if s := v.(*conn).socket(lib.Nsp().Name()); s != nil {
+	if s := c.socket(lib.Nsp().Name()); s != nil {
 		s.isReady()
 	}
 }
@@ -156,10 +138,10 @@ func (srv *Server) Broadcast(namespace string, to Audience, event string, payloa
 	if home == nil {
 		return
 	}
-	var f *frame
+	var f frames
 	home.each(to, func(s *Socket) {
 		if f == nil {
-			f = eventFrame(namespace, event, payload)
+			f = eventFrames(namespace, event, []json.RawMessage{payload}, nil)
 		}
 		s.write(f, volatile)
 	})
@@ -174,25 +156,24 @@ func (srv *Server) Find(namespace string, to Audience) []*Socket {
 	return found
 }
 
-// Connections counts the Engine.IO connections.
-func (srv *Server) Connections() int {
-	n := 0
-	srv.conns.Range(func(any, any) bool { n++; return true })
-	return n
-}
+// Connections counts the connections.
+func (srv *Server) Connections() int { return srv.engine.Connections() }
+
+// SlowConsumers counts the connections that were cut because they took too little of
+// what they were sent.
+func (srv *Server) SlowConsumers() uint64 { return srv.engine.SlowConsumers() }
 
 // Shutdown closes every connection, so that its client connects again elsewhere,
 // and waits until all have gone or ctx ends. What was sent before arrives first.
 // over spreads the closing, so that not all clients come back at the same moment.
 func (srv *Server) Shutdown(ctx context.Context, over time.Duration) error {
-	n := srv.Connections()
-	srv.conns.Range(func(_, v any) bool {
-		v.(*conn).engine.Close(false)
-		if n > 0 && over > 0 {
-			wait(ctx, over/time.Duration(n))
+	all := srv.engine.All()
+	for _, c := range all {
+		c.Close()
+		if over > 0 {
+			wait(ctx, over/time.Duration(len(all)))
 		}
-		return true
-	})
+	}
 	for ctx.Err() == nil {
 		if srv.Connections() == 0 {
 			return nil
@@ -215,6 +196,6 @@ func wait(ctx context.Context, d time.Duration) {
 // node. Use it with defer.
 func (srv *Server) recovered(what string) {
 	if v := recover(); v != nil {
-		srv.cfg.Log.Error("recovered from a panic", "while", what, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		srv.log.Error("recovered from a panic", "while", what, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/transport/socketio/engineio"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -91,9 +92,10 @@ func (h *echo) reasons() []string {
 func start(t testing.TB, cfg sockets.Config) (*sockets.Server, *echo, string) {
 	t.Helper()
 	h := &echo{}
-	cfg.Log = slog.New(slog.DiscardHandler)
-	if cfg.PingInterval == 0 { // a polling client that has gone is noticed by its silence
-		cfg.PingInterval, cfg.PingTimeout = time.Second, 2*time.Second
+	e := &cfg.Engine
+	e.Log = slog.New(slog.DiscardHandler)
+	if e.PingInterval == 0 { // a polling client that has gone is noticed by its silence
+		e.PingInterval, e.PingTimeout = time.Second, 2*time.Second
 	}
 	srv := sockets.New(cfg, []string{"/a", "/b"}, h)
 	mux := http.NewServeMux()
@@ -232,12 +234,12 @@ func TestRefusals(t *testing.T) {
 
 func TestHandshakeCanBeRefused(t *testing.T) {
 	t.Parallel()
-	_, _, url := start(t, sockets.Config{Allow: func(r *http.Request) error {
+	_, _, url := start(t, sockets.Config{Engine: engineio.Config{Allow: func(r *http.Request) error {
 		if r.Header.Get("Origin") == "https://evil.example" {
 			return errors.New("origin not allowed")
 		}
 		return nil
-	}})
+	}}})
 	if _, err := rawsio.TryDial(t, url, http.Header{"Origin": {"https://evil.example"}}); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("got %v", err)
 	}
@@ -413,7 +415,7 @@ func TestFirstEventRightAfterConnect(t *testing.T) {
 func TestDisconnectOnceWithItsReasonAfterWhatWasSent(t *testing.T) {
 	t.Parallel()
 	over(t, func(t *testing.T, dial func(string) *rawsio.Client) {
-		_, h, url := start(t, sockets.Config{PingInterval: 200 * time.Millisecond, PingTimeout: 200 * time.Millisecond})
+		_, h, url := start(t, sockets.Config{Engine: engineio.Config{PingInterval: 200 * time.Millisecond, PingTimeout: 200 * time.Millisecond}})
 		by := dial(url)
 		by.Connect("/a", "")
 		by.Call("/a", "join", `"x"`)
@@ -441,7 +443,7 @@ func TestDisconnectOnceWithItsReasonAfterWhatWasSent(t *testing.T) {
 
 func TestSlowConsumerIsCut(t *testing.T) {
 	t.Parallel()
-	srv, h, url := start(t, sockets.Config{QueueMessages: 64, QueueBytes: 1 << 20})
+	srv, h, url := start(t, sockets.Config{Engine: engineio.Config{QueueMessages: 64, QueueBytes: 1 << 20}})
 	deaf := rawsio.DialDeaf(t, url, "/a")
 	payload := json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`)
 	testenv.WaitFor(t, rawsio.Patience, "the socket", func() bool { return len(srv.Find("/a", sockets.Audience{Everyone: true})) == 1 })

@@ -25,7 +25,7 @@ type Socket struct {
 	told  atomic.Bool   // the same
 
 	mu   sync.Mutex
-	held []*frame // what was sent before the client was told CONNECT
+	held []frames // what was sent before the client was told CONNECT
 
 	rooms map[string]struct{} // guarded by home.mu
 	gone  bool                // guarded by home.mu
@@ -40,15 +40,23 @@ func (s *Socket) Namespace() string { return s.namespace }
 // Handshake is what the client said when it connected.
 func (s *Socket) Handshake() Handshake { return s.handshake }
 
-// Emit sends an event with one argument, which must be JSON.
-func (s *Socket) Emit(event string, payload json.RawMessage) {
-	s.write(eventFrame(s.namespace, event, payload), false)
+// Emit sends an event. Its arguments must be JSON.
+func (s *Socket) Emit(event string, args ...json.RawMessage) {
+	s.write(eventFrames(s.namespace, event, args, nil), false)
 }
 
-// Ack answers an event with one value, which must be JSON. Answer each id once.
-func (s *Socket) Ack(id AckID, payload json.RawMessage) {
+// Ack answers an event. The values must be JSON. Answer each id once.
+func (s *Socket) Ack(id AckID, args ...json.RawMessage) { s.AckBinary(id, nil, args...) }
+
+// EmitBinary is Emit with attachments, for which the arguments have placeholders.
+func (s *Socket) EmitBinary(event string, attachments [][]byte, args ...json.RawMessage) {
+	s.write(eventFrames(s.namespace, event, args, attachments), false)
+}
+
+// AckBinary is Ack with attachments, for which the values have placeholders.
+func (s *Socket) AckBinary(id AckID, attachments [][]byte, args ...json.RawMessage) {
 	if id != NoAck {
-		s.write(ackFrame(s.namespace, id, payload), false)
+		s.write(ackFrames(s.namespace, id, args, attachments), false)
 	}
 }
 
@@ -63,13 +71,13 @@ func (s *Socket) Leave(rooms ...string) { s.home.leave(s, rooms) }
 func (s *Socket) Disconnect() { s.lib.Disconnect(false) }
 
 // write sends a frame, but never before CONNECT.
-func (s *Socket) write(f *frame, volatile bool) {
+func (s *Socket) write(f frames, volatile bool) {
 	if s.told.Load() || !s.hold(f) {
-		s.conn.write(f, volatile)
+		s.conn.engine.Send(volatile, f...)
 	}
 }
 
-func (s *Socket) hold(f *frame) bool {
+func (s *Socket) hold(f frames) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.told.Load() {
@@ -87,7 +95,7 @@ func (s *Socket) isReady() {
 		return
 	}
 	for _, f := range s.held {
-		s.conn.write(f, false)
+		s.conn.engine.Send(false, f...)
 	}
 	s.held = nil
 	s.told.Store(true)

@@ -3,14 +3,12 @@
 // shown. It is the only package that imports the library, so a move to the
 // library's successor changes this folder alone.
 //
-// The library keeps what it does well: the Engine.IO handshake, long polling, the
-// heartbeat, the upgrade, the CONNECT and DISCONNECT of namespaces. Taken over are
-// the paths on which it loses, reorders or crashes:
+// The library keeps the protocol of namespaces: CONNECT with its middleware,
+// connect_error, DISCONNECT, session ids, and the differences of protocol 3. Taken
+// over are the paths on which it loses, reorders or crashes:
 //
-//   - Transports (websocket.go, polling.go): builders of our own in the library's
-//     table. A websocket is read only after its connection is wired, written by one
-//     goroutine on demand from a bounded queue, and closed after the queue is
-//     flushed. A polling transport answers its handshake only then.
+//   - The engine below (library.go): Server.Bind takes "an engine.io (or compatible)
+//     server"; ours is package engineio.
 //   - Reading (conn.go, packet.go): events go from the goroutine that reads them
 //     straight to the Handler, in order, with their arguments as raw JSON. The
 //     library would decode them to any and start two goroutines for each.
@@ -18,56 +16,45 @@
 //     the client hears CONNECT, so that no event comes before its handler.
 //   - Rooms and broadcasts (rooms.go, frame.go): an index of our own under one lock,
 //     and one encoded frame shared by all sockets that get it.
-//   - Panics: what runs on a goroutine of the library or of a client is recovered,
-//     logged, and ends that connection only.
+//   - Panics: what runs on a goroutine of the library or of a client is recovered
+//     and logged, and is that packet's end only.
 //
 // This package knows no command and no user; Handler decides all. Start at Server.
 package sockets
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
 // Config is what a Server can be told. Zero values take the defaults.
 type Config struct {
-	Path           string        // "/socket.io/"
-	PingInterval   time.Duration // 25 s
-	PingTimeout    time.Duration // 20 s
-	ConnectTimeout time.Duration // 5 s: a connection without a namespace is closed
-	MaxPayload     int64         // 1,000,000 bytes in one message
-	QueueMessages  int           // 4,096 frames that wait for one connection
-	QueueBytes     int           // 4 MiB that wait for one connection
+	Engine engineio.Config // Log is required
+	Path   string          // "/socket.io/": where the server is mounted
 
-	// Allow refuses handshakes, before anything else of a connection runs. Nil: all
-	// are allowed.
-	Allow func(*http.Request) error
-
-	Log *slog.Logger // required
+	ConnectTimeout    time.Duration // 5 s: a connection that joins no namespace is closed
+	MaxNamespaces     int           // 16 sockets of one connection
+	MaxAttachments    int           // 8 binary attachments of one event
+	AttachmentBytes   int           // 1,000,000 bytes of them together
+	AttachmentTimeout time.Duration // 10 s until the last of them is there
 }
 
 func (c *Config) setDefaults() {
-	set := func(d *time.Duration, v time.Duration) {
-		if *d == 0 {
-			*d = v
-		}
-	}
-	set(&c.PingInterval, 25*time.Second)
-	set(&c.PingTimeout, 20*time.Second)
+	set(&c.Path, "/socket.io/")
 	set(&c.ConnectTimeout, 5*time.Second)
-	if c.Path == "" {
-		c.Path = "/socket.io/"
-	}
-	if c.MaxPayload == 0 {
-		c.MaxPayload = 1_000_000
-	}
-	if c.QueueMessages == 0 {
-		c.QueueMessages = 4096
-	}
-	if c.QueueBytes == 0 {
-		c.QueueBytes = 4 << 20
+	set(&c.MaxNamespaces, 16)
+	set(&c.MaxAttachments, 8)
+	set(&c.AttachmentBytes, 1_000_000)
+	set(&c.AttachmentTimeout, 10*time.Second)
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
 	}
 }
 
@@ -87,11 +74,15 @@ type Handler interface {
 	Disconnect(s *Socket, rooms []string, reason string)
 }
 
-// An Event is what a client has sent. Its arguments may be kept.
+// An Event is what a client has sent. Its parts may be kept.
 type Event struct {
 	Name string
 	Args []json.RawMessage
 	Ack  AckID // to be answered with Socket.Ack
+
+	// Attachments are binary data; {"_placeholder":true,"num":0} stands in Args where
+	// the first belongs.
+	Attachments [][]byte
 }
 
 // An AckID names the acknowledgement that a client waits for; NoAck is none.
@@ -111,7 +102,7 @@ func (r *Refusal) Error() string { return r.Message }
 // A Handshake is what a client said when it connected.
 type Handshake struct {
 	Auth    json.RawMessage // an object, {} for none
-	Header  http.Header
+	Header  http.Header     // of its first request, as Query
 	Query   map[string][]string
 	Address string // host and port of the peer
 	Secure  bool

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Sockets are the limits of clients' connections, and what else Socket.IO is told.
+type Sockets struct {
+	Path        string   `env:"SOCKET_PATH" envDefault:"/socket.io/" doc:"where Socket.IO is mounted"`
+	Transports  []string `env:"SOCKET_TRANSPORTS" envDefault:"polling,websocket" doc:"transports that clients may use"`
+	AllowEIO3   bool     `env:"SOCKET_EIO3" envDefault:"false" doc:"let clients of protocol 3 in: socket.io-client 2.x"`
+	Compression bool     `env:"SOCKET_COMPRESSION" envDefault:"false" doc:"compress what has 1 KiB and more; takes CPU and memory"`
+
+	PingInterval   time.Duration `env:"PING_INTERVAL" envDefault:"25s" doc:"pause between heartbeats of a connection"`
+	PingTimeout    time.Duration `env:"PING_TIMEOUT" envDefault:"20s" doc:"how long a heartbeat may stay without answer"`
+	ConnectTimeout time.Duration `env:"CONNECT_TIMEOUT" envDefault:"5s" doc:"how long a connection may be without a namespace"`
+	WriteTimeout   time.Duration `env:"WRITE_TIMEOUT" envDefault:"10s" doc:"how long one write to a client may take"`
+	HeaderTimeout  time.Duration `env:"HEADER_TIMEOUT" envDefault:"5s" doc:"how long the header of a request may take to arrive"`
+	IdleTimeout    time.Duration `env:"IDLE_TIMEOUT" envDefault:"75s" doc:"how long an HTTP connection is kept between requests"`
+
+	MaxPayload        int64         `env:"MAX_PAYLOAD" envDefault:"1000000" doc:"bytes of one message, after inflation, and of one polling request"`
+	MaxAttachments    int           `env:"MAX_ATTACHMENTS" envDefault:"8" doc:"binary attachments of one event"`
+	AttachmentBytes   int           `env:"ATTACHMENT_BYTES" envDefault:"1000000" doc:"bytes of all attachments of one event"`
+	AttachmentTimeout time.Duration `env:"ATTACHMENT_TIMEOUT" envDefault:"10s" doc:"how long the attachments of an event may take to arrive"`
+	MaxNamespaces     int           `env:"MAX_NAMESPACES" envDefault:"16" doc:"namespaces of one connection"`
+	ConnsPerAddress   int           `env:"CONNS_PER_ADDRESS" envDefault:"0" doc:"connections of one IP address, 0 for no bound; a load balancer counts as one address"`
+	QueueMessages     int           `env:"QUEUE_MESSAGES" envDefault:"4096" doc:"messages that wait for one slow client before it is cut"`
+	QueueBytes        int           `env:"QUEUE_BYTES" envDefault:"4194304" doc:"bytes that wait for one slow client before it is cut"`
+}
+
+func (s Sockets) validate(wrong func(name, format string, args ...any)) {
+	if !strings.HasPrefix(s.Path, "/") || !strings.HasSuffix(s.Path, "/") || s.Path == "/" || strings.ContainsAny(s.Path, "{} ") {
+		wrong("SOCKET_PATH", "%q must begin and end with /, like /socket.io/", s.Path)
+	}
+	for _, t := range s.Transports {
+		if !slices.Contains([]string{"polling", "websocket"}, t) {
+			wrong("SOCKET_TRANSPORTS", "%q is not one of polling, websocket", t)
+		}
+	}
+	if len(s.Transports) == 0 {
+		wrong("SOCKET_TRANSPORTS", "none is left to connect with")
+	}
+	duration := func(name string, d, least, most time.Duration) {
+		if d < least || d > most {
+			wrong(name, "%s is not between %s and %s", d, least, most)
+		}
+	}
+	duration("PING_INTERVAL", s.PingInterval, 100*time.Millisecond, time.Hour)
+	duration("PING_TIMEOUT", s.PingTimeout, 100*time.Millisecond, time.Hour)
+	duration("CONNECT_TIMEOUT", s.ConnectTimeout, 100*time.Millisecond, time.Hour)
+	duration("WRITE_TIMEOUT", s.WriteTimeout, 100*time.Millisecond, time.Hour)
+	duration("HEADER_TIMEOUT", s.HeaderTimeout, 100*time.Millisecond, time.Hour)
+	duration("IDLE_TIMEOUT", s.IdleTimeout, time.Second, time.Hour)
+	duration("ATTACHMENT_TIMEOUT", s.AttachmentTimeout, 100*time.Millisecond, time.Hour)
+	number := func(name string, n, least, most int64) {
+		if n < least || n > most {
+			wrong(name, "%d is not between %d and %d", n, least, most)
+		}
+	}
+	number("MAX_PAYLOAD", s.MaxPayload, 1024, 1<<30)
+	number("MAX_ATTACHMENTS", int64(s.MaxAttachments), 1, 1000)
+	number("ATTACHMENT_BYTES", int64(s.AttachmentBytes), 1024, 1<<30)
+	number("MAX_NAMESPACES", int64(s.MaxNamespaces), 1, 1000)
+	number("CONNS_PER_ADDRESS", int64(s.ConnsPerAddress), 0, 1<<20)
+	number("QUEUE_MESSAGES", int64(s.QueueMessages), 16, 1<<20)
+	number("QUEUE_BYTES", int64(s.QueueBytes), 64<<10, 1<<30)
+	if int64(s.QueueBytes) < s.MaxPayload {
+		wrong("QUEUE_BYTES", "%d is less than MAX_PAYLOAD, %d", s.QueueBytes, s.MaxPayload)
+	}
+}

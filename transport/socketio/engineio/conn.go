@@ -1,0 +1,302 @@
+package engineio
+
+import (
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// A Conn is one connection of a client, over one transport or, after an upgrade,
+// another. Its methods are safe for concurrent use; after the end they do nothing.
+type Conn struct {
+	srv     *Server
+	id      string
+	eio3    bool
+	header  http.Header
+	query   url.Values
+	address string // host and port
+	host    string // of address
+	secure  bool
+
+	handling sync.Mutex // held while one packet is handled
+
+	mu       sync.Mutex
+	receiver Receiver // nil until the connection is open
+	state    state
+	reason   string      // why it is closing; the first one counts
+	timer    *time.Timer // the next step of the heartbeat, or the end of closing
+	pinged   bool        // a ping waits for its pong
+
+	queue []*Frame
+	bytes int
+
+	ws      *websocket.Conn // nil on polling
+	deflate bool            // ws takes compressed frames
+	writing bool            // a goroutine drains the queue to ws
+
+	wake    chan struct{}   // a token for the poll that waits; nil on a websocket
+	polling bool            // a poll is being served
+	posting bool            // and a post
+	probe   *websocket.Conn // a websocket that wants to take over
+	probed  bool            // and has been heard: polls are to end
+}
+
+type state byte
+
+const (
+	open    state = iota
+	closing       // what is queued still goes out
+	closed
+)
+
+func newConn(srv *Server, r *http.Request, q url.Values, eio3 bool, host string) *Conn {
+	c := &Conn{
+		srv: srv, id: newID(), eio3: eio3, header: r.Header, query: q,
+		address: r.RemoteAddr, host: host, secure: r.TLS != nil,
+	}
+	if q.Get("transport") == Polling {
+		c.wake = make(chan struct{}, 1)
+	}
+	return c
+}
+
+// open tells the client its session's id and begins the heartbeat.
+func (c *Conn) open(upgrades []string) {
+	c.Send(false, c.srv.openPacket(c.id, upgrades))
+	receiver := c.srv.handler.Open(c)
+	c.srv.add(c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.receiver = receiver
+	first := c.srv.cfg.PingInterval
+	if c.eio3 { // there the client pings
+		first += c.srv.cfg.PingTimeout
+	}
+	if c.state != open { // while it was opened
+		first = 0
+	}
+	c.timer = time.AfterFunc(first, c.beat)
+}
+
+// ID is the session's id. Who knows it can speak for the client.
+func (c *Conn) ID() string { return c.id }
+
+// Protocol is 4, or 3 for clients of old.
+func (c *Conn) Protocol() int {
+	if c.eio3 {
+		return 3
+	}
+	return 4
+}
+
+// Header is the header of the first request; do not change it.
+func (c *Conn) Header() http.Header { return c.header }
+
+// Query is the query of the first request; do not change it.
+func (c *Conn) Query() url.Values { return c.query }
+
+// Address is the host and port of the peer.
+func (c *Conn) Address() string { return c.address }
+
+// Secure tells whether the first request came over TLS.
+func (c *Conn) Secure() bool { return c.secure }
+
+// Open tells whether the connection is neither closed nor closing.
+func (c *Conn) Open() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == open
+}
+
+// Send queues frames, one after the other with nothing between them, and does not
+// wait. Volatile ones are dropped while others wait, or nobody polls.
+func (c *Conn) Send(volatile bool, frames ...*Frame) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != open || volatile && c.busy() {
+		return
+	}
+	c.queue = append(c.queue, frames...)
+	for _, f := range frames {
+		c.bytes += len(f.ws)
+	}
+	if len(c.queue) > c.srv.cfg.QueueMessages || c.bytes > c.srv.cfg.QueueBytes {
+		c.srv.slow.Add(1)
+		c.state, c.reason = closing, SlowConsumer
+		c.queue, c.bytes = nil, 0
+		if c.timer != nil {
+			c.timer.Reset(0) // not here: the caller may hold what the Receiver needs
+		}
+		return
+	}
+	c.drain()
+}
+
+func (c *Conn) busy() bool {
+	return len(c.queue) > 0 || c.ws == nil && !c.polling
+}
+
+// drain makes sure that somebody sends what is queued; c.mu is held.
+func (c *Conn) drain() {
+	if c.ws == nil {
+		c.wakePoll()
+	} else if !c.writing {
+		c.writing = true
+		go c.write()
+	}
+}
+
+// Close ends the connection after everything queued has been sent. The client may
+// connect again.
+func (c *Conn) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.close(ForcedClose)
+}
+
+// close begins the end; c.mu is held.
+func (c *Conn) close(reason string) {
+	if c.state != open {
+		return
+	}
+	c.state, c.reason = closing, reason
+	if c.ws != nil {
+		c.queue = append(c.queue, closeFrame)
+	}
+	if c.timer != nil {
+		c.timer.Reset(c.srv.cfg.WriteTimeout) // for a client that does not come to fetch the rest
+	}
+	c.drain()
+}
+
+// finish ends the connection now. It must not be called with c.mu held.
+func (c *Conn) finish(reason string) {
+	c.mu.Lock()
+	if c.state == closed || c.receiver == nil { // open looks after the latter
+		c.mu.Unlock()
+		return
+	}
+	if c.reason == "" {
+		c.reason = reason
+	}
+	reason = c.reason
+	c.state = closed
+	c.queue, c.bytes = nil, 0
+	ws, probe, receiver := c.ws, c.probe, c.receiver
+	c.timer.Stop()
+	c.wakePoll()
+	c.mu.Unlock()
+
+	for _, w := range []*websocket.Conn{ws, probe} {
+		if w != nil {
+			_ = w.NetConn().Close() // nothing is to be done for it any more
+		}
+	}
+	c.srv.remove(c)
+	defer c.srv.recovered()
+	receiver.Close(reason)
+}
+
+// fail ends the connection of a client that breaks the protocol.
+func (c *Conn) fail(reason, what string) {
+	c.srv.cfg.Log.Debug("closed a connection that broke the protocol", "what", what, "address", c.address)
+	c.mu.Lock()
+	c.close(reason)
+	polling := c.ws == nil
+	c.mu.Unlock()
+	if polling { // the poll that waits hears of it; a websocket has a close frame queued
+		c.finish(reason)
+	}
+}
+
+// leave follows the client's goodbye. A poll that it has sent in the same moment may
+// still be on its way, and gets an orderly answer.
+func (c *Conn) leave() {
+	c.mu.Lock()
+	missing := c.ws == nil && !c.polling && c.state == open
+	if missing {
+		c.close(TransportClose)
+		c.timer.Reset(lastPoll)
+	}
+	c.mu.Unlock()
+	if !missing {
+		c.finish(TransportClose)
+	}
+}
+
+const lastPoll = time.Second // for the poll of a client that said goodbye
+
+// beat is the next step of the heartbeat: a ping, or the end without a pong.
+func (c *Conn) beat() {
+	c.mu.Lock()
+	switch {
+	case c.state == closing:
+		c.mu.Unlock()
+		c.finish(ForcedClose) // or the reason it has
+		return
+	case c.state == open && (c.pinged || c.eio3):
+		c.mu.Unlock()
+		c.finish(PingTimeout)
+		return
+	case c.state == open:
+		c.pinged = true
+		c.timer.Reset(c.srv.cfg.PingTimeout)
+		c.mu.Unlock()
+		c.Send(false, pingFrame)
+		return
+	}
+	c.mu.Unlock()
+}
+
+// heartbeat follows a pong, or, in protocol 3, a ping.
+func (c *Conn) heartbeat() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != open {
+		return
+	}
+	c.pinged = false
+	if c.eio3 {
+		c.timer.Reset(c.srv.cfg.PingInterval + c.srv.cfg.PingTimeout)
+		return
+	}
+	c.timer.Reset(c.srv.cfg.PingInterval)
+}
+
+// text handles one packet; false means that it breaks the protocol.
+func (c *Conn) text(packet []byte) bool {
+	if len(packet) == 0 {
+		c.fail(ParseError, "an empty packet")
+		return false
+	}
+	switch kind, data := packet[0], packet[1:]; {
+	case kind == packetMessage:
+		c.message(data, false)
+	case kind == packetClose:
+		c.leave()
+	case kind == packetPing && c.eio3:
+		c.heartbeat()
+		c.Send(false, newFrame(opText, string(packetPong), string(data)))
+	case kind == packetPong && !c.eio3:
+		c.heartbeat()
+	case kind == packetPing, kind == packetPong:
+		c.fail(TransportError, "a heartbeat in the wrong direction")
+		return false
+	case kind == packetOpen, kind == packetUpgrade, kind == packetNoop: // nothing to do with them here
+	default:
+		c.fail(ParseError, "a packet of an unknown type")
+		return false
+	}
+	return true
+}
+
+// message hands a message on. A panic is that client's alone.
+func (c *Conn) message(data []byte, binary bool) {
+	defer c.srv.recovered()
+	if c.Open() {
+		c.receiver.Message(data, binary)
+	}
+}
