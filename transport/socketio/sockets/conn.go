@@ -57,6 +57,10 @@ func (c *conn) Message(b []byte, binary bool) {
 	}
 }
 
+// maxConnect bounds CONNECT with its auth, in bytes: the library decodes and keeps it
+// for as long as the socket lives, in many times the memory.
+const maxConnect = 16 << 10
+
 // text handles one Socket.IO packet.
 func (c *conn) text(b []byte) {
 	if len(b) == 0 {
@@ -79,11 +83,19 @@ func (c *conn) text(b []byte) {
 		c.event(p, nil)
 	case packetDisconnect:
 		namespace, _, _ := strings.Cut(string(b[1:]), ",")
-		if s := c.socket(cmp.Or(namespace, "/")); s != nil {
-			<-s.ready // until then the library does not know it and would close everything
+		s := c.socket(cmp.Or(namespace, "/"))
+		if s == nil {
+			c.fail("a goodbye to a namespace that is not connected")
+			return
 		}
+		<-s.ready // until then the library does not know it and would close everything
 		c.lib.Emit("data", types.NewStringBuffer(b))
+		<-s.done // on another goroutine; a CONNECT that follows is to find it gone
 	case packetConnect:
+		if len(b) > maxConnect {
+			c.fail("a CONNECT that is too long")
+			return
+		}
 		c.lib.Emit("data", types.NewStringBuffer(b))
 	default:
 		c.fail("a packet of an unknown type")

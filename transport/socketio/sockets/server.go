@@ -78,14 +78,14 @@ func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.Exten
 	c := connOf(lib)
 	s := &Socket{
 		id: string(lib.Id()), namespace: lib.Nsp().Name(), conn: c, lib: lib, home: home,
-		handshake: c.handshake(lib), ready: make(chan struct{}),
+		handshake: c.handshake(lib), ready: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := srv.handler.Connect(s); err != nil {
 		return refusal(err)
 	}
+	s.handshake.Auth = nil // may be long, and a secret
 	// From here on Disconnect follows Connect, whatever happens.
 	must(lib.On("disconnect", func(args ...any) {
-		defer srv.recovered("disconnect a socket")
 		reason, _ := args[0].(string)
 		s.end(reason)
 	}))

@@ -23,6 +23,7 @@ type Socket struct {
 
 	ready chan struct{} // closed when the client has been told CONNECT, or has gone
 	told  atomic.Bool   // the same
+	done  chan struct{} // closed when it has ended
 
 	mu   sync.Mutex
 	held []frames // what was sent before the client was told CONNECT
@@ -37,7 +38,8 @@ func (s *Socket) ID() string { return s.id }
 // Namespace is the name of the socket's namespace.
 func (s *Socket) Namespace() string { return s.namespace }
 
-// Handshake is what the client said when it connected.
+// Handshake is what the client said when it connected. Its Auth is there in Connect
+// only.
 func (s *Socket) Handshake() Handshake { return s.handshake }
 
 // Emit sends an event. Its arguments must be JSON.
@@ -108,6 +110,8 @@ func (s *Socket) end(reason string) {
 	names, ok := s.home.drop(s)
 	s.isReady()
 	if ok {
+		defer close(s.done)
+		defer s.conn.srv.recovered("disconnect a socket")
 		s.conn.srv.handler.Disconnect(s, names, reason)
 	}
 }

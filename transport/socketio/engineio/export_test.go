@@ -1,0 +1,15 @@
+package engineio
+
+// Polled tells whether a poll waits.
+func (c *Conn) Polled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.polling
+}
+
+// Upgrading tells whether a websocket wants to take over.
+func (c *Conn) Upgrading() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.probe != nil
+}
