@@ -231,7 +231,9 @@ func TestPollWaitsForAMessage(t *testing.T) {
 // Each of these ends its session, answers every request, and harms no other.
 func TestPollingProtocolErrors(t *testing.T) {
 	t.Parallel()
-	chunked := func(n int) io.Reader { return io.MultiReader(strings.NewReader("4"), strings.NewReader(strings.Repeat("x", n))) }
+	chunked := func(n int) io.Reader {
+		return io.MultiReader(strings.NewReader("4"), strings.NewReader(strings.Repeat("x", n)))
+	}
 	for name, tc := range map[string]struct {
 		contentType string
 		body        io.Reader
