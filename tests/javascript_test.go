@@ -44,3 +44,14 @@ func TestJavaScriptClient(t *testing.T) {
 		})
 	}
 }
+
+// Clients of protocol 3 are let in where the settings say so.
+func TestJavaScriptClientOfProtocol3(t *testing.T) {
+	t.Parallel()
+	p := launch(t, "", "old", "SOCKET_EIO3=true")
+	for _, transports := range []string{"websocket", "polling", "polling,websocket"} {
+		t.Run(transports, func(t *testing.T) {
+			javascript(t, "client2.mjs", transports, p.url)
+		})
+	}
+}

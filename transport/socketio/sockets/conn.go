@@ -3,6 +3,7 @@ package sockets
 import (
 	"cmp"
 	"encoding/json"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -182,6 +183,13 @@ func (c *conn) Close(reason string) {
 // handshake is what the client said when it connected to a namespace.
 func (c *conn) handshake(lib *socket.Socket) Handshake {
 	given := lib.Handshake().Auth
+	if query, ok := given.(url.Values); ok { // clients of protocol 3 have no other place for it
+		values := map[string]string{}
+		for name := range query {
+			values[name] = query.Get(name)
+		}
+		given = values
+	}
 	auth, err := json.Marshal(given)
 	if err != nil || given == nil {
 		auth = json.RawMessage(`{}`)

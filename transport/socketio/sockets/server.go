@@ -38,9 +38,10 @@ func New(cfg Config, namespaces []string, h Handler) *Server {
 	opts.SetServeClient(false)
 	lib := socket.NewServer(nil, opts)
 	lib.Bind(srv.engineEvents)
-	// The library makes "/" by itself; unless it is wanted, nobody enters.
-	lib.Of("/", nil).Use(func(_ *socket.Socket, next func(*socket.ExtendedError)) {
-		if _, ok := srv.namespaces["/"]; !ok {
+	// The library makes "/" by itself; unless it is wanted, nobody enters. Clients of
+	// protocol 3 are in it always, and can do nothing there.
+	lib.Of("/", nil).Use(func(s *socket.Socket, next func(*socket.ExtendedError)) {
+		if _, ok := srv.namespaces["/"]; !ok && s.Conn().Protocol() != 3 {
 			next(socket.NewExtendedError("Invalid namespace", nil))
 			return
 		}
