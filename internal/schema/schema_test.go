@@ -140,6 +140,32 @@ func TestMistakesAreBounded(t *testing.T) {
 	}
 }
 
+func TestPointersAreBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", 1000)
+	v := validator(t, struct {
+		Map map[string]int `json:"map"`
+	}{})
+	got := v.Validate([]byte(`{"map":{"` + long + `":""}}`))
+	want := []fault.Field{{Pointer: "/map/" + long[:64], Detail: "must be of type integer"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for name, tc := range map[string]struct {
+		path []string
+		want string
+	}{
+		"escapes":         {[]string{"a/b", "c~d"}, "/a~1b/c~0d"},
+		"not UTF-8":       {[]string{"a\xffb"}, "/ab"},
+		"cut in a letter": {[]string{"x" + strings.Repeat("é", 63), "é"}, "/x" + strings.Repeat("é", 31) + "/é"},
+		"deep":            {strings.Split(strings.Repeat("/"+long, 64)[1:], "/"), strings.Repeat("/"+long[:64], 7)},
+	} {
+		if got := schema.Pointer(tc.path...); got != tc.want {
+			t.Errorf("%s: got %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
 // What the validator passes must decode, and jsonschema-go must agree with it:
 // ours is stricter only where Go's types are (whole numbers, exact integers).
 func TestValidatorAgreesWithDecoderAndReference(t *testing.T) {

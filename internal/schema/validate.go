@@ -12,8 +12,12 @@ import (
 	"github.com/example/switchyard/internal/jsonscan"
 )
 
-// maxMistakes bounds what one input can make us report.
-const maxMistakes = 32
+// What one input can make us report is bounded.
+const (
+	MaxMistakes = 32
+	maxSegment  = 64  // bytes of a name that a pointer repeats
+	maxPointer  = 512 // bytes; what is deeper is told of what holds it
+)
 
 // Validate returns every mistake in a JSON text, at most 32, or nil. A text that is
 // no JSON is one mistake, of the whole input.
@@ -38,6 +42,21 @@ type check struct {
 
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
 
+// Pointer is the JSON pointer of a path. The names in it may be a client's own, so
+// it is short and valid UTF-8 whatever they are.
+func Pointer(path ...string) string {
+	var p strings.Builder
+	for _, name := range path {
+		name = strings.ToValidUTF8(name[:min(len(name), maxSegment)], "")
+		name = escapePointer.Replace(name)
+		if p.Len()+len("/")+len(name) > maxPointer {
+			break
+		}
+		p.WriteString("/" + name)
+	}
+	return p.String()
+}
+
 // wrongAt reports a mistake of a member of the object being read.
 func (c *check) wrongAt(name, detail string) {
 	c.path = append(c.path, name)
@@ -46,15 +65,10 @@ func (c *check) wrongAt(name, detail string) {
 }
 
 func (c *check) wrong(format string, args ...any) {
-	if len(c.mistakes) == maxMistakes {
+	if len(c.mistakes) == MaxMistakes {
 		return
 	}
-	var p strings.Builder
-	for _, seg := range c.path {
-		p.WriteByte('/')
-		p.WriteString(escapePointer.Replace(seg))
-	}
-	c.mistakes = append(c.mistakes, fault.Field{Pointer: p.String(), Detail: fmt.Sprintf(format, args...)})
+	c.mistakes = append(c.mistakes, fault.Field{Pointer: Pointer(c.path...), Detail: fmt.Sprintf(format, args...)})
 }
 
 // value checks the value at i and returns the index after it. Its error is about
@@ -226,21 +240,16 @@ func (c *check) member(n *node, seen *seenNames, from []byte, i int) (int, error
 	}
 	switch {
 	case child == nil:
-		c.wrongAt(brief(name), "is not part of the contract")
+		c.wrongAt(name, "is not part of the contract")
 		return jsonscan.Value(c.b, i)
 	case !seen.add(name):
-		c.wrongAt(brief(name), "is given twice")
+		c.wrongAt(name, "is given twice")
 		return jsonscan.Value(c.b, i)
 	}
 	c.path = append(c.path, name)
 	i, err = c.value(child, i)
 	c.path = c.path[:len(c.path)-1]
 	return i, err
-}
-
-// brief bounds how much of an unknown name a pointer repeats.
-func brief(name string) string {
-	return strings.ToValidUTF8(name[:min(len(name), 64)], "")
 }
 
 // seenNames is a set that costs nothing while it is small.
