@@ -26,8 +26,8 @@ func NewValidator(s *jsonschema.Schema) (*Validator, error) {
 
 // A node is one schema, prepared.
 type node struct {
-	name                                                 string // of the property it is for
-	any, null, boolean, str, num, integer, array, object bool
+	name                                            string // of the property it is for
+	null, boolean, str, num, integer, array, object bool
 
 	want                 string // the allowed types, for people
 	minLength, maxLength int    // -1: none
@@ -44,8 +44,11 @@ type node struct {
 
 func newNode(s *jsonschema.Schema) (*node, error) {
 	types := Types(s)
+	if types == nil { // any: its numbers must be in range all the same
+		types = []string{"null", "boolean", "string", "number", "array", "object"}
+	}
 	n := &node{
-		any: types == nil, null: slices.Contains(types, "null"), boolean: slices.Contains(types, "boolean"),
+		null: slices.Contains(types, "null"), boolean: slices.Contains(types, "boolean"),
 		str: slices.Contains(types, "string"), num: slices.Contains(types, "number"), integer: slices.Contains(types, "integer"),
 		array: slices.Contains(types, "array"), object: slices.Contains(types, "object"),
 		want:      strings.Join(types, " or "),
@@ -63,6 +66,9 @@ func newNode(s *jsonschema.Schema) (*node, error) {
 		if n.pattern, err = regexp.Compile(s.Pattern); err != nil {
 			return nil, err
 		}
+	}
+	if Types(s) == nil {
+		n.items, n.additional = n, n
 	}
 	if s.Items != nil {
 		if n.items, err = newNode(s.Items); err != nil {

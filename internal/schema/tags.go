@@ -1,7 +1,9 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"regexp"
 	"slices"
@@ -22,8 +24,8 @@ var words = map[string]word{
 	"maxLength": {"string", natural(func(s *jsonschema.Schema, n int) { s.MaxLength = &n })},
 	"minItems":  {"array", natural(func(s *jsonschema.Schema, n int) { s.MinItems = &n })},
 	"maxItems":  {"array", natural(func(s *jsonschema.Schema, n int) { s.MaxItems = &n })},
-	"minimum":   {"number", number(func(s *jsonschema.Schema, f float64) { s.Minimum = &f })},
-	"maximum":   {"number", number(func(s *jsonschema.Schema, f float64) { s.Maximum = &f })},
+	"minimum":   {"number", number(minimum)},
+	"maximum":   {"number", number(maximum)},
 	"pattern":   {"string", pattern},
 	"format":    {"string", format},
 	"enum":      {"string", enum},
@@ -108,15 +110,31 @@ func natural(set func(*jsonschema.Schema, int)) func(*jsonschema.Schema, string)
 	}
 }
 
-func number(set func(*jsonschema.Schema, float64)) func(*jsonschema.Schema, string) error {
+func number(set func(*jsonschema.Schema, float64) error) func(*jsonschema.Schema, string) error {
 	return func(s *jsonschema.Schema, v string) error {
 		f, err := strconv.ParseFloat(v, 64)
-		if err != nil {
-			return fmt.Errorf("is no number")
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return errors.New("is no number")
 		}
-		set(s, f)
-		return nil
+		return set(s, f)
 	}
+}
+
+// A type's own range may only become smaller: what it cannot hold does not decode.
+func minimum(s *jsonschema.Schema, f float64) error {
+	if s.Minimum != nil && f < *s.Minimum {
+		return fmt.Errorf("is below %v, the least that the type holds", *s.Minimum)
+	}
+	s.Minimum = &f
+	return nil
+}
+
+func maximum(s *jsonschema.Schema, f float64) error {
+	if s.Maximum != nil && f > *s.Maximum {
+		return fmt.Errorf("is above %v, the most that the type holds", *s.Maximum)
+	}
+	s.Maximum = &f
+	return nil
 }
 
 func pattern(s *jsonschema.Schema, v string) error {

@@ -14,8 +14,11 @@ import (
 
 var (
 	timeType   = reflect.TypeFor[time.Time]()
-	jsonCoder  = reflect.TypeFor[json.Marshaler]()
-	textCoder  = reflect.TypeFor[encoding.TextMarshaler]()
+	numberType = reflect.TypeFor[json.Number]()
+	coders     = []reflect.Type{
+		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[json.Unmarshaler](),
+		reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextUnmarshaler](),
+	}
 	fieldName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	pathParam  = regexp.MustCompile(`\{([a-z_]+)\}`)
 	knownTypes = []reflect.Type{timeType}
@@ -45,12 +48,17 @@ func checkType(t reflect.Type, path string, above []reflect.Type) error {
 	if slices.Contains(above, t) {
 		return wrong("the type contains itself, which has no bounded depth")
 	}
-	if t.Kind() != reflect.Interface && (t.Implements(jsonCoder) || t.Implements(textCoder)) {
+	if t.Kind() != reflect.Interface && encodesItself(t) {
 		return wrong("%s encodes itself, so its schema is not known; use a string with a format, or a struct", t)
 	}
 	above = append(slices.Clip(above), t)
 	switch t.Kind() {
-	case reflect.Bool, reflect.String, reflect.Interface, reflect.Float32, reflect.Float64,
+	case reflect.Interface:
+		if t.NumMethod() > 0 {
+			return wrong("nothing decodes into %s; use any, or a struct", t)
+		}
+		return nil
+	case reflect.Bool, reflect.String, reflect.Float32, reflect.Float64,
 		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return nil
@@ -62,18 +70,41 @@ func checkType(t reflect.Type, path string, above []reflect.Type) error {
 		if t.Key().Kind() != reflect.String {
 			return wrong("a map's key must be a string, not %s", t.Key())
 		}
+		if encodesItself(t.Key()) {
+			return wrong("%s encodes itself, so what a key may be is not known; use a string", t.Key())
+		}
 		return checkType(t.Elem(), path+"{}", above)
 	case reflect.Struct:
-		var errs []error
-		for _, f := range reflect.VisibleFields(t) {
-			errs = append(errs, checkField(f, path+"."+f.Name, above))
-		}
-		return errors.Join(errs...)
+		return checkStruct(t, path, above)
 	}
 	return wrong("JSON has no %s", t.Kind())
 }
 
+// encodesItself tells of methods of a type, or of a pointer to it, that encoding/json
+// prefers to the type's shape.
+func encodesItself(t reflect.Type) bool {
+	return t == numberType || slices.ContainsFunc(coders, t.Implements) || slices.ContainsFunc(coders, reflect.PointerTo(t).Implements)
+}
+
+func checkStruct(t reflect.Type, path string, above []reflect.Type) error {
+	var errs []error
+	for _, f := range reflect.VisibleFields(t) {
+		errs = append(errs, checkField(f, path+"."+f.Name, above))
+	}
+	taken := map[string]bool{}
+	for f, name := range fields(t) {
+		if taken[name] {
+			errs = append(errs, fmt.Errorf("%s.%s: the wire name %q is taken by another field", path, f.Name, name))
+		}
+		taken[name] = true
+	}
+	return errors.Join(errs...)
+}
+
 func checkField(f reflect.StructField, path string, above []reflect.Type) error {
+	if f.Anonymous && (f.Type.Kind() != reflect.Struct || f.Tag != "") {
+		return fmt.Errorf("%s: embed a struct by value, without tags, or name the field", path)
+	}
 	if f.Anonymous || !f.IsExported() {
 		return nil
 	}

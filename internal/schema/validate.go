@@ -77,9 +77,6 @@ func (c *check) value(n *node, i int) (int, error) {
 	if i >= len(c.b) {
 		return i, jsonscan.ErrSyntax
 	}
-	if n.any {
-		return jsonscan.Value(c.b, i)
-	}
 	if len(c.path) > jsonscan.MaxDepth {
 		return i, jsonscan.ErrDepth
 	}
@@ -123,7 +120,8 @@ func (c *check) str(n *node, i int) (int, error) {
 	if n.pattern != nil && !n.pattern.MatchString(s) {
 		c.wrong("must match the pattern %s", n.pattern)
 	}
-	if n.format != "" && !accepts(n.format, s) {
+	// time.Time decodes the raw text: an escape in it is a mistake.
+	if n.format != "" && !accepts(n.format, s) || n.format == "date-time" && !plain {
 		c.wrong("must be a valid %s", n.format)
 	}
 	if n.enum != nil && !slices.Contains(n.enum, s) {
@@ -145,7 +143,7 @@ func (c *check) number(n *node, i int) (int, error) {
 		c.wrong("must be a whole number, without fraction or exponent")
 	case !n.num && (f < -maxInteger || f > maxInteger):
 		c.wrong("must be between -%d and %d", maxInteger, maxInteger)
-	case n.minimum != nil && f < *n.minimum:
+	case n.minimum != nil && (f < *n.minimum || !n.num && *n.minimum >= 0 && c.b[i] == '-'): // no uint decodes -0
 		c.wrong("must be at least %v", *n.minimum)
 	case n.maximum != nil && f > *n.maximum:
 		c.wrong("must be at most %v", *n.maximum)
