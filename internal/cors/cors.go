@@ -13,13 +13,17 @@ import (
 
 // A Policy is a list of origins, "https://app.example", that are allowed besides
 // the service's own; "*" allows all. Safe for concurrent use.
+//
+// The service's own origin is whatever host the request names, so a page whose name
+// is made to point at the service (DNS rebinding) counts as its own: what is not
+// public needs authentication, or a proxy that takes known hosts only.
 type Policy struct{ Origins []string }
 
 // ErrOrigin is what Check gives for an origin that is not allowed.
 var ErrOrigin = errors.New("origin not allowed")
 
-// Check refuses requests of pages that are not allowed. A websocket needs it, since
-// browsers let any page open one.
+// Check refuses requests of pages that are not allowed. Websockets and requests that
+// change something need it, since browsers let any page send them.
 func (p Policy) Check(r *http.Request) error {
 	if origin := r.Header.Get("Origin"); origin == "" || sameOrigin(origin, r) || p.lists(origin) {
 		return nil
@@ -33,7 +37,27 @@ func (p Policy) lists(origin string) bool {
 
 func sameOrigin(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
+	if err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) {
+		return false
+	}
+	scheme := schemeOf(r)
+	return scheme == "" || strings.EqualFold(u.Scheme, scheme)
+}
+
+// schemeOf is the scheme that the client used; "" when nothing tells it, as behind a
+// proxy that ends TLS and does not say so.
+func schemeOf(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // the first is the client's
+	switch strings.ToLower(strings.TrimSpace(proto)) {
+	case "https", "wss": // some proxies name websockets apart
+		return "https"
+	case "http", "ws":
+		return "http"
+	}
+	return ""
 }
 
 // Middleware tells browsers that pages of listed origins may read the answers, and

@@ -47,6 +47,33 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+func TestOwnOriginHasTheSchemeOfTheRequest(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		target, forwarded, origin string
+		allowed                   bool
+	}{
+		"TLS":                     {"https://service.example/x", "", "https://service.example", true},
+		"plain page to TLS":       {"https://service.example/x", "http", "http://service.example", false},
+		"forwarded":               {"http://service.example/x", "https", "https://service.example", true},
+		"plain page, forwarded":   {"http://service.example/x", "HTTPS, http", "http://service.example", false},
+		"websocket, forwarded":    {"http://service.example/x", "wss", "https://service.example", true},
+		"TLS page to plain":       {"http://service.example/x", "http", "https://service.example", false},
+		"plain websocket":         {"http://service.example/x", "ws", "http://service.example", true},
+		"not known":               {"http://service.example/x", "", "https://service.example", true},
+		"a proxy says what it is": {"http://service.example/x", "h2c", "https://service.example", true},
+	} {
+		r := httptest.NewRequest("POST", tc.target, nil) // https sets TLS
+		r.Header.Set("Origin", tc.origin)
+		if tc.forwarded != "" {
+			r.Header.Set("X-Forwarded-Proto", tc.forwarded)
+		}
+		if err := (cors.Policy{}).Check(r); (err == nil) != tc.allowed {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	p := cors.Policy{Origins: []string{"https://app.example"}}
