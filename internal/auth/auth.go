@@ -12,7 +12,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -26,7 +29,8 @@ const (
 	JWT  = "jwt"
 )
 
-// An Authenticator finds out who is calling. Its errors are faults. Safe for
+// An Authenticator finds out who is calling. Its errors are faults. It looks once: a
+// Socket.IO connection outlives the token that it was opened with. Safe for
 // concurrent use.
 type Authenticator struct {
 	secret []byte // nil: mode none
@@ -38,14 +42,34 @@ func New(mode, secret string) *Authenticator {
 	if mode == None {
 		return &Authenticator{}
 	}
-	return &Authenticator{secret: []byte(secret), parser: jwt.NewParser(jwt.WithValidMethods([]string{"HS256", "HS384", "HS512"}))}
+	return &Authenticator{secret: []byte(secret), parser: jwt.NewParser(
+		jwt.WithValidMethods([]string{"HS256", "HS384", "HS512"}),
+		jwt.WithExpirationRequired(), // a token that leaks must not be valid for ever
+	)}
 }
 
-// credentials is what a caller says of itself: the auth object of a handshake.
+// credentials is what a caller says of itself.
 type credentials struct {
-	Token string   `json:"token"`
-	User  string   `json:"user"`
-	Roles []string `json:"roles"`
+	Token string
+	User  string
+	Roles []string
+}
+
+// read takes the credentials from the auth object of a handshake. A map has exact
+// keys; a struct would take "USER" for "user" as well.
+func (c *credentials) read(auth []byte) error {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(auth, &m); err != nil {
+		return err
+	}
+	for key, to := range map[string]any{"token": &c.Token, "user": &c.User, "roles": &c.Roles} {
+		if text, ok := m[key]; ok {
+			if err := json.Unmarshal(text, to); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 const (
@@ -58,7 +82,7 @@ const (
 // none the user is auth.user, or a guest's name, and the roles are auth.roles.
 func (a *Authenticator) Handshake(auth json.RawMessage, header http.Header) (contract.Caller, error) {
 	var c credentials
-	if err := json.Unmarshal(auth, &c); err != nil {
+	if err := c.read(auth); err != nil || !utf8.Valid(auth) { // decoding would mend what is not UTF-8
 		return contract.Caller{}, fault.New(fault.Unauthenticated, `auth must be an object: {"token": "..."}, or {"user": "...", "roles": ["..."]} without authentication`)
 	}
 	if c.Token == "" {
@@ -102,34 +126,51 @@ func (a *Authenticator) caller(c credentials) (contract.Caller, error) {
 		}
 		c.User = guest
 	}
-	if len(c.User) > maxName || len(c.Roles) > maxRoles {
-		return contract.Caller{}, fault.New(fault.Unauthenticated, "the user's name has at most %d bytes, and there are at most %d roles", maxName, maxRoles)
-	}
-	for _, role := range c.Roles {
-		if role == "" || len(role) > maxName {
-			return contract.Caller{}, fault.New(fault.Unauthenticated, "a role's name has 1 to %d bytes", maxName)
-		}
+	if badName(c.User) || len(c.Roles) > maxRoles || slices.ContainsFunc(c.Roles, badName) {
+		return contract.Caller{}, fault.New(fault.Unauthenticated, "a user's or a role's name has 1 to %d bytes of UTF-8 without control characters, and there are at most %d roles", maxName, maxRoles)
 	}
 	return contract.Caller{UserID: c.User, Roles: c.Roles}, nil
 }
 
-type claims struct {
-	Roles []string `json:"roles"`
-	jwt.RegisteredClaims
+// badName tells of names that could not be logged, or shown to others, as they are.
+func badName(s string) bool {
+	return s == "" || len(s) > maxName || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl)
 }
 
 func (a *Authenticator) verify(token string) (credentials, error) {
 	if token == "" {
 		return credentials{}, fault.New(fault.Unauthenticated, "a token is needed: auth.token in the handshake, or the header Authorization: Bearer")
 	}
-	var c claims
-	if _, err := a.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return a.secret, nil }); err != nil {
+	c := jwt.MapClaims{} // exact keys, as in read
+	if _, err := a.parser.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return a.secret, nil }); err != nil {
 		return credentials{}, fault.New(fault.Unauthenticated, "the token is not valid, or no longer")
 	}
-	if c.Subject == "" {
+	subject, err := c.GetSubject()
+	if err != nil || subject == "" {
 		return credentials{}, fault.New(fault.Unauthenticated, "the token names no subject")
 	}
-	return credentials{User: c.Subject, Roles: c.Roles}, nil
+	roles, ok := texts(c["roles"])
+	if !ok {
+		return credentials{}, fault.New(fault.Unauthenticated, "the token's roles must be a list of texts")
+	}
+	return credentials{User: subject, Roles: roles}, nil
+}
+
+// texts makes a decoded list of strings one of Go; null is an empty one.
+func texts(v any) ([]string, bool) {
+	list, ok := v.([]any)
+	if v != nil && !ok {
+		return nil, false
+	}
+	var out []string
+	for _, e := range list {
+		s, ok := e.(string)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, s)
+	}
+	return out, true
 }
 
 func guestName() (string, error) {

@@ -66,10 +66,55 @@ func TestJWT(t *testing.T) {
 		"wrong key":  token(t, jwt.SigningMethodHS256, []byte("another"), jwt.MapClaims{"sub": "alice", "exp": soon}),
 		"alg none":   token(t, jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, jwt.MapClaims{"sub": "alice", "exp": soon}),
 		"no subject": token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"exp": soon}),
-		"not yet":    token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "nbf": soon}),
+		"not yet":    token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "exp": soon, "nbf": soon}),
+		"for ever":   token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice"}),
+		"null exp":   token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "exp": nil}),
+		"EXP":        token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "EXP": soon}),
+		"SUB":        token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"SUB": "alice", "exp": soon}),
+		"bad roles":  token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "exp": soon, "roles": []any{1}}),
+		"one role":   token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "exp": soon, "roles": "staff"}),
+		"control":    token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "al\x00ice", "exp": soon}),
 	} {
 		if c, err := a.Handshake(handshakeAuth(t, bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
 			t.Errorf("%s: %+v %v", name, c, err)
+		}
+	}
+}
+
+func TestKeysAreExact(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().Add(time.Minute).Unix()
+	signed := token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "exp": soon, "ROLES": []string{"staff"}})
+	for name, tc := range map[string]struct {
+		mode, auth string
+	}{
+		"claims":    {auth.JWT, string(handshakeAuth(t, signed))},
+		"handshake": {auth.None, `{"user":"alice","USER":"bob","Roles":["staff"]}`},
+	} {
+		got, err := auth.New(tc.mode, secret).Handshake(json.RawMessage(tc.auth), nil)
+		if diff := cmp.Diff(contract.Caller{UserID: "alice"}, got); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", name, err, diff)
+		}
+	}
+}
+
+func TestNamesCanBeShown(t *testing.T) {
+	t.Parallel()
+	a := auth.New(auth.None, "")
+	for _, bad := range []string{"\xff\xfe", "a\tb", "a\u0085b", "a\x7fb"} {
+		for _, header := range []string{"X-User", "X-Roles"} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Header.Set(header, bad)
+			if c, err := a.Request(r); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
+				t.Errorf("%s: %+v %v", header, c, err)
+			}
+		}
+	}
+	for _, good := range []string{"Zoë", "a b", "田中"} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("X-User", good)
+		if c, err := a.Request(r); err != nil || c.UserID != good {
+			t.Errorf("%+v %v", c, err)
 		}
 	}
 }
@@ -95,7 +140,7 @@ func TestNone(t *testing.T) {
 	if diff := cmp.Diff(contract.Caller{UserID: "bob", Roles: []string{"staff", "admin"}}, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	for _, bad := range []string{`[]`, `{"user":1}`, `{"roles":"staff"}`, `{"roles":[""]}`, `{"user":"` + strings.Repeat("x", 200) + `"}`} {
+	for _, bad := range []string{`[]`, `{"user":1}`, `{"roles":"staff"}`, `{"roles":[""]}`, `{"user":"a\u0000b"}`, `{"roles":["a\nb"]}`, "{\"user\":\"\xff\"}", `{"user":"` + strings.Repeat("x", 200) + `"}`} {
 		if _, err := a.Handshake(json.RawMessage(bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
 			t.Errorf("%s: %v", bad, err)
 		}
