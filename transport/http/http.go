@@ -47,7 +47,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 		if cmd.HTTP.Path == "" {
 			continue
 		}
-		r := &route{cmd: cmd, lanes: lanes, auth: a, log: log}
+		r := &route{cmd: cmd, lanes: lanes, auth: a, origins: origins, log: log}
 		if err := handle(mux, cmd.HTTP.Method+" "+cmd.HTTP.Path, r); err != nil {
 			return nil, fmt.Errorf("command %q: %w", cmd.Operation, err)
 		}

@@ -59,6 +59,8 @@ func (l *lanes) Submit(c *broker.Command, done func(broker.Reply)) {
 		done(broker.ProblemReply(fault.New(fault.Conflict, "taken"), "id"))
 	case "overloaded":
 		done(broker.ProblemReply(fault.New(fault.Overloaded, "busy").After(1200*time.Millisecond), "id"))
+	case "late":
+		time.AfterFunc(time.Minute, func() { done(broker.Reply{Body: c.Input}) })
 	case "never":
 	default:
 		done(broker.Reply{Body: c.Input})

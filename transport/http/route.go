@@ -8,22 +8,35 @@ import (
 	"mime"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/example/switchyard/internal/auth"
 	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/schema"
 )
 
 // A route is one command as a REST route.
 type route struct {
-	cmd   *schema.Command
-	lanes Lanes
-	auth  *auth.Authenticator
-	log   *slog.Logger
+	cmd     *schema.Command
+	lanes   Lanes
+	auth    *auth.Authenticator
+	origins cors.Policy
+	log     *slog.Logger
 }
 
+// How long a client may take. The server has no such limits: a socket's requests are
+// long. net/http reads the rest of a body before it answers, even if we do not.
+const (
+	bodyTimeout   = 10 * time.Second
+	answerTimeout = 2 * bodyTimeout // for the rest of a body, and the answer
+)
+
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // not every server can
+	}
 	c, err := rt.command(w, r)
 	if err != nil {
 		problem := broker.ProblemReply(err, "")
@@ -44,6 +57,9 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // command checks a request and makes its command.
 func (rt *route) command(w http.ResponseWriter, r *http.Request) (*broker.Command, error) {
+	if err := rt.checkOrigin(r); err != nil {
+		return nil, err
+	}
 	caller, err := rt.auth.Request(r)
 	if err != nil {
 		return nil, err
@@ -66,6 +82,19 @@ func (rt *route) command(w http.ResponseWriter, r *http.Request) (*broker.Comman
 	}, nil
 }
 
+// checkOrigin refuses what changes something and comes from a page that is not
+// allowed: a browser sends simple requests of any page, without asking first.
+func (rt *route) checkOrigin(r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return nil
+	}
+	if rt.origins.Check(r) != nil {
+		return fault.New(fault.Forbidden, "pages of this origin may not call the service")
+	}
+	return nil
+}
+
 const maxBody = 1_000_000 // bytes, as for a message over a socket
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -83,11 +112,13 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the body could not be read to its end")
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the reply may take longer
 	return body, nil
 }
 
 // write answers with a reply as it is.
 func write(w http.ResponseWriter, r broker.Reply) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // net/http ends it after the answer
 	status, contentType := http.StatusOK, "application/json"
 	if r.Code != "" {
 		status, contentType = r.Code.Status(), fault.ContentType
