@@ -1,6 +1,7 @@
 // Package jsonscan finds where JSON values end, strictly and without decoding
-// them: what it passes, encoding/json decodes. It allocates nothing but for
-// strings with escapes. It never judges what a value means; schema does.
+// them: what it passes is valid to encoding/json. It allocates nothing but for
+// strings with escapes. It never judges what a value means, not even whether a
+// number is in range; schema does.
 //
 // All functions take a text and the index of the first byte of what they read
 // (Space skips to it) and return the index after it. Start at Value.
@@ -77,6 +78,37 @@ func container(b []byte, i, depth int) (int, error) {
 		}
 		var done bool
 		if i, done, err = Next(b, i, closer); err != nil || done {
+			return i, err
+		}
+	}
+}
+
+// Members reads an object and gives its members to member, in their order: each
+// name decoded, and the text of its value. A name may come twice.
+func Members(b []byte, i int, member func(name string, value []byte)) (int, error) {
+	if i >= len(b) || b[i] != '{' {
+		return i, ErrSyntax
+	}
+	i = Space(b, i+1)
+	if i < len(b) && b[i] == '}' {
+		return i + 1, nil
+	}
+	for {
+		start, err := Key(b, i)
+		if err != nil {
+			return start, err
+		}
+		nameEnd, plain, err := String(b, i)
+		if err != nil {
+			return nameEnd, err
+		}
+		end, err := value(b, start, 1)
+		if err != nil {
+			return end, err
+		}
+		member(Text(b[i:nameEnd], plain), b[start:end])
+		var done bool
+		if i, done, err = Next(b, end, '}'); err != nil || done {
 			return i, err
 		}
 	}

@@ -48,6 +48,26 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat("[", jsonscan.MaxDepth) + strings.Repeat("]", jsonscan.MaxDepth)
+	for text, want := range map[string]struct {
+		members string
+		err     error
+	}{
+		`{}`: {}, `{ }`: {},
+		`{ "a" : 1 , "\u0061":[2], "b":{"c":0} }`: {`a=1 a=[2] b={"c":0} `, nil},
+		`[]`: {"", jsonscan.ErrSyntax}, ``: {"", jsonscan.ErrSyntax}, `{"a":1,}`: {"a=1 ", jsonscan.ErrSyntax}, `{"a"}`: {"", jsonscan.ErrSyntax},
+		`{"a":` + deep + `}`: {"", jsonscan.ErrDepth},
+	} {
+		var got strings.Builder
+		end, err := jsonscan.Members([]byte(text), 0, func(name string, value []byte) { got.WriteString(name + "=" + string(value) + " ") })
+		if got.String() != want.members || !errors.Is(err, want.err) || err == nil && end != len(text) {
+			t.Errorf("%.40s: got %q, end %d, %v", text, got.String(), end, err)
+		}
+	}
+}
+
 // What the scanner passes, encoding/json decodes, and the other way round but for
 // the two things the scanner refuses on purpose.
 func FuzzValueAgreesWithEncodingJSON(f *testing.F) {

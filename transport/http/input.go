@@ -3,9 +3,13 @@ package http
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/jsonschema-go/jsonschema"
 
@@ -14,48 +18,73 @@ import (
 	"github.com/example/switchyard/internal/schema"
 )
 
+// What a request can have wrong in how it gives its values.
+const (
+	twice   = "is given twice: once in the path, the query or the body is enough"
+	unclean = "must be valid UTF-8, and in the path without control characters"
+)
+
 // merge puts the path's and the query's values into the JSON body, by field name. A
 // body that is no object stays as it is, for the schema to refuse.
 func merge(cmd *schema.Command, r *http.Request, body []byte) (json.RawMessage, error) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
+	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the query is not well-formed")
 	}
-	values := map[string][]string{}
-	for name, v := range query {
-		values[name] = v
+	mistakes := map[string]string{} // by the name of the value
+	members, ok := object(body, mistakes)
+	if !ok {
+		return body, nil
 	}
-	var mistakes []fault.Field
 	for _, name := range schema.PathParams(cmd.HTTP.Path) {
 		if values[name] != nil {
-			mistakes = append(mistakes, twice(name))
+			mistakes[name] = twice
 		}
 		values[name] = []string{r.PathValue(name)}
-	}
-	members := map[string]json.RawMessage{}
-	if len(body) > 0 {
-		if end, err := jsonscan.Value(body, jsonscan.Space(body, 0)); err != nil || jsonscan.Space(body, end) != len(body) {
-			return body, nil
-		}
-		if err := json.Unmarshal(body, &members); err != nil || members == nil {
-			return body, nil
+		if strings.ContainsFunc(r.PathValue(name), unicode.IsControl) {
+			mistakes[name] = unclean
 		}
 	}
 	for name, v := range values {
 		field := cmd.Input.Schema.Properties[name]
 		if _, ok := members[name]; ok || len(v) > 1 && !isList(field) {
-			mistakes = append(mistakes, twice(name))
+			mistakes[name] = twice
+		}
+		if !utf8.ValidString(strings.Join(v, " ")) { // it would be mended
+			mistakes[name] = unclean
 		}
 		members[name] = literal(field, v)
 	}
-	if mistakes != nil {
-		return nil, fault.InvalidInput(mistakes...)
+	if len(mistakes) > 0 {
+		return nil, refusal(mistakes)
 	}
 	return json.Marshal(members)
 }
 
-func twice(name string) fault.Field {
-	return fault.Field{Pointer: "/" + name, Detail: "is given twice: once in the path, the query or the body is enough"}
+// object reads the body's members; no body has none. A map would keep the last of
+// two with one name, so they are mistakes, as over a socket.
+func object(body []byte, mistakes map[string]string) (map[string]json.RawMessage, bool) {
+	members := map[string]json.RawMessage{}
+	if len(body) == 0 {
+		return members, true
+	}
+	end, err := jsonscan.Members(body, jsonscan.Space(body, 0), func(name string, value []byte) {
+		if _, ok := members[name]; ok {
+			mistakes[name] = twice
+		}
+		members[name] = value
+	})
+	return members, err == nil && jsonscan.Space(body, end) == len(body)
+}
+
+// refusal tells of mistakes, in a stable order and as many as the schema does.
+func refusal(mistakes map[string]string) error {
+	names := slices.Sorted(maps.Keys(mistakes))
+	var fields []fault.Field
+	for _, name := range names[:min(len(names), schema.MaxMistakes)] {
+		fields = append(fields, fault.Field{Pointer: schema.Pointer(name), Detail: mistakes[name]})
+	}
+	return fault.InvalidInput(fields...)
 }
 
 // literal is the JSON of a value that came as text, as its field's schema wants it.
