@@ -24,12 +24,16 @@ func wantFault(t *testing.T, err error, code fault.Code) {
 	}
 }
 
-// Every command that lets one into a room, or be heard in it, is guarded.
+// Every command that lets one into a room or out of it, or be heard in it, is guarded.
 func TestStaffRoomsAreForTheStaff(t *testing.T) {
 	t.Parallel()
 	calls := map[string]func(contract.Caller, string) error{
 		"join": func(c contract.Caller, room string) error {
 			_, _, err := contracttest.Call(t, routes(), chat.Join, c, chat.JoinInput{Room: room})
+			return err
+		},
+		"leave": func(c contract.Caller, room string) error {
+			_, _, err := contracttest.Call(t, routes(), chat.Leave, c, chat.LeaveInput{Room: room})
 			return err
 		},
 		"message": func(c contract.Caller, room string) error {

@@ -11,6 +11,7 @@ var Leave = contract.Command[LeaveInput, LeaveOutput]{
 	Namespace: Namespace, Event: "leave", Operation: "chat.leave",
 	Doc:    "Go out of a room: this socket hears its events no longer.",
 	Key:    func(in LeaveInput) string { return roomKey(in.Room) },
+	Guards: []contract.Guard[LeaveInput]{staffRooms(func(in LeaveInput) string { return in.Room })},
 	Raises: []contract.EventSpec{Left.Spec()},
 }
 
