@@ -1,6 +1,6 @@
 // Package usecases is what the service does. Each folder is one noun, each file in
 // it one command. A new noun is one line in Set, two in Catalog, and its store in
-// wire.go.
+// the Set of internal/store/redisstore.
 package usecases
 
 import (

@@ -15,14 +15,15 @@ type Command[In, Out any] struct {
 	Namespace Namespace
 	Event     string // wire name on the namespace, "join"; permanent
 	Operation string // key of the use case, "chat.join"; unique in the service
-	Doc       string // one sentence, shown in documents
+	Doc       string // one sentence
 
 	// Key orders: commands of one key run one after the other, in the order in
 	// which they were accepted. Nil orders by the caller's socket.
 	Key func(In) string
 
-	// IdempotencyKey names a client's attempt: attempts of one caller with one key
-	// are one command. Nil, or an empty result: every attempt is its own.
+	// IdempotencyKey names what a client tries, the same in each attempt. The key
+	// travels with the command; nothing removes duplicates by it yet. Nil, or an
+	// empty result: none.
 	IdempotencyKey func(In) string
 
 	// Timeout is how long the caller waits for the acknowledgement, counted from
@@ -41,7 +42,7 @@ type Command[In, Out any] struct {
 // A Guard decides at the edge whether a caller may send an input. It sees no
 // state, so that it gives the same answer whatever exists.
 type Guard[In any] struct {
-	Name  string                 // shown in documents, "staff-rooms"
+	Name  string                 // for readers, "staff-rooms"
 	Allow func(Caller, In) error // nil lets the caller pass; a fault refuses
 }
 
@@ -81,7 +82,7 @@ type Route struct {
 	Internal  bool
 	HTTP      HTTP
 	Raises    []EventSpec
-	Guards    []string // names, for documents
+	Guards    []string // their names
 	In, Out   reflect.Type
 
 	// Admit decodes an input that matches the schema, asks its Validate method (an

@@ -5,7 +5,7 @@
 // A use case declares a Command and binds it to the method that serves it with
 // Handle, which makes a Route; the routes of all use cases make a Catalog. From
 // the Catalog alone come the gateway's namespaces and handlers, the validation
-// at the edge, the REST routes and the documents.
+// at the edge and the REST routes.
 //
 // Types are checked where you write them (a handler of the wrong input or output
 // does not compile) and erased once, in Handle: brokers and transports see bytes.

@@ -25,7 +25,7 @@ func (s EventSpec) same(o EventSpec) bool {
 	return s.Name == o.Name && s.Namespace.Name == o.Namespace.Name && s.Type == o.Type
 }
 
-// Spec describes the event to catalogs and documents.
+// Spec describes the event to catalogs.
 func (e Event[T]) Spec() EventSpec {
 	return EventSpec{Namespace: e.Namespace, Name: e.Name, Doc: e.Doc, Type: reflect.TypeFor[T]()}
 }
