@@ -55,7 +55,7 @@ var (
 	httpPathRE  = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+|/\{[a-z_]+\})+$`)
 	pathParamRE = regexp.MustCompile(`\{[a-z_]+\}`)
 	httpMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	reserved    = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", "resync"}
+	reserved    = []string{"connect", "connect_error", "disconnect", "disconnecting", "error"}
 )
 
 // Check returns every mistake in the declarations, joined. What is wrong with

@@ -32,11 +32,10 @@ import (
 	"github.com/example/switchyard/internal/fault"
 )
 
-// A Command is a route with the schemas of its input and output.
+// A Command is a route with the schema of its input.
 type Command struct {
 	contract.Route
-	Input  *Validator
-	Output *jsonschema.Schema
+	Input *Validator
 }
 
 // Accept decides at the edge whether a command is sent on: the input matches the
@@ -59,20 +58,16 @@ func (c *Command) Accept(caller contract.Caller, input []byte) (contract.Admissi
 	return admission, err
 }
 
-// A Contract is a catalog without mistakes, with all its schemas.
+// A Contract is a catalog without mistakes, with the schemas of its commands.
 type Contract struct {
 	*contract.Catalog
 	Commands []*Command
-	Events   map[string]*jsonschema.Schema // by namespace and name, "/chat message.posted"
 }
-
-// EventID names an event in Contract.Events.
-func EventID(e contract.EventSpec) string { return e.Namespace.Name + " " + e.Name }
 
 // Compile makes the schemas of a catalog. Its error holds every mistake of the
 // catalog, of its declarations and of its types, joined.
 func Compile(c *contract.Catalog) (*Contract, error) {
-	out := &Contract{Catalog: c, Events: map[string]*jsonschema.Schema{}}
+	out := &Contract{Catalog: c}
 	errs := []error{c.Check()}
 	seen := map[string]bool{}
 	// Types are shared between declarations; each mistake in one is told once.
@@ -106,12 +101,11 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		}
 		v, err := NewValidator(in)
 		report(who+": input", err)
-		out.Commands = append(out.Commands, &Command{Route: r, Input: v, Output: output})
+		out.Commands = append(out.Commands, &Command{Route: r, Input: v})
 	}
 	for _, e := range c.Events {
-		s, err := For(e.Type)
+		_, err := For(e.Type)
 		report(fmt.Sprintf("event %q", e.Name), err)
-		out.Events[EventID(e)] = s
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("the catalog has mistakes:\n%w", err)

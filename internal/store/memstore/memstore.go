@@ -12,8 +12,7 @@ import (
 	"github.com/example/switchyard/usecases/tasks"
 )
 
-// KeepMessages is how many messages a room keeps.
-const KeepMessages = 1000
+const keepMessages = 1000 // of each room
 
 // A History is chat's history. Safe for concurrent use.
 type History struct {
@@ -34,7 +33,7 @@ func (h *History) Append(_ context.Context, m chat.Message) error {
 	if index(all, m.ID) < 0 {
 		all = append(all, m)
 	}
-	h.rooms[m.Room] = all[max(0, len(all)-KeepMessages):]
+	h.rooms[m.Room] = all[max(0, len(all)-keepMessages):]
 	return nil
 }
 
