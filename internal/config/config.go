@@ -9,16 +9,19 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/caarlos0/env/v11"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/auth"
 )
 
 // Config is every setting. The doc tag says what it is for.
@@ -31,7 +34,7 @@ type Config struct {
 	Role     string `env:"ROLE" envDefault:"all" doc:"all, gateway (holds sockets) or worker (runs use cases; serves health only)"`
 
 	AuthMode    string   `env:"AUTH_MODE" envDefault:"none" doc:"none (callers are believed; for development) or jwt"`
-	JWTSecret   string   `env:"JWT_SECRET" secret:"true" doc:"key of HMAC-signed tokens, at least 32 bytes; needed with AUTH_MODE=jwt"`
+	JWTSecret   string   `env:"JWT_SECRET" doc:"key of HMAC-signed tokens, at least 32 bytes; needed with AUTH_MODE=jwt"`
 	CORSOrigins []string `env:"CORS_ORIGINS" doc:"origins of web pages that may connect, separated by commas, or *; empty: only the service's own"`
 
 	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5s" doc:"how long a client waits for an acknowledgement, where the command does not say"`
@@ -51,7 +54,13 @@ const Off = "off"
 // Load reads the environment, fills in what depends on the machine, and validates.
 func Load() (Config, error) {
 	var c Config
-	if err := env.Parse(&c); err != nil {
+	err := env.Parse(&c)
+	for _, list := range [][]string{c.CORSOrigins, c.Sockets.Transports} {
+		for i, item := range list {
+			list[i] = strings.TrimSpace(item)
+		}
+	}
+	if err != nil {
 		return c, problems(err, c.Validate())
 	}
 	if c.NodeID == "" {
@@ -98,11 +107,13 @@ func parseError(err error) string {
 	}
 	for _, s := range Table() {
 		if s.Field == p.Name {
-			return fmt.Sprintf("%s: %q is no %s", s.Name, os.Getenv(s.Name), strings.ReplaceAll(p.Type.String(), "time.Duration", `duration, like "5s"`))
+			return fmt.Sprintf("%s: %q is no %s", s.Name, os.Getenv(s.Name), typeNames.Replace(p.Type.String()))
 		}
 	}
 	return err.Error()
 }
+
+var typeNames = strings.NewReplacer("time.Duration", `duration, like "5s"`, "int64", "whole number", "int", "whole number")
 
 func nodeID() (string, error) {
 	host, err := os.Hostname()
@@ -128,7 +139,8 @@ func (c Config) Validate() error {
 		errs = append(errs, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
 	}
 	address := func(name, addr string) {
-		if _, err := net.ResolveTCPAddr("tcp", addr); err != nil {
+		_, port, err := net.SplitHostPort(addr)
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
 			wrong(name, "%q is no host:port, like :8080", addr)
 		}
 	}
@@ -141,19 +153,22 @@ func (c Config) Validate() error {
 	if c.AdminAddr != Off {
 		address("ADMIN_ADDR", c.AdminAddr)
 	}
-	if u, err := url.Parse(c.RedisURL); c.RedisURL != "" && (err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme)) {
+	if _, err := redis.ParseURL(c.RedisURL); c.RedisURL != "" && err != nil {
 		wrong("REDIS_URL", "it must look like redis://host:6379/0") // it may hold a password: not shown
 	}
 	if c.NodeID != "" && !nodeIDRE.MatchString(c.NodeID) {
 		wrong("NODE_ID", "%q must have 1 to 100 letters, digits, - or _", c.NodeID)
 	}
 	oneOf("ROLE", c.Role, "all", "gateway", "worker")
-	if c.RedisURL == "" && c.Role != "all" {
+	if c.RedisURL == "" && (c.Role == "gateway" || c.Role == "worker") {
 		wrong("ROLE", "%q needs REDIS_URL: no other node reaches an embedded Redis", c.Role)
 	}
-	oneOf("AUTH_MODE", c.AuthMode, "none", "jwt")
-	if c.AuthMode == "jwt" && len(c.JWTSecret) < 32 {
+	oneOf("AUTH_MODE", c.AuthMode, auth.None, auth.JWT)
+	if c.AuthMode == auth.JWT && len(c.JWTSecret) < 32 {
 		wrong("JWT_SECRET", "AUTH_MODE=jwt needs a secret of at least 32 bytes")
+	}
+	if c.AuthMode == auth.None && c.JWTSecret != "" {
+		wrong("JWT_SECRET", "it is set, but AUTH_MODE is none: set AUTH_MODE=jwt, or remove it")
 	}
 	for _, o := range c.CORSOrigins {
 		if u, err := url.Parse(o); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
@@ -171,13 +186,8 @@ func (c Config) Validate() error {
 	}
 	c.Sockets.validate(wrong)
 	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
-	oneOf("LOG_FORMAT", c.LogFormat, "", "text", "json")
-	return errors.Join(errs...)
-}
-
-// Print writes the settings in effect, without secrets, one NAME=value a line.
-func (c Config) Print(w io.Writer) {
-	for _, s := range c.settings() {
-		fmt.Fprintf(w, "%s=%s\n", s.Name, s.Value)
+	if c.LogFormat != "" {
+		oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	}
+	return errors.Join(errs...)
 }

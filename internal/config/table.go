@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"reflect"
 	"strings"
 )
@@ -13,38 +12,20 @@ type Setting struct {
 	Field   string // of Config
 	Default string
 	Doc     string
-	Value   string // in effect; of a secret only whether there is one
 }
 
 // Table lists the settings in their order, for documents.
-func Table() []Setting { return Config{}.settings() }
+func Table() []Setting { return settings(reflect.TypeFor[Config]()) }
 
-func (c Config) settings() []Setting { return settings(reflect.ValueOf(c)) }
-
-func settings(v reflect.Value) []Setting {
+func settings(t reflect.Type) []Setting {
 	var list []Setting
-	for i := range v.NumField() {
-		f := v.Type().Field(i)
+	for i := range t.NumField() {
+		f := t.Field(i)
 		if f.Type.Kind() == reflect.Struct {
-			list = append(list, settings(v.Field(i))...)
+			list = append(list, settings(f.Type)...)
 			continue
 		}
-		s := Setting{Name: f.Tag.Get("env"), Field: f.Name, Default: f.Tag.Get("envDefault"), Doc: f.Tag.Get("doc")}
-		switch value := v.Field(i).Interface().(type) {
-		case []string:
-			s.Value = strings.Join(value, ",")
-		default:
-			s.Value = fmt.Sprint(value)
-		}
-		switch {
-		case f.Tag.Get("secret") != "" && s.Value != "":
-			s.Value = "(set)"
-		case f.Name == "RedisURL" && s.Value != "":
-			if u, err := url.Parse(s.Value); err == nil {
-				s.Value = u.Redacted()
-			}
-		}
-		list = append(list, s)
+		list = append(list, Setting{Name: f.Tag.Get("env"), Field: f.Name, Default: f.Tag.Get("envDefault"), Doc: f.Tag.Get("doc")})
 	}
 	return list
 }
@@ -52,7 +33,8 @@ func settings(v reflect.Value) []Setting {
 // EnvExample is the text of .env.example.
 func EnvExample() string {
 	var b strings.Builder
-	b.WriteString("# Every setting with its default. Copy to .env and change what you need.\n")
+	b.WriteString("# Every setting with its default. docker compose reads a copy named .env; a node that you\n" +
+		"# start yourself reads its environment alone: set -a; . ./.env; make run\n")
 	for _, s := range Table() {
 		fmt.Fprintf(&b, "\n# %s\n# %s=%s\n", s.Doc, s.Name, s.Default)
 	}
