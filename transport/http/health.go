@@ -12,7 +12,7 @@ import (
 )
 
 // Health answers /livez and /readyz. A node is live while it answers at all, and
-// ready while every probe passes and it does not drain.
+// ready while it has probes, every one passes, and it does not drain.
 type Health struct {
 	log      *slog.Logger
 	draining atomic.Bool
@@ -28,7 +28,8 @@ type Probe struct {
 	Check func(context.Context) error
 }
 
-// NewHealth makes the health of a node; probes may be added until it serves.
+// NewHealth makes the health of a node that has not started: it is not ready before
+// probes are added.
 func NewHealth(log *slog.Logger) *Health { return &Health{log: log, failed: map[string]bool{}} }
 
 // Add adds probes.
@@ -57,10 +58,13 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 	probes := h.probes
 	h.mu.Unlock()
 	var lines []string
-	ok := !h.draining.Load()
-	if !ok {
+	if len(probes) == 0 {
+		lines = append(lines, "not started")
+	}
+	if h.draining.Load() {
 		lines = append(lines, "draining")
 	}
+	ok := len(lines) == 0
 	for _, p := range probes {
 		err := p.Check(ctx)
 		h.note(p.Name, err)

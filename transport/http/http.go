@@ -4,7 +4,7 @@
 //
 // A REST route comes from its command's declaration alone, goes through the same
 // checks and the same lane as a socket's event, and answers with the same output or
-// the same problem. Start at New.
+// the same problem. What is not served at all is a problem too. Start at New.
 package http
 
 import (
@@ -52,7 +52,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 			return nil, fmt.Errorf("command %q: %w", cmd.Operation, err)
 		}
 	}
-	return &Server{origins.Middleware(secure(mux))}, nil
+	return &Server{origins.Middleware(secure(withProblems(mux)))}, nil
 }
 
 // handle mounts a route; two patterns that overlap are an error, not a panic.
@@ -70,7 +70,7 @@ func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 func NewWorker(health *Health) *Server {
 	mux := http.NewServeMux()
 	health.mount(mux)
-	return &Server{secure(mux)}
+	return &Server{secure(withProblems(mux))}
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

@@ -121,11 +121,12 @@ func TestPathAndQueryJoinTheBody(t *testing.T) {
 		"bad query":       {"GET", "/v1/boards/b1?%zz", ``, 400, `the query is not well-formed`},
 		"too large":       {"POST", "/v1/boards/b1", `{"text":"` + strings.Repeat("x", 1_000_001) + `"}`, 400, `more than 1000000 bytes`},
 		"a problem":       {"POST", "/v1/boards/b1", `{"text":"conflict"}`, 409, `"code":"conflict"`},
-		"unknown method":  {"DELETE", "/v1/boards/b1", ``, 405, ``},
-		"unknown path":    {"GET", "/v1/nothing", ``, 404, ``},
+		"unknown method":  {"DELETE", "/v1/boards/b1", ``, 405, `{"kind":"error","type":"about:blank","title":"Method Not Allowed","status":405,"code":"invalid"`},
+		"unknown path":    {"GET", "/v1/nothing", ``, 404, `"status":404,"code":"not_found","detail":"nothing is served on this path"`},
+		"untidy path":     {"GET", "/v1//nothing", ``, 404, `"code":"not_found"`},
 		"live":            {"GET", "/livez", ``, 200, "ok"},
-		"ready":           {"GET", "/readyz", ``, 200, "ok"},
-		"no admin things": {"GET", "/metrics", ``, 404, ``},
+		"not started":     {"GET", "/readyz", ``, 503, "not ready"},
+		"no admin things": {"GET", "/metrics", ``, 404, `"code":"not_found"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -148,6 +149,9 @@ func TestOtherAnswersOfARoute(t *testing.T) {
 	l, _, h := serve(t, auth.None)
 	if w := request(h, "POST", "/v1/boards/b1", `{"text":"overloaded"}`); w.Code != 503 || w.Header().Get("Retry-After") != "2" {
 		t.Errorf("%d, retry after %q", w.Code, w.Header().Get("Retry-After"))
+	}
+	if w := request(h, "DELETE", "/v1/boards/b1", ``); w.Header().Get("Allow") != "GET, HEAD, POST" {
+		t.Errorf("allowed: %q", w.Header().Get("Allow"))
 	}
 	if w := request(h, "POST", "/v1/boards/b1", `{}`, "Content-Type", "text/plain"); w.Code != 400 || !strings.Contains(w.Body.String(), "Content-Type") {
 		t.Errorf("%d %s", w.Code, w.Body)
@@ -175,8 +179,6 @@ func TestOtherAnswersOfARoute(t *testing.T) {
 func TestReadiness(t *testing.T) {
 	t.Parallel()
 	_, health, h := serve(t, auth.None)
-	var broken error
-	health.Add(web.Probe{Name: "redis", Check: func(context.Context) error { return broken }})
 	check := func(status int, text string) {
 		t.Helper()
 		w := request(h, "GET", "/readyz?verbose", ``)
@@ -184,6 +186,9 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("%d %q", w.Code, w.Body)
 		}
 	}
+	check(503, "not started")
+	var broken error
+	health.Add(web.Probe{Name: "redis", Check: func(context.Context) error { return broken }})
 	check(200, "redis ok")
 	broken = errors.New("dial tcp 10.0.0.7:6379: secret")
 	check(503, "redis failed")
