@@ -209,6 +209,20 @@ func TestHealthCheckSubcommand(t *testing.T) {
 	}
 }
 
+func TestUnknownArgumentsAreRefused(t *testing.T) {
+	t.Parallel()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"help"}, {"healthcheck", "now"}} {
+		cmd := exec.Command(path, args...)
+		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 || string(out) != "usage: server [healthcheck]\n" {
+			t.Errorf("%v: %v %s", args, cmd.ProcessState, out)
+		}
+	}
+}
+
 func TestAWrongConfigurationNamesEveryProblem(t *testing.T) {
 	t.Parallel()
 	path, err := binary()

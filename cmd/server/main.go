@@ -1,5 +1,4 @@
-// Command server runs one node of the service. With the argument healthcheck it asks
-// the node on this machine whether it is ready, for containers.
+// Command server runs one node of the service, or asks it, for containers, if it is ready.
 package main
 
 import (
@@ -14,9 +13,13 @@ import (
 
 func main() {
 	cfg, err := config.Load()
-	if err == nil && len(os.Args) > 1 && os.Args[1] == "healthcheck" {
+	switch {
+	case len(os.Args) > 2 || len(os.Args) == 2 && os.Args[1] != "healthcheck":
+		fmt.Fprintln(os.Stderr, "usage: server [healthcheck]")
+		os.Exit(2)
+	case err == nil && len(os.Args) == 2:
 		err = node.HealthCheck(cfg)
-	} else if err == nil {
+	case err == nil:
 		err = serve(cfg)
 	}
 	if err != nil {
