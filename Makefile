@@ -13,9 +13,9 @@ test: ## Run all tests that this machine can run; the last line says which were 
 lint: ## Look for mistakes that tests do not find
 	@go tool -modfile=tools.mod golangci-lint run ./...
 
-generate: ## Write what is generated: wire_gen.go, .env.example, the tables in README.md
+generate: ## Write what is generated: wire_gen.go, .env.example, the settings in README.md
 	@go tool wire .
-	@go test ./internal/config -run Documents -update >/dev/null
+	@out="$$(go test ./internal/config -run Documents -update)" || { echo "$$out"; exit 1; }
 
 verify: generate ## Fail if something generated is not up to date
 	@git diff --exit-code
