@@ -15,6 +15,7 @@ import (
 	"time"
 
 	app "github.com/example/switchyard"
+	"github.com/example/switchyard/internal/auth"
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/testenv"
 )
@@ -24,7 +25,7 @@ import (
 func node(t *testing.T, redisURL, name string) string {
 	t.Helper()
 	cfg := config.Config{
-		HTTPAddr: "127.0.0.1:0", RedisURL: redisURL, NodeID: name, Role: "all", AuthMode: "none",
+		HTTPAddr: "127.0.0.1:0", RedisURL: redisURL, NodeID: name, Role: "all", AuthMode: auth.None,
 		CommandTimeout: 5 * time.Second, Partitions: 16, LogLevel: "error", LogFormat: "text",
 	}
 	n, closeAll, err := app.New(t.Context(), cfg)
@@ -47,13 +48,16 @@ func node(t *testing.T, redisURL, name string) string {
 	return web.URL
 }
 
+// built is where binary builds, "" before it does.
+var built string
+
 // binary builds the server once, without the race detector, as it is run for real.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "switchyard")
-	if err != nil {
+	var err error
+	if built, err = os.MkdirTemp("", "switchyard"); err != nil {
 		return "", err
 	}
-	path := filepath.Join(dir, "server")
+	path := filepath.Join(built, "server")
 	out, err := exec.Command("go", "build", "-o", path, "../cmd/server").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the server: %w\n%s", err, out)
@@ -62,9 +66,12 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	for _, s := range config.Table() { // the settings of whoever runs the tests are not meant
+		_ = os.Unsetenv(s.Name)
+	}
 	code := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	if built != "" {
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
