@@ -7,9 +7,10 @@ const [transports, one, two] = [process.argv[2].split(","), process.argv[3], pro
 const patience = 10_000;
 const sockets = [];
 
-// connect opens a socket of its own connection and keeps what it hears.
+// connect opens a socket of its own connection and keeps what it hears. With
+// credentials the client keeps the load balancer's cookie.
 async function connect(url, namespace, auth) {
-  const socket = io(url + namespace, { transports, auth, forceNew: true, reconnectionDelay: 50 });
+  const socket = io(url + namespace, { transports, auth, withCredentials: true, forceNew: true, reconnectionDelay: 50 });
   sockets.push(socket);
   const heard = [];
   let wake = () => {};
