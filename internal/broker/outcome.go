@@ -57,8 +57,9 @@ const (
 	toCommands
 )
 
-// results turns what a handler returned into the messages to commit: the reply
-// first, if somebody waits for it, then effects in their order.
+// results turns what a handler returned into the messages to commit: effects in
+// their order, then the reply, if somebody waits for it. An answer says that all is
+// committed, so it comes last.
 func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*message.Message, error) {
 	r := resultsOf{l: l, c: c, namespace: namespace}
 	for _, e := range out.Effects {
@@ -76,7 +77,7 @@ func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*
 	if j := list(r.leave); j != "" {
 		reply.Metadata[metaLeave] = j
 	}
-	return append([]*message.Message{reply}, r.messages...), nil
+	return append(r.messages, reply), nil
 }
 
 type resultsOf struct {

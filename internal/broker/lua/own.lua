@@ -10,13 +10,19 @@ if what == 'take' then
   if own[3] and tonumber(own[3]) >= now then
     return 0
   end
-  local new = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-  redis.call('HSET', KEYS[1], 'node', node, 'boot', boot, 'until', now + lease)
-  return new
-end
-
-if own[1] ~= boot or own[2] ~= epoch then
+elseif own[1] ~= boot or own[2] ~= epoch then
   return 0
 end
-redis.call('HSET', KEYS[1], 'until', what == 'renew' and now + lease or 0)
-return what == 'renew' and tonumber(epoch) or 0
+
+-- Redis at its maxmemory refuses a script whose first write may need memory: a lease
+-- that is not renewed would stop the very work that frees it.
+redis.call('HDEL', KEYS[1], 'until')
+if what == 'release' then
+  return 0
+end
+if what == 'take' then
+  epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
+  redis.call('HSET', KEYS[1], 'node', node, 'boot', boot)
+end
+redis.call('HSET', KEYS[1], 'until', now + lease)
+return tonumber(epoch)
