@@ -41,6 +41,7 @@
 package broker
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -103,6 +104,23 @@ func NewLanes(cfg Config, rdb, read redis.UniversalClient, log *slog.Logger) (*L
 	l := &Lanes{cfg: cfg, boot: cfg.Node + "." + hex.EncodeToString(random), rdb: rdb, read: read, log: log}
 	l.publisher = NewPublisher(rdb)
 	return l, nil
+}
+
+// agreeOnPartitions keeps the number of partitions in Redis: a node that counted
+// differently would look for a key's commands, and their replies, in another partition.
+func (l *Lanes) agreeOnPartitions(ctx context.Context) error {
+	const key = "partitions"
+	ours := strconv.Itoa(l.cfg.Partitions)
+	setErr := l.rdb.SetNX(ctx, key, ours, 0).Err() // which is refused at maxmemory, also when it is set
+	theirs, err := l.rdb.Get(ctx, key).Result()
+	if err != nil {
+		return fmt.Errorf("agree on the number of partitions: %w", errors.Join(setErr, err))
+	}
+	if theirs != ours {
+		return fmt.Errorf("PARTITIONS is %s here and %s in Redis: set it to %s, or stop all nodes, let the backlog run dry and delete the key %q",
+			ours, theirs, theirs, key)
+	}
+	return nil
 }
 
 // Close sends what is still queued. Close gateway and worker before, and the Redis

@@ -35,8 +35,12 @@ func NewGateway(l *Lanes) *Gateway {
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
 // handle one at a time, in the order of each command key; it must not block. An
-// event of a command that was sent from here comes after the command's answer.
+// event of a command that was sent from here comes after the command's answer. It
+// fails if the nodes disagree on the number of partitions or Redis does not answer.
 func (g *Gateway) Start(ctx context.Context, handle message.NoPublishHandlerFunc) error {
+	if err := g.agreeOnPartitions(ctx); err != nil {
+		return err
+	}
 	g.handle = handle
 	streams := g.eventStreams()
 	for p := range g.cfg.Partitions {

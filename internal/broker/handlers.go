@@ -94,7 +94,7 @@ func (w *Worker) run(j *job) {
 // happens, they answer the command.
 func (w *Worker) execute(j *job) []*message.Message {
 	c := j.command
-	timeout := w.cfg.CommandTimeout // of one run, for a command that nobody waits for
+	timeout := w.cfg.CommandTimeout // of all tries together, for a command that nobody waits for
 	c.Caller.Accepted = j.accepted
 	if c.Timeout > 0 {
 		c.Caller.Deadline = j.accepted.Add(c.Timeout)

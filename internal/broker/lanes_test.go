@@ -1,201 +1,22 @@
 package broker_test
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/testenv"
 )
-
-func errorsIs(err, target error) bool { return errors.Is(err, target) }
-
-// The use case of these tests: it notes what it was told and does what it is told.
-var ns = contract.Namespace{Name: "/test", Doc: "Tests."}
-
-type noteInput struct {
-	Key  string `json:"key"`
-	Text string `json:"text"`
-	Do   string `json:"do"`
-}
-
-type noteOutput struct {
-	Text string `json:"text"`
-}
-
-var noted = contract.Event[noteOutput]{
-	Namespace: ns, Name: "noted", Doc: "Something was noted.",
-	To: func(o noteOutput) []contract.Room { return []contract.Room{"notes"} },
-}
-
-var note = contract.Command[noteInput, noteOutput]{
-	Namespace: ns, Event: "note", Operation: "test.note", Doc: "Note something.",
-	Key: func(in noteInput) string { return in.Key }, Raises: []contract.EventSpec{noted.Spec()},
-}
-
-type notebook struct {
-	mu    sync.Mutex
-	texts map[string][]string
-	block chan struct{} // what "block" waits for
-	begun atomic.Int64
-	tries atomic.Int64
-}
-
-func newNotebook() *notebook {
-	return &notebook{texts: map[string][]string{}, block: make(chan struct{})}
-}
-
-func (n *notebook) handle(ctx context.Context, in noteInput) (noteOutput, []contract.Effect, error) {
-	n.begun.Add(1)
-	out := noteOutput{Text: in.Text}
-	effects := []contract.Effect{noted.Of(out)}
-	switch in.Do {
-	case "fault":
-		return out, nil, fmt.Errorf("note: %w", fault.New(fault.Conflict, "it is taken"))
-	case "fail":
-		return out, nil, errors.New("secret: the disk is full")
-	case "panic":
-		panic("secret")
-	case "transient":
-		if n.tries.Add(1) < 3 {
-			return out, nil, fault.Transient(errors.New("try again"))
-		}
-	case "block":
-		<-n.block
-	case "wait":
-		<-ctx.Done()
-		return out, nil, ctx.Err()
-	case "join":
-		effects = append(effects, contract.Join("in"), contract.Leave("out"), contract.JoinUser("u", "r"), contract.Disconnect("s", "bye"))
-	case "follow":
-		effects = append(effects, contract.Submit(note, noteInput{Key: in.Text, Text: in.Text + " followed"}))
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.texts[in.Key] = append(n.texts[in.Key], in.Text)
-	return out, effects, nil
-}
-
-func (n *notebook) of(key string) []string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.Clone(n.texts[key])
-}
-
-// A testNode is both sides of the lanes in one process.
-type testNode struct {
-	t       *testing.T
-	gateway *broker.Gateway
-	worker  *broker.Worker
-	lanes   *broker.Lanes
-
-	mu     sync.Mutex
-	events []*message.Message
-}
-
-type option func(*broker.Config)
-
-func startNode(t *testing.T, url, name string, n *notebook, opts ...option) *testNode {
-	t.Helper()
-	cfg := broker.Config{Node: name}
-	for _, o := range opts {
-		o(&cfg)
-	}
-	lanes, err := broker.NewLanes(cfg, testenv.Client(t, url), testenv.Client(t, url), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	node := &testNode{t: t, lanes: lanes, gateway: broker.NewGateway(lanes)}
-	if err := node.gateway.Start(t.Context(), node.event); err != nil {
-		t.Fatal(err)
-	}
-	if n != nil {
-		node.worker = broker.NewWorker(lanes, broker.NewHandlers(contract.NewCatalog([]contract.Route{note.Handle(n.handle)})))
-		if err := node.worker.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(node.close)
-	return node
-}
-
-func (n *testNode) close() {
-	if n.worker != nil {
-		n.worker.Close()
-	}
-	n.gateway.Close()
-	if err := n.lanes.Close(); err != nil {
-		n.t.Error(err)
-	}
-}
-
-func (n *testNode) event(m *message.Message) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.events = append(n.events, m)
-	return nil
-}
-
-func (n *testNode) heard() []*message.Message {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.Clone(n.events)
-}
-
-// texts are the payloads of the noted events this node heard.
-func (n *testNode) texts() []string {
-	var texts []string
-	for _, m := range n.heard() {
-		var o noteOutput
-		if json.Unmarshal(m.Payload, &o) == nil && m.Metadata[broker.MetaEvent] == "noted" {
-			texts = append(texts, o.Text)
-		}
-	}
-	return texts
-}
-
-func (n *testNode) submit(in noteInput, timeout time.Duration) <-chan broker.Reply {
-	body, err := json.Marshal(in)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	replies := make(chan broker.Reply, 2)
-	n.gateway.Submit(&broker.Command{
-		Operation: "test.note", Key: in.Key, Input: body, Timeout: timeout,
-		Caller: contract.Caller{UserID: "alice", Roles: []string{"staff"}, Socket: "socket-1"},
-	}, func(r broker.Reply) { replies <- r })
-	return replies
-}
-
-func (n *testNode) call(in noteInput) broker.Reply {
-	n.t.Helper()
-	return n.await(n.submit(in, 5*time.Second))
-}
-
-func (n *testNode) await(replies <-chan broker.Reply) broker.Reply {
-	n.t.Helper()
-	select {
-	case r := <-replies:
-		return r
-	case <-time.After(10 * time.Second):
-		n.t.Fatal("no reply")
-		return broker.Reply{}
-	}
-}
 
 func TestResultAndEventsReachEveryNode(t *testing.T) {
 	t.Parallel()
@@ -278,16 +99,17 @@ func TestKeysAreOrderedAndParallel(t *testing.T) {
 		a, b := startNode(t, url, "a", book), startNode(t, url, "b", book)
 		blocked := a.submit(noteInput{Key: "blocked", Do: "block"}, 20*time.Second)
 		const keys, each = 20, 50
-		var want []string
+		var want [keys][]string
 		replies := make([]<-chan broker.Reply, 0, keys*each)
 		for i := range each {
-			want = append(want, fmt.Sprint(i))
 			for k := range keys {
+				text := fmt.Sprint(k, "/", i)
+				want[k] = append(want[k], text)
 				node := a // one key is always sent by one node, so its order is known
 				if k%2 == 1 {
 					node = b
 				}
-				replies = append(replies, node.submit(noteInput{Key: fmt.Sprint("key", k), Text: fmt.Sprint(i)}, 20*time.Second))
+				replies = append(replies, node.submit(noteInput{Key: fmt.Sprint("key", k), Text: text}, 20*time.Second))
 			}
 		}
 		for _, r := range replies {
@@ -296,7 +118,7 @@ func TestKeysAreOrderedAndParallel(t *testing.T) {
 			}
 		}
 		for k := range keys {
-			if diff := cmp.Diff(want, book.of(fmt.Sprint("key", k))); diff != "" {
+			if diff := cmp.Diff(want[k], book.of(fmt.Sprint("key", k))); diff != "" {
 				t.Errorf("key %d: %s", k, diff)
 			}
 		}
@@ -306,6 +128,16 @@ func TestKeysAreOrderedAndParallel(t *testing.T) {
 		}
 		for _, n := range []*testNode{a, b} {
 			testenv.WaitFor(t, 10*time.Second, "all events", func() bool { return len(n.heard()) == keys*each+1 })
+			var heard [keys][]string
+			for _, text := range n.texts() {
+				var k int
+				if _, err := fmt.Sscanf(text, "%d/", &k); err == nil {
+					heard[k] = append(heard[k], text)
+				}
+			}
+			if diff := cmp.Diff(want, heard); diff != "" {
+				t.Errorf("events by key: %s", diff)
+			}
 		}
 	})
 }
@@ -313,15 +145,25 @@ func TestKeysAreOrderedAndParallel(t *testing.T) {
 func TestTimeoutWithoutAWorkerAndLateReply(t *testing.T) {
 	t.Parallel()
 	on(t, func(t *testing.T, url string) {
-		gateway := startNode(t, url, "a", nil)
+		one := func(c *broker.Config) { c.Partitions = 1 }
+		late := message.NewMessage("late", []byte(`{"key":"k","text":"expired"}`))
+		late.Metadata = message.Metadata{"operation": "test.note", "key": "k", "timeout_ms": "200"}
+		values, err := redisstream.DefaultMarshallerUnmarshaller{}.Marshal("", late)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The id of an entry says when it was accepted: in 1970.
+		if err := testenv.Client(t, url).XAdd(t.Context(), &redis.XAddArgs{Stream: "cmd:{p0}", ID: "1-1", Values: values}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		gateway := startNode(t, url, "a", nil, one)
 		begin := time.Now()
-		r := gateway.await(gateway.submit(noteInput{Key: "k", Text: "expired"}, 200*time.Millisecond))
+		r := gateway.await(gateway.submit(noteInput{Key: "other"}, 200*time.Millisecond))
 		if took := time.Since(begin); r.Code != fault.Timeout || took > 400*time.Millisecond {
 			t.Errorf("%s after %s", r.Code, took)
 		}
-		time.Sleep(time.Until(begin.Add(250 * time.Millisecond))) // the deadline is past for the worker as well
 		book := newNotebook()
-		startNode(t, url, "b", book)
+		startNode(t, url, "b", book, one)
 		if r := gateway.call(noteInput{Key: "k", Text: "fresh"}); r.Code != "" {
 			t.Fatalf("%s", r.Body)
 		}
@@ -358,4 +200,21 @@ func TestFollowUpCommandsRunOnceInTheirOwnPartition(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestNodesAgreeOnThePartitions(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	startNode(t, url, "a", nil)
+	lanes, err := broker.NewLanes(broker.Config{Node: "b", Partitions: 4}, testenv.Client(t, url), testenv.Client(t, url), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lanes.Close()
+	g, w := broker.NewGateway(lanes), broker.NewWorker(lanes, broker.NewHandlers(contract.NewCatalog(nil)))
+	for what, err := range map[string]error{"gateway": g.Start(t.Context(), nil), "worker": w.Start(t.Context())} {
+		if err == nil || !strings.Contains(err.Error(), "PARTITIONS is 4 here and 16 in Redis") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }

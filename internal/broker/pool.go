@@ -41,18 +41,6 @@ func (q *keyQueue) next() *job {
 	return q.current
 }
 
-// discard drops what has not begun and returns it.
-func (p *partition) discard() []*job {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var dropped []*job
-	for _, q := range p.keys {
-		dropped = append(dropped, q.waiting...)
-		q.waiting = nil
-	}
-	return dropped
-}
-
 // A pool runs keys in parallel on goroutines that it keeps: a goroutine for each
 // command would grow a new stack for each. A key that waits for something slow
 // holds one goroutine and no other key.

@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -136,13 +137,13 @@ func TestPublisherSaysWhenNothingWasSent(t *testing.T) {
 	rdb := redis.NewClient(&redis.Options{Addr: fmt.Sprint("127.0.0.1:", testenv.FreePort(t)), MaxRetries: -1, DialerRetries: 1})
 	defer rdb.Close()
 	pub := broker.NewPublisher(rdb)
-	if err := pub.Publish("t", message.NewMessage("a", nil)); !errorsIs(err, broker.ErrNotSent) {
+	if err := pub.Publish("t", message.NewMessage("a", nil)); !errors.Is(err, broker.ErrNotSent) {
 		t.Errorf("nobody listens: %v", err)
 	}
 	if err := pub.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := pub.Publish("t", message.NewMessage("a", nil)); !errorsIs(err, broker.ErrClosed) {
+	if err := pub.Publish("t", message.NewMessage("a", nil)); !errors.Is(err, broker.ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}
 	url := testenv.Embedded(t)
@@ -152,7 +153,7 @@ func TestPublisherSaysWhenNothingWasSent(t *testing.T) {
 	}
 	pub = broker.NewPublisher(c)
 	defer pub.Close()
-	if err := pub.Publish("text", message.NewMessage("a", nil)); !errorsIs(err, broker.ErrNotSent) {
+	if err := pub.Publish("text", message.NewMessage("a", nil)); !errors.Is(err, broker.ErrNotSent) {
 		t.Errorf("the key holds a text: %v", err)
 	}
 }

@@ -38,74 +38,11 @@ type Worker struct {
 	wg   sync.WaitGroup
 }
 
-// A partition is one stretch of owning it: from taking it to losing it.
-type partition struct {
-	number int
-	epoch  int64
-	last   string // id of the last entry read; only the reader touches it
-
-	open atomic.Int64 // entries read and not yet committed
-	lost atomic.Bool  // somebody else may own it: start nothing, commit nothing
-
-	mu     sync.Mutex
-	paused time.Time // since when it is to be handed over and accepts nothing; zero: it is not
-	kept   time.Time // until when it is not to be handed over
-	keys   map[string]*keyQueue
-}
-
-func newPartition(number int) *partition {
-	return &partition{number: number, last: "0-0", keys: map[string]*keyQueue{}}
-}
-
-// admit counts one more entry, unless the partition is about to be handed over.
-func (p *partition) admit() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.paused.IsZero() || p.lost.Load() {
-		return false
-	}
-	p.open.Add(1)
-	return true
-}
-
-func (p *partition) readable() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.paused.IsZero() && !p.lost.Load()
-}
-
-// handOver accepts nothing more; idle means that nothing is under way either. One
-// slow command must not stop the partition's other keys: when it does for too long,
-// the partition is kept for a while.
-func (p *partition) handOver(now time.Time) (idle, kept bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch {
-	case now.Before(p.kept):
-		return false, true
-	case p.paused.IsZero():
-		p.paused = now
-	case p.open.Load() > 0 && now.Sub(p.paused) > maxPause:
-		p.paused, p.kept = time.Time{}, now.Add(keepAfterPause)
-		return false, true
-	}
-	return p.open.Load() == 0, false
-}
-
-// keep ends what handOver began.
-func (p *partition) keep() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.paused = time.Time{}
-}
-
 const (
 	partitionWindow = 256                    // entries of one partition read ahead of their commits
 	readBatch       = 128                    // entries of one partition in one read
 	readBlock       = 250 * time.Millisecond // how soon a reader notices a new partition
 	readPoll        = 5 * time.Millisecond   // how often it looks while a partition is full
-	maxPause        = time.Second            // how long a partition waits for its work before it is handed over
-	keepAfterPause  = 5 * time.Second        // how long it is kept when that was not enough
 )
 
 // NewWorker makes the worker side. It does nothing before Start.
@@ -131,25 +68,6 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.wg.Go(func() { w.keepBeating(run) })
 	w.wg.Go(func() { w.follow(run) })
 	w.commits.start()
-	return nil
-}
-
-// agreeOnPartitions keeps the number of partitions in Redis: a node that counted
-// differently would look for a key's commands in another partition.
-func (w *Worker) agreeOnPartitions(ctx context.Context) error {
-	const key = "partitions"
-	ours := strconv.Itoa(w.cfg.Partitions)
-	if err := w.rdb.SetNX(ctx, key, ours, 0).Err(); err != nil {
-		return fmt.Errorf("agree on the number of partitions: %w", err)
-	}
-	theirs, err := w.rdb.Get(ctx, key).Result()
-	if err != nil {
-		return fmt.Errorf("agree on the number of partitions: %w", err)
-	}
-	if theirs != ours {
-		return fmt.Errorf("PARTITIONS is %s here and %s in Redis: set it to %s, or stop all nodes, let the backlog run dry and delete the key %q",
-			ours, theirs, theirs, key)
-	}
 	return nil
 }
 
