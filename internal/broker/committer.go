@@ -17,6 +17,18 @@ type completion struct {
 	messages []*message.Message
 }
 
+// size is about how many bytes it takes to commit it.
+func (c *completion) size() int {
+	n := 0
+	for _, m := range c.messages {
+		n += len(m.Payload)
+		for k, v := range m.Metadata {
+			n += len(k) + len(v)
+		}
+	}
+	return n
+}
+
 // A committer commits completions in batches: those that come while one batch is
 // under way form the next. The completions of a partition are committed in the
 // order of add.
@@ -33,6 +45,8 @@ type committer struct {
 
 const (
 	commitBatch = 64               // commands in one run of the script, which blocks Redis for that long
+	commitRuns  = 16               // runs of the script in one round trip
+	commitBytes = 1 << 20          // of messages in one round trip, which a slow connection must manage within roundTripMax
 	maxEvents   = 100_000          // entries kept of an event lane
 	maxReplies  = 10_000           // entries kept of a reply stream
 	keepReplies = 10 * time.Minute // of a gateway that no longer reads them
@@ -70,42 +84,48 @@ func (c *committer) run(ctx context.Context) {
 			return
 		case <-c.wake:
 		}
-		c.mu.Lock()
-		batch := c.queue
-		c.queue = nil
-		c.mu.Unlock()
-		again, err := c.commit(ctx, chunks(batch))
-		if err == nil {
-			wait.reset()
-			continue
+		for todo := c.next(); len(todo) > 0 && ctx.Err() == nil; todo = c.next() {
+			again, err := c.commit(ctx, todo)
+			if err == nil {
+				wait.reset()
+				continue
+			}
+			c.mu.Lock()
+			c.queue = append(again, c.queue...)
+			c.mu.Unlock()
+			wait.sleep(ctx, c.w.log, "commit what commands have brought about", err)
 		}
-		wait.sleep(ctx, c.w.log, "commit what commands have brought about", err)
-		c.mu.Lock()
-		c.queue = append(again, c.queue...)
-		c.mu.Unlock()
-		signal(c.wake)
 	}
 }
 
-// chunks groups completions by partition, in order, into runs of the script.
-func chunks(batch []*completion) [][]*completion {
-	var order []*partition
-	groups := map[*partition][]*completion{}
-	for _, done := range batch {
-		if groups[done.p] == nil {
-			order = append(order, done.p)
+// next takes from the queue what one round trip commits: chunks, each for one run of
+// the script. A partition has one chunk in it, since a later one might be committed
+// although the one before it fails.
+func (c *committer) next() (chunks [][]*completion) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	byPartition := map[*partition]int{}
+	left, size := c.queue[:0], 0
+	for n, done := range c.queue {
+		i, known := byPartition[done.p]
+		switch {
+		case known && len(chunks[i]) == commitBatch, !known && len(chunks) == commitRuns:
+			left = append(left, done)
+			continue
+		case !known:
+			i = len(chunks)
+			byPartition[done.p] = i
+			chunks = append(chunks, nil)
 		}
-		groups[done.p] = append(groups[done.p], done)
-	}
-	var all [][]*completion
-	for _, p := range order {
-		for g := groups[p]; len(g) > 0; {
-			n := min(len(g), commitBatch)
-			all = append(all, g[:n])
-			g = g[n:]
+		chunks[i] = append(chunks[i], done)
+		if size += done.size(); size >= commitBytes {
+			left = append(left, c.queue[n+1:]...)
+			break
 		}
 	}
-	return all
+	clear(c.queue[len(left):])
+	c.queue = left
+	return chunks
 }
 
 // commit commits every chunk once and returns the completions to try again, with

@@ -1,0 +1,62 @@
+package broker
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestARoundTripOfCommitsIsBounded(t *testing.T) {
+	t.Parallel()
+	a, b := newPartition(0), newPartition(1)
+	many := make([]*partition, commitRuns+1)
+	for i := range many {
+		many[i] = newPartition(i)
+	}
+	large := strings.Repeat("x", commitBytes/2)
+	for name, tc := range map[string]struct {
+		queue   []*partition
+		payload string
+		want    []string // partition and number of completions of each chunk, by round trip
+	}{
+		"one chunk of a partition": {append(repeat(a, 150), b), "", []string{"0:64 1:1", "0:64", "0:22"}},
+		"bytes":                    {append(repeat(a, 4), b, a), large, []string{"0:2", "0:2", "1:1 0:1"}},
+		"one too large":            {repeat(a, 2), strings.Repeat("x", 2*commitBytes), []string{"0:1", "0:1"}},
+		"runs":                     {many, "", []string{"0:1 1:1 2:1 3:1 4:1 5:1 6:1 7:1 8:1 9:1 10:1 11:1 12:1 13:1 14:1 15:1", "16:1"}},
+	} {
+		c := newCommitter(nil)
+		for i, p := range tc.queue {
+			c.add(&completion{p: p, entry: fmt.Sprint(i), messages: []*message.Message{newMessage("", nil, []byte(tc.payload))}})
+		}
+		var got []string
+		last := map[*partition]int{}
+		for chunks := c.next(); len(chunks) > 0; chunks = c.next() {
+			var trip []string
+			for _, chunk := range chunks {
+				trip = append(trip, fmt.Sprint(chunk[0].p.number, ":", len(chunk)))
+				for _, done := range chunk {
+					var n int
+					if fmt.Sscan(done.entry, &n); n < last[done.p] {
+						t.Errorf("%s: %d comes after %d", name, n, last[done.p])
+					}
+					last[done.p] = n
+				}
+			}
+			got = append(got, strings.Join(trip, " "))
+		}
+		if diff := cmp.Diff(tc.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func repeat(p *partition, n int) []*partition {
+	all := make([]*partition, n)
+	for i := range all {
+		all[i] = p
+	}
+	return all
+}
