@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/contract"
@@ -107,11 +108,16 @@ type option func(*broker.Config)
 
 func startNode(t *testing.T, url, name string, n *notebook, opts ...option) *testNode {
 	t.Helper()
+	return startNodeOn(t, testenv.Client(t, url), testenv.Client(t, url), name, n, opts...)
+}
+
+func startNodeOn(t *testing.T, rdb, read *redis.Client, name string, n *notebook, opts ...option) *testNode {
+	t.Helper()
 	cfg := broker.Config{Node: name}
 	for _, o := range opts {
 		o(&cfg)
 	}
-	lanes, err := broker.NewLanes(cfg, testenv.Client(t, url), testenv.Client(t, url), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	lanes, err := broker.NewLanes(cfg, rdb, read, slog.New(slog.NewTextHandler(t.Output(), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

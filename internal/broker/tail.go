@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,6 +18,7 @@ type tail struct {
 	last    []string // id of the last entry read, by stream
 	index   map[string]int
 	args    []string // streams, then positions: what XREAD wants
+	batch   batchSize
 }
 
 const (
@@ -26,7 +28,7 @@ const (
 
 // newTail makes a tail at the beginning of all its streams.
 func newTail(rdb redis.UniversalClient, streams []string) *tail {
-	t := &tail{rdb: rdb, streams: streams, last: make([]string, len(streams)), index: map[string]int{}}
+	t := &tail{rdb: rdb, streams: streams, last: make([]string, len(streams)), index: map[string]int{}, batch: batchSize{now: tailBatch, max: tailBatch}}
 	for i, s := range streams {
 		t.last[i] = "0-0"
 		t.index[s] = i
@@ -59,7 +61,8 @@ func (t *tail) next(ctx context.Context) ([]redis.XStream, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*tailBlock)
 	defer cancel()
 	t.args = append(append(t.args[:0], t.streams...), t.last...)
-	found, err := t.rdb.XRead(ctx, &redis.XReadArgs{Streams: t.args, Count: tailBatch, Block: tailBlock}).Result()
+	found, err := t.rdb.XRead(ctx, &redis.XReadArgs{Streams: t.args, Count: t.batch.now, Block: tailBlock}).Result()
+	t.batch.adapt(err)
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
@@ -70,4 +73,20 @@ func (t *tail) next(ctx context.Context) ([]redis.XStream, error) {
 		t.last[t.index[s.Stream]] = s.Messages[len(s.Messages)-1].ID
 	}
 	return found, nil
+}
+
+// A batchSize is how many entries of a stream a reader asks for. A connection that is
+// too slow for as many would bring the same ones too late for ever.
+type batchSize struct{ now, max int64 }
+
+// adapt halves the size after a read that took too long, and doubles it after one
+// that did not.
+func (b *batchSize) adapt(err error) {
+	var timeout net.Error
+	switch {
+	case err == nil:
+		b.now = min(2*b.now, b.max)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		b.now = max(b.now/2, 1)
+	}
 }

@@ -26,6 +26,7 @@ type Worker struct {
 	mu    sync.Mutex
 	owned map[int]*partition
 
+	batch    batchSize     // of a read; only the reader touches it
 	inFlight atomic.Int64  // entries read and not yet committed
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
@@ -48,6 +49,7 @@ const (
 // NewWorker makes the worker side. It does nothing before Start.
 func NewWorker(l *Lanes, h *Handlers) *Worker {
 	w := &Worker{Lanes: l, handler: h.handler(l), owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+	w.batch = batchSize{now: readBatch, max: readBatch}
 	w.leases.L = new(sync.Mutex)
 	w.pool = newPool(l.cfg.InFlight, w.run)
 	w.commits = newCommitter(w)
@@ -90,11 +92,15 @@ func (w *Worker) follow(ctx context.Context) {
 	var wait backoff
 	for ctx.Err() == nil {
 		parts, full := w.readable()
-		if len(parts) == 0 || w.inFlight.Load() >= int64(w.cfg.InFlight) {
+		room := w.cfg.InFlight - int(w.inFlight.Load())
+		if len(parts) == 0 || room <= 0 {
 			w.waitForRoom(ctx, readBlock)
 			continue
 		}
-		n, err := w.readOnce(ctx, parts, full)
+		if room < len(parts) { // they come in no order, so each has its turn
+			parts, full = parts[:room], true
+		}
+		n, err := w.readOnce(ctx, parts, full, int64(room/len(parts)))
 		switch {
 		case err != nil && ctx.Err() == nil:
 			wait.sleep(ctx, w.log, "read commands", err)
@@ -123,9 +129,10 @@ func (w *Worker) readable() (parts []*partition, full bool) {
 	return parts, full
 }
 
-// readOnce reads from the given partitions. While another one is full it does not
-// wait for entries, so that it sees soon when that one has room.
-func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool) (n int, err error) {
+// readOnce reads from the given partitions, at most so many entries of each. While
+// another one is full it does not wait for entries, so that it sees soon when that one
+// has room.
+func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, most int64) (n int, err error) {
 	streams := make([]string, 2*len(parts))
 	byStream := make(map[string]*partition, len(parts))
 	for i, p := range parts {
@@ -138,7 +145,8 @@ func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool) (n
 	}
 	ctx, cancel := context.WithTimeout(ctx, readBlock+roundTripMax)
 	defer cancel()
-	found, err := w.read.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: readBatch, Block: block}).Result()
+	found, err := w.read.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: min(w.batch.now, most), Block: block}).Result()
+	w.batch.adapt(err)
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return 0, err
 	}
