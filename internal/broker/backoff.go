@@ -3,14 +3,36 @@ package broker
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 )
 
-// A backoff paces what is tried until it works. The first failure of a row is
-// logged, and then one a minute, so that an outage does not fill the log.
+// A throttle logs what may happen for every message of an outage: one line a minute.
+// Safe for concurrent use.
+type throttle struct {
+	mu      sync.Mutex
+	logged  time.Time
+	skipped int
+}
+
+func (t *throttle) warn(log *slog.Logger, text string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if now.Sub(t.logged) < time.Minute {
+		t.skipped++
+		return
+	}
+	log.Warn(text, append(args, "not_logged", t.skipped)...)
+	t.logged, t.skipped = now, 0
+}
+
+// A backoff paces what is tried until it works. One failure a minute is logged, also
+// when it works in between: neither an outage nor a connection that comes and goes
+// fills the log.
 type backoff struct {
 	failures int
-	logged   time.Time
+	log      throttle
 }
 
 const (
@@ -21,10 +43,7 @@ const (
 // sleep waits, longer each time, and returns early when ctx ends.
 func (b *backoff) sleep(ctx context.Context, log *slog.Logger, what string, err error) {
 	b.failures++
-	if now := time.Now(); now.Sub(b.logged) > time.Minute {
-		b.logged = now
-		log.Warn("cannot "+what+", trying again", "error", err, "failures", b.failures)
-	}
+	b.log.warn(log, "cannot "+what+", trying again", "error", err, "failures", b.failures)
 	sleep(ctx, min(backoffFirst<<min(b.failures-1, 10), backoffMax))
 }
 

@@ -157,3 +157,31 @@ func TestPublisherSaysWhenNothingWasSent(t *testing.T) {
 		t.Errorf("the key holds a text: %v", err)
 	}
 }
+
+func TestANackIsNoHotLoop(t *testing.T) {
+	t.Parallel()
+	rdb := testenv.Client(t, testenv.Embedded(t))
+	pub, sub := broker.NewPublisher(rdb), broker.NewSubscriber(rdb, slog.New(slog.DiscardHandler))
+	defer pub.Close()
+	defer sub.Close()
+	messages, err := sub.Subscribe(t.Context(), "topic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pub.Publish("topic", message.NewMessage("a", nil)); err != nil {
+		t.Fatal(err)
+	}
+	deliveries := 0
+	for end := time.After(300 * time.Millisecond); ; deliveries++ {
+		select {
+		case m := <-messages:
+			m.Nack()
+			continue
+		case <-end:
+		}
+		break
+	}
+	if deliveries > 4 { // at 0, 50 and 150 ms
+		t.Errorf("%d deliveries in 300 ms", deliveries)
+	}
+}

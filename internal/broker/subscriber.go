@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -11,8 +12,8 @@ import (
 
 // A Subscriber gives every message appended to a topic from the moment Subscribe
 // has returned, to every subscription (fan-out). A message must be acknowledged
-// before the next one comes; a nack brings it again. Positions are kept in memory,
-// so a new process starts at the end.
+// before the next one comes; a nack brings it again, after a pause. Positions are kept
+// in memory, so a new process starts at the end.
 //
 // It is Watermill's message.Subscriber. Safe for concurrent use.
 type Subscriber struct {
@@ -76,7 +77,8 @@ func (s *Subscriber) Close() error {
 }
 
 func (s *Subscriber) run(ctx context.Context, t *tail, out chan<- *message.Message) {
-	var wait backoff
+	var wait, nacked backoff
+	var malformed throttle
 	for ctx.Err() == nil {
 		found, err := t.next(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -88,44 +90,40 @@ func (s *Subscriber) run(ctx context.Context, t *tail, out chan<- *message.Messa
 			for _, e := range stream.Messages {
 				m, err := decode(e)
 				if err != nil {
-					s.log.Warn("skipped a malformed entry", "stream", stream.Stream, "error", err)
+					malformed.warn(s.log, "skipped a malformed entry", "stream", stream.Stream, "error", err)
 					continue
 				}
-				if !deliver(ctx, m, out) {
-					return
+				for !deliver(ctx, m, out) {
+					if ctx.Err() != nil {
+						return
+					}
+					nacked.sleep(ctx, s.log, "handle a message of a topic", errNacked)
 				}
+				nacked.reset()
 			}
 		}
 	}
 }
 
-// deliver hands a message over until it is acknowledged; false means the
-// subscription has ended.
-func deliver(ctx context.Context, m *message.Message, out chan<- *message.Message) bool {
-	for {
-		attempt := m.Copy()
-		messageCtx, cancel := context.WithCancel(ctx)
-		attempt.SetContext(messageCtx)
-		acked, ended := offer(ctx, attempt, out)
-		cancel()
-		if acked || ended {
-			return !ended
-		}
-	}
-}
+var errNacked = errors.New("it was nacked")
 
-func offer(ctx context.Context, m *message.Message, out chan<- *message.Message) (acked, ended bool) {
+// deliver hands a message over and tells whether it was acknowledged.
+func deliver(ctx context.Context, m *message.Message, out chan<- *message.Message) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m = m.Copy()
+	m.SetContext(ctx)
 	select {
 	case out <- m:
 	case <-ctx.Done():
-		return false, true
+		return false
 	}
 	select {
 	case <-m.Acked():
-		return true, false
+		return true
 	case <-m.Nacked():
-		return false, false
+		return false
 	case <-ctx.Done():
-		return false, true
+		return false
 	}
 }
