@@ -24,6 +24,8 @@ type Gateway struct {
 
 	held [][]*message.Message // by partition: events that wait for their command's reply
 
+	unsent, malformed, unhandled throttle
+
 	stop context.CancelFunc
 	wg   sync.WaitGroup
 }
@@ -94,16 +96,19 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		c.Timeout = g.cfg.CommandTimeout
 	}
 	c.replyTo = g.boot
-	if err := g.pending.add(c.ID, time.Now().Add(c.Timeout), done); err != nil {
+	deadline := time.Now().Add(c.Timeout)
+	if err := g.pending.add(c.ID, deadline, done); err != nil {
 		done(ProblemReply(err, c.ID))
 		return
 	}
-	g.publish(c, func(err error) {
+	g.publish(c, deadline, func(err error) {
 		// Only what surely was not written is told at once. Else the command may run,
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
-			g.log.Warn("a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
-			g.pending.resolve(c.ID, ProblemReply(errNotSent, c.ID))
+			g.unsent.warn(g.log, "a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
+			answer := errNotSent
+			errors.As(err, &answer) // it may be a fault that says more
+			g.pending.resolve(c.ID, ProblemReply(answer, c.ID))
 		}
 	})
 }
@@ -115,7 +120,7 @@ var errNotSent = fault.New(fault.Unavailable, "the command could not be sent; no
 func (g *Gateway) Tell(c *Command, done func(error)) {
 	g.fill(c)
 	c.Timeout = 0
-	g.publish(c, done)
+	g.publish(c, time.Time{}, done)
 }
 
 func (g *Gateway) fill(c *Command) {
@@ -128,8 +133,8 @@ func (g *Gateway) fill(c *Command) {
 	c.Caller.Node = g.cfg.Node
 }
 
-func (l *Lanes) publish(c *Command, done func(error)) {
-	l.publisher.enqueue(commandStream(l.partition(c.lane())), c.message(), done)
+func (l *Lanes) publish(c *Command, deadline time.Time, done func(error)) {
+	l.publisher.enqueue(commandStream(l.partition(c.lane())), c.message(), deadline, done)
 }
 
 // follow reads events and replies until ctx ends.
@@ -177,7 +182,7 @@ func (g *Gateway) each(s redis.XStream, handle func(*message.Message)) {
 	for _, e := range s.Messages {
 		m, err := decode(e)
 		if err != nil {
-			g.log.Warn("skipped a malformed entry", "stream", s.Stream, "error", err)
+			g.malformed.warn(g.log, "skipped a malformed entry", "stream", s.Stream, "error", err)
 			continue
 		}
 		handle(m)
@@ -190,7 +195,7 @@ func (g *Gateway) event(p int, m *message.Message) {
 		return
 	}
 	if err := g.handle(m); err != nil {
-		g.log.Warn("skipped an event", "event", m.UUID, "error", err)
+		g.unhandled.warn(g.log, "skipped an event", "event", m.UUID, "error", err)
 	}
 }
 
@@ -201,7 +206,7 @@ func (g *Gateway) reply(m *message.Message) {
 		r.Leave, err = rooms(m.Metadata[metaLeave])
 	}
 	if err != nil {
-		g.log.Warn("skipped a malformed reply", "command", m.UUID, "error", err)
+		g.malformed.warn(g.log, "skipped a malformed reply", "command", m.UUID, "error", err)
 		return
 	}
 	g.pending.resolve(m.UUID, r)
@@ -233,10 +238,11 @@ func (g *Gateway) Drain(ctx context.Context) error {
 	}
 }
 
-// Close stops reading.
+// Close stops reading. What still waits is answered with "timeout".
 func (g *Gateway) Close() {
 	if g.stop != nil {
 		g.stop()
 		g.wg.Wait()
 	}
+	g.pending.close()
 }

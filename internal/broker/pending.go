@@ -29,7 +29,7 @@ type Reply struct {
 type pending struct {
 	mu      sync.Mutex
 	calls   map[string]*call
-	waiting int // calls not yet answered
+	waiting int // calls whose answer has not been handed over
 	limit   int
 	closed  bool          // takes no more
 	empty   chan struct{} // closed when closed and nothing waits
@@ -84,16 +84,15 @@ func (p *pending) resolve(id string, r Reply) {
 	p.mu.Lock()
 	c, ok := p.calls[id]
 	delete(p.calls, id)
-	if ok && !c.answered {
-		p.waiting--
-	}
 	p.mu.Unlock()
 	if !ok {
 		return
 	}
 	r.Late = c.answered
 	c.done(r)
-	p.signal()
+	if !r.Late {
+		p.answered(1)
+	}
 }
 
 // sweep answers the calls whose deadline would pass before the next sweep.
@@ -105,7 +104,6 @@ func (p *pending) sweep(now time.Time) {
 		switch {
 		case !c.answered && now.Add(sweepEvery*3/2).After(c.deadline): // before the next sweep, which may be late
 			c.answered = true
-			p.waiting--
 			due, ids = append(due, c.done), append(ids, id)
 		case c.answered && now.After(c.deadline.Add(lateFor)):
 			delete(p.calls, id)
@@ -115,9 +113,7 @@ func (p *pending) sweep(now time.Time) {
 	for i, done := range due {
 		done(ProblemReply(errTimeout, ids[i]))
 	}
-	if len(due) > 0 {
-		p.signal()
-	}
+	p.answered(len(due))
 }
 
 // run sweeps until ctx ends.
@@ -139,14 +135,21 @@ func (p *pending) drain() <-chan struct{} {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.signal()
+	p.answered(0)
 	return p.empty
 }
 
-// signal follows every answer, after the answer was handed over.
-func (p *pending) signal() {
+// close takes no more calls and answers those that wait, since nobody will.
+func (p *pending) close() {
+	p.drain()
+	p.sweep(time.Now().Add(maxTimeout))
+}
+
+// answered follows answers, after they were handed over.
+func (p *pending) answered(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.waiting -= n
 	if !p.closed || p.waiting > 0 {
 		return
 	}

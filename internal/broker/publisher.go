@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/fault"
 )
 
 // ErrNotSent wraps the error of a publish of which nothing reached Redis. After any
@@ -29,19 +32,22 @@ type Publisher struct {
 	mu     sync.Mutex
 	queue  []publish
 	closed bool
+	giveUp time.Time // set when closed: what is queued then is not sent
 	wake   chan struct{}
 	done   chan struct{}
 }
 
 type publish struct {
-	cmd  *redis.Cmd
-	done func(error)
+	cmd      *redis.Cmd
+	deadline time.Time // when nobody waits for it any more; zero: never
+	done     func(error)
 }
 
 var _ message.Publisher = (*Publisher)(nil)
 
 const (
 	maxBatch     = 512             // entries in one pipeline
+	maxQueue     = 10_000          // entries that wait for one
 	roundTripMax = 2 * time.Second // how long one batch may take before its connection is given up
 )
 
@@ -52,12 +58,14 @@ func NewPublisher(rdb redis.UniversalClient) *Publisher {
 	return p
 }
 
+var errQueueFull = fault.New(fault.Overloaded, "this node has too much to send").After(500 * time.Millisecond)
+
 // Publish appends the messages to the stream of that name and waits until Redis has
 // them.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	errs := make(chan error, len(messages))
 	for _, m := range messages {
-		p.enqueue(topic, m, func(err error) { errs <- err })
+		p.enqueue(topic, m, time.Time{}, func(err error) { errs <- err })
 	}
 	var all []error
 	for range messages {
@@ -68,33 +76,38 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	return errors.Join(all...)
 }
 
-// enqueue appends one message without waiting. done is called once, from the
-// publisher's goroutine or, when it is closed, at once; it must not block.
-func (p *Publisher) enqueue(stream string, m *message.Message, done func(error)) {
+// enqueue appends one message without waiting, unless it is still queued at its
+// deadline. done is called once, from the publisher's goroutine or, when nothing more
+// can be queued, at once; it must not block.
+func (p *Publisher) enqueue(stream string, m *message.Message, deadline time.Time, done func(error)) {
 	metadata, payload := encode(m)
 	cmd := redis.NewCmd(context.Background(), "XADD", stream, "*",
 		fieldUUID, m.UUID, fieldMetadata, metadata, fieldPayload, payload)
-	if !p.push(publish{cmd, done}) {
-		done(errors.Join(ErrNotSent, ErrClosed))
+	if err := p.push(publish{cmd, deadline, done}); err != nil {
+		done(errors.Join(ErrNotSent, err))
 	}
 }
 
-func (p *Publisher) push(item publish) bool {
+func (p *Publisher) push(item publish) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
-		return false
+	switch {
+	case p.closed:
+		return ErrClosed
+	case len(p.queue) >= maxQueue:
+		return errQueueFull
 	}
 	p.queue = append(p.queue, item)
 	signal(p.wake)
-	return true
+	return nil
 }
 
-// Close sends what is queued and stops. It does not close the client.
+// Close sends what is queued, for as long as one batch may take, and stops. It does
+// not close the client.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	if !p.closed {
-		p.closed = true
+		p.closed, p.giveUp = true, time.Now().Add(roundTripMax)
 		close(p.wake)
 	}
 	p.mu.Unlock()
@@ -107,20 +120,41 @@ func (p *Publisher) run() {
 	var batch []publish
 	for open := true; open; {
 		_, open = <-p.wake
-		for {
-			p.mu.Lock()
-			n := min(len(p.queue), maxBatch)
-			batch = append(batch[:0], p.queue[:n]...)
-			rest := copy(p.queue, p.queue[n:])
-			clear(p.queue[rest:])
-			p.queue = p.queue[:rest]
-			p.mu.Unlock()
-			if n == 0 {
-				break
-			}
-			p.send(batch)
+		for batch = p.next(batch); len(batch) > 0; batch = p.next(batch) {
+			p.send(p.wanted(batch, time.Now()))
 		}
 	}
+}
+
+// next takes a batch from the queue; it reuses the last one.
+func (p *Publisher) next(batch []publish) []publish {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := min(len(p.queue), maxBatch)
+	batch = append(batch[:0], p.queue[:n]...)
+	rest := copy(p.queue, p.queue[n:])
+	clear(p.queue[rest:])
+	p.queue = p.queue[:rest]
+	return batch
+}
+
+// wanted is the batch without what has waited too long: a command whose caller was
+// told "timeout" should not begin after that.
+func (p *Publisher) wanted(batch []publish, now time.Time) []publish {
+	p.mu.Lock()
+	giveUp := p.giveUp
+	p.mu.Unlock()
+	return slices.DeleteFunc(batch, func(b publish) bool {
+		switch {
+		case !giveUp.IsZero() && now.After(giveUp):
+			b.done(errors.Join(ErrNotSent, ErrClosed))
+		case !b.deadline.IsZero() && now.After(b.deadline):
+			b.done(errors.Join(ErrNotSent, context.DeadlineExceeded))
+		default:
+			return false
+		}
+		return true
+	})
 }
 
 func (p *Publisher) send(batch []publish) {
