@@ -16,19 +16,20 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Clients are the connections of one process. Both make no retries of their own: a
+// Clients are the connections of one process. None makes retries of its own: a
 // repeated XADD is a second entry, and only the lanes know what may be repeated.
 type Clients struct {
 	Commands redis.UniversalClient
 	Reads    redis.UniversalClient // for blocking reads, which hold a connection each
-	Stores   redis.Cmdable         // of Commands: calls made at the same time share a round trip
+	Stores   redis.Cmdable         // calls made at the same time share a round trip; it ends by storeTimeout, whatever their contexts say
 	Embedded bool
 }
 
 const (
-	patience    = 10 * time.Second // for a Redis that starts together with us
-	dialTimeout = 2 * time.Second
-	oldest      = 7 // major version
+	patience     = 10 * time.Second // for a Redis that starts together with us
+	dialTimeout  = 2 * time.Second
+	storeTimeout = time.Second // of a write, and of a read
+	oldest       = 7           // major version
 )
 
 // Open connects to the Redis of a URL and checks it; an empty URL starts an embedded
@@ -55,21 +56,21 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 	opts.DialerRetries = 1
 	opts.DialTimeout = dialTimeout
 	opts.ContextTimeoutEnabled = true
-	commands := redis.NewClient(opts)
-	c := &Clients{Commands: commands, Embedded: embedded}
-	if c.Stores, err = commands.AutoPipeline(); err != nil {
-		stop()
-		return nil, nil, fmt.Errorf("open Redis: %w", err)
-	}
-	reads := *opts
-	c.Reads = redis.NewClient(&reads)
+	reads, forStores := *opts, *opts
+	forStores.ReadTimeout, forStores.WriteTimeout = storeTimeout, storeTimeout
+	stores := redis.NewClient(&forStores)
+	c := &Clients{Commands: redis.NewClient(opts), Reads: redis.NewClient(&reads), Embedded: embedded}
 	closeAll := func() {
-		for _, err := range []error{c.Commands.Close(), c.Reads.Close()} {
+		for _, err := range []error{c.Commands.Close(), c.Reads.Close(), stores.Close()} {
 			if err != nil {
 				log.Error("cannot close a Redis client", "error", err)
 			}
 		}
 		stop()
+	}
+	if c.Stores, err = stores.AutoPipeline(); err != nil {
+		closeAll()
+		return nil, nil, fmt.Errorf("open Redis: %w", err)
 	}
 	if err := c.check(ctx, log); err != nil {
 		closeAll()

@@ -3,7 +3,9 @@ package redisconn_test
 import (
 	"context"
 	"log/slog"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,5 +41,63 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 	if _, _, err := redisconn.Open(t.Context(), "redis://:hunter2@[", log); err == nil || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("bad URL: %v", err)
+	}
+}
+
+// go-redis sends the calls of the stores together, and so without their contexts.
+func TestAStoreGivesUpOnARedisThatHangs(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	url := testenv.Redis(t)
+	target := strings.TrimPrefix(url[:strings.LastIndex(url, "/")], "redis://")
+	var hang atomic.Bool
+	go func() {
+		for {
+			near, err := l.Accept()
+			if err != nil {
+				return
+			}
+			far, err := net.Dial("tcp", target)
+			if err != nil {
+				near.Close()
+				continue
+			}
+			go pump(far, near, &hang)
+			go pump(near, far, &hang)
+		}
+	}()
+	c, stop, err := redisconn.Open(t.Context(), "redis://"+l.Addr().String()+url[strings.LastIndex(url, "/"):], slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := c.Stores.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	hang.Store(true)
+	begin := time.Now()
+	if err := c.Stores.Set(t.Context(), "k", "v", 0).Err(); err == nil || time.Since(begin) > 2500*time.Millisecond {
+		t.Errorf("%v after %s", err, time.Since(begin))
+	}
+}
+
+// pump carries bytes one way, until they are to hang.
+func pump(to, from net.Conn, hang *atomic.Bool) {
+	defer to.Close()
+	b := make([]byte, 4096)
+	for {
+		n, err := from.Read(b)
+		if err != nil {
+			return
+		}
+		if !hang.Load() {
+			if _, err := to.Write(b[:n]); err != nil {
+				return
+			}
+		}
 	}
 }
