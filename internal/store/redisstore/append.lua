@@ -6,8 +6,10 @@ end
 local newest = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 redis.call('ZADD', KEYS[1], (tonumber(newest[2]) or 0) + 1, ARGV[1])
 local surplus = redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[3])
-if surplus > 0 then
-  redis.call('HDEL', KEYS[2], unpack(redis.call('ZRANGE', KEYS[1], 0, surplus - 1)))
-  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, surplus - 1)
+while surplus > 0 do
+  local slice = math.min(surplus, 1000) -- unpack takes no more than some thousands
+  redis.call('HDEL', KEYS[2], unpack(redis.call('ZRANGE', KEYS[1], 0, slice - 1)))
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, slice - 1)
+  surplus = surplus - slice
 end
 return 1

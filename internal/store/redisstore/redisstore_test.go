@@ -1,6 +1,8 @@
 package redisstore_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -44,4 +46,28 @@ func TestErrorsOfRedisAreTransient(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+// A room may hold far more than is kept, written when more was.
+func TestHistoryDropsAnySurplus(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, rdb *redis.Client) {
+		const ids, messages, total = "chat:{r}:ids", "chat:{r}:messages", 10_500
+		scores, bodies := make([]redis.Z, total), make([]any, 0, 2*total)
+		for i := range scores {
+			id := fmt.Sprint("old", i)
+			scores[i] = redis.Z{Score: float64(i), Member: id}
+			bodies = append(bodies, id, "{}")
+		}
+		if err := errors.Join(rdb.ZAdd(t.Context(), ids, scores...).Err(), rdb.HSet(t.Context(), messages, bodies...).Err()); err != nil {
+			t.Fatal(err)
+		}
+		if err := redisstore.NewHistory(rdb).Append(t.Context(), chat.Message{ID: "new", Room: "r"}); err != nil {
+			t.Fatal(err)
+		}
+		left, newest := rdb.ZCard(t.Context(), ids).Val(), rdb.ZRange(t.Context(), ids, -1, -1).Val()
+		if left != 1000 || rdb.HLen(t.Context(), messages).Val() != left || newest[0] != "new" {
+			t.Errorf("%d messages are left, the newest is %s", left, newest)
+		}
+	})
 }
