@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -21,7 +23,8 @@ type Handlers struct {
 }
 
 // NewHandlers serves a catalog. The middleware runs around every command, the first
-// outermost; recovery from panics and the retry of transient errors are inside it.
+// outermost; the retry of transient errors is inside it. A panic is an error of the
+// handler inside it, and of the command when it is the middleware's own.
 func NewHandlers(c *contract.Catalog, chain ...message.HandlerMiddleware) *Handlers {
 	h := &Handlers{routes: map[string]contract.Route{}, chain: chain}
 	for _, r := range c.Routes {
@@ -41,7 +44,7 @@ func (h *Handlers) handler(l *Lanes) message.HandlerFunc {
 	for i := len(h.chain) - 1; i >= 0; i-- {
 		f = h.chain[i](f)
 	}
-	return f
+	return middleware.Recoverer(f)
 }
 
 // retryTransient tries a handler again whose error is marked as transient, within the
@@ -94,34 +97,39 @@ func (w *Worker) run(j *job) {
 // happens, they answer the command.
 func (w *Worker) execute(j *job) []*message.Message {
 	c := j.command
-	timeout := w.cfg.CommandTimeout // of all tries together, for a command that nobody waits for
+	timeout := cmp.Or(w.routes[c.Operation].Timeout, w.cfg.CommandTimeout) // of all tries together, for a command that nobody waits for
 	c.Caller.Accepted = j.accepted
 	if c.Timeout > 0 {
 		c.Caller.Deadline = j.accepted.Add(c.Timeout)
 		if timeout = c.Caller.Deadline.Sub(w.now()); timeout <= 0 {
-			return problemMessages(c, errTimeout)
+			return w.failed(c, errTimeout)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), commandKey{}, c), timeout)
 	defer cancel()
 	j.message.SetContext(ctx)
 	messages, err := w.handler(j.message)
-	if err == nil {
-		return messages
-	}
 	var answer *fault.Fault
 	switch {
-	case errors.As(err, &answer):
-	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
+	case err == nil && (c.replyTo == "" || slices.ContainsFunc(messages, isReply)):
+		return messages
+	case err == nil:
+		err = errors.New("a middleware returned no reply and no error")
+	case !errors.As(err, &answer) && errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
 		err = errTimeout
-	default:
-		w.log.Error("a command failed", "command", c.ID, "operation", c.Operation, "error", err)
 	}
-	return problemMessages(c, err)
+	return w.failed(c, err)
 }
 
-// problemMessages is a problem as the answer to a command that somebody waits for.
-func problemMessages(c *Command, err error) []*message.Message {
+func isReply(m *message.Message) bool { return destination(m) == toReply }
+
+// failed is a problem as the answer to a command. What nobody is told is logged: an
+// accident, and whatever happens to a command that nobody waits for.
+func (w *Worker) failed(c *Command, err error) []*message.Message {
+	var answer *fault.Fault
+	if c.replyTo == "" || !errors.As(err, &answer) {
+		w.log.Error("a command failed", "command", c.ID, "operation", c.Operation, "error", err)
+	}
 	if c.replyTo == "" {
 		return nil
 	}

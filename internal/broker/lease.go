@@ -69,7 +69,8 @@ func (w *Worker) lookAround(ctx context.Context) ([]string, error) {
 	return live[1:], nil
 }
 
-// own runs the script for some partitions in one round trip and returns the epochs.
+// own runs the script for some partitions in one round trip and returns the epochs:
+// after an error as well, of those for which it has worked.
 func (w *Worker) own(ctx context.Context, what string, parts []*partition) ([]int64, error) {
 	if len(parts) == 0 {
 		return nil, nil
@@ -85,19 +86,17 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition) ([]in
 		})
 		if attempt == 0 && redis.HasErrorPrefix(err, "NOSCRIPT") {
 			if err := ownScript.Load(ctx, w.rdb).Err(); err != nil {
-				return nil, fmt.Errorf("load script: %w", err)
+				return epochs, fmt.Errorf("load script: %w", err)
 			}
 			continue
 		}
-		if err != nil {
-			return nil, fmt.Errorf("%s %d partitions: %w", what, len(parts), err)
-		}
 		for i, c := range cmds {
-			if epochs[i], err = c.Int64(); err != nil {
-				return nil, fmt.Errorf("%s partition %d: %w", what, parts[i].number, err)
+			epoch, cmdErr := c.Int64()
+			if epochs[i] = epoch; cmdErr != nil {
+				err = fmt.Errorf("%s partition %d: %w", what, parts[i].number, cmdErr)
 			}
 		}
-		return epochs, nil
+		return epochs, err
 	}
 }
 
@@ -168,9 +167,6 @@ func (w *Worker) takeUpTo(ctx context.Context, share int) error {
 		try := candidates[:min(missing, len(candidates))]
 		candidates = candidates[len(try):]
 		epochs, err := w.own(ctx, "take", try)
-		if err != nil {
-			return err
-		}
 		var taken []string
 		w.mu.Lock()
 		for i, p := range try {
@@ -183,6 +179,9 @@ func (w *Worker) takeUpTo(ctx context.Context, share int) error {
 		w.mu.Unlock()
 		if len(taken) > 0 {
 			w.log.Info("took partitions", "partitions", strings.Join(taken, " "))
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

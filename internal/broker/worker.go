@@ -12,6 +12,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/contract"
 )
 
 // A Worker is the lanes' side of the nodes that run use cases. It owns its share of
@@ -20,6 +22,7 @@ import (
 type Worker struct {
 	*Lanes
 	handler message.HandlerFunc
+	routes  map[string]contract.Route
 	pool    *pool
 	commits *committer
 
@@ -48,7 +51,7 @@ const (
 
 // NewWorker makes the worker side. It does nothing before Start.
 func NewWorker(l *Lanes, h *Handlers) *Worker {
-	w := &Worker{Lanes: l, handler: h.handler(l), owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+	w := &Worker{Lanes: l, handler: h.handler(l), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 	w.batch = batchSize{now: readBatch, max: readBatch}
 	w.leases.L = new(sync.Mutex)
 	w.pool = newPool(l.cfg.InFlight, w.run)
@@ -57,13 +60,14 @@ func NewWorker(l *Lanes, h *Handlers) *Worker {
 }
 
 // Start takes the worker's first partitions and starts to serve them. It fails if
-// the nodes disagree on the number of partitions or Redis does not answer.
+// the nodes disagree on the number of partitions or Redis does not answer, and then
+// keeps no partition.
 func (w *Worker) Start(ctx context.Context) error {
 	if err := w.agreeOnPartitions(ctx); err != nil {
 		return err
 	}
 	if err := w.beat(ctx); err != nil {
-		return fmt.Errorf("start the worker's lanes: %w", err)
+		return errors.Join(fmt.Errorf("start the worker's lanes: %w", err), w.releaseAll(ctx))
 	}
 	run, stop := context.WithCancel(context.Background())
 	w.stop = stop
