@@ -142,9 +142,13 @@ func dialBareWith(address string, packets ...string) (*bare, error) {
 	if err := conn.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
 		return nil, err
 	}
-	if b, err := c.frame(); err != nil || !strings.HasPrefix(string(b), "40{") {
+	b, err := c.frame()
+	if err == nil && !strings.HasPrefix(string(b), "40{") {
+		err = fmt.Errorf("CONNECT answered with %q", b)
+	}
+	if err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("CONNECT answered with %q (%v)", b, err)
+		return nil, err
 	}
 	return c, conn.SetReadDeadline(time.Time{})
 }

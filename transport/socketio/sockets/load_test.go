@@ -203,10 +203,11 @@ func fast(address string) error {
 	if err := c.SetReadDeadline(time.Now().Add(3 * rawsio.Patience)); err != nil {
 		return err
 	}
-	if b, err := c.frame(); err != nil || string(b) != `431[7]` {
-		return fmt.Errorf("acknowledged with %q (%v)", b, err)
+	b, err := c.frame()
+	if err == nil && string(b) != `431[7]` {
+		err = fmt.Errorf("acknowledged with %q", b)
 	}
-	return nil
+	return err
 }
 
 // Clients that never read are cut, cost little until then, and slow nobody down.
