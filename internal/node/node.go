@@ -54,17 +54,18 @@ func (n *Node) Handler() http.Handler {
 	return n.Public
 }
 
-// Start starts the lanes. When it returns nil, the node is ready.
+// Start starts the lanes. When it returns nil, the node is ready; else nothing runs
+// that Stop would have to end.
 func (n *Node) Start(ctx context.Context) error {
 	n.Health.Add(web.Probe{Name: "redis", Check: func(ctx context.Context) error { return n.Redis.Commands.Ping(ctx).Err() }})
 	if n.gateway() {
 		if err := n.Gateway.Start(ctx, n.Emitter.Handle); err != nil {
-			return err
+			return errors.Join(err, n.closeLanes())
 		}
 	}
 	if n.worker() {
 		if err := n.Worker.Start(ctx); err != nil {
-			return err
+			return errors.Join(err, n.closeLanes())
 		}
 	}
 	n.Log.Info("ready", "node", n.Config.NodeID, "role", n.Config.Role, "boot", n.Lanes.Boot())
@@ -89,15 +90,19 @@ func (n *Node) Stop(ctx context.Context) error {
 	}
 	if n.gateway() {
 		errs = append(errs,
-			within(ctx, n.Config.CommandTimeout, n.Gateway.Drain),
+			n.Gateway.Drain(ctx), // each command that waits ends it by its own deadline
 			within(ctx, clientsLeave, func(ctx context.Context) error { return n.Sockets.Shutdown(ctx, spreadLeaving) }))
 	}
-	n.Gateway.Close()
-	n.Worker.Close()
-	errs = append(errs, n.Lanes.Close())
+	errs = append(errs, n.closeLanes())
 	err := errors.Join(errs...)
 	n.Log.Info("stopped", "node", n.Config.NodeID, "took", time.Since(begin).Round(time.Millisecond), "error", err)
 	return err
+}
+
+func (n *Node) closeLanes() error {
+	n.Gateway.Close()
+	n.Worker.Close()
+	return n.Lanes.Close()
 }
 
 func within(ctx context.Context, d time.Duration, f func(context.Context) error) error {
@@ -126,27 +131,32 @@ func (n *Node) Run(ctx context.Context) error {
 	if n.Config.AdminAddr != config.Off {
 		admin, err := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin, n.Config.Sockets)
 		if err != nil {
-			return errors.Join(err, public.Close())
+			return errors.Join(err, public.Shutdown(ctx))
 		}
 		servers = append(servers, admin)
 	}
-	failed := make(chan error, len(servers)+1)
-	err = n.Start(ctx)
-	if err == nil {
-		for _, s := range servers {
-			go s.serve(failed)
-		}
-		n.Log.Info("serving", "address", public.listener.Addr().String())
-		select {
-		case <-ctx.Done():
-		case err = <-failed:
-		}
+	if err = n.Start(ctx); err == nil {
+		err = errors.Join(n.serve(ctx, servers), n.Stop(context.WithoutCancel(ctx)))
 	}
-	err = errors.Join(err, n.Stop(context.WithoutCancel(ctx)))
 	for _, s := range servers {
 		err = errors.Join(err, within(context.WithoutCancel(ctx), clientsLeave, s.Shutdown))
 	}
 	return err
+}
+
+// serve serves until ctx ends or a server fails.
+func (n *Node) serve(ctx context.Context, servers []*server) error {
+	failed := make(chan error, len(servers))
+	for _, s := range servers {
+		go s.serve(failed)
+	}
+	n.Log.Info("serving", "address", servers[0].listener.Addr().String())
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
 }
 
 // A server is an http.Server that is bound before it serves.
@@ -163,6 +173,13 @@ func listen(setting, address string, h http.Handler, s config.Sockets) (*server,
 	return &server{listener: l, Server: &http.Server{
 		Handler: h, ReadHeaderTimeout: s.HeaderTimeout, IdleTimeout: s.IdleTimeout, MaxHeaderBytes: 32 << 10,
 	}}, nil
+}
+
+// Shutdown also closes a listener that was never served, which http.Server does not
+// know.
+func (s *server) Shutdown(ctx context.Context) error {
+	defer s.listener.Close()
+	return s.Server.Shutdown(ctx)
 }
 
 func (s *server) serve(failed chan<- error) {
