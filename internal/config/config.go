@@ -113,7 +113,7 @@ func parseError(err error) string {
 	return err.Error()
 }
 
-var typeNames = strings.NewReplacer("time.Duration", `duration, like "5s"`, "int64", "whole number", "int", "whole number")
+var typeNames = strings.NewReplacer("config.Limit", "whole number above 0, or off", "time.Duration", `duration, like "5s"`, "int64", "whole number", "int", "whole number")
 
 func nodeID() (string, error) {
 	host, err := os.Hostname()

@@ -53,7 +53,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	for name, value := range map[string]string{
 		"HTTP_ADDR": "8080", "REDIS_URL": "http://:hunter2@x", "NODE_ID": "a b", "ROLE": "boss", "AUTH_MODE": "jwt", "JWT_SECRET": "short",
 		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
-		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000",
+		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
 	} {
 		t.Setenv(name, value)
 	}
@@ -66,7 +66,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`JWT_SECRET: AUTH_MODE=jwt needs`, `CORS_ORIGINS: "app.example" is no origin`, `COMMAND_TIMEOUT: "soon" is no duration`,
 		`PARTITIONS: "many" is no whole number`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
 		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
-		`MAX_PAYLOAD: 1 is not between`,
+		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 	} {
 		if !strings.Contains(err.Error(), "\n  "+want) {
 			t.Errorf("missing: %s", want)

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,9 +27,26 @@ type Sockets struct {
 	AttachmentBytes   int           `env:"ATTACHMENT_BYTES" envDefault:"1000000" doc:"bytes of all attachments of one event"`
 	AttachmentTimeout time.Duration `env:"ATTACHMENT_TIMEOUT" envDefault:"10s" doc:"how long the attachments of an event may take to arrive"`
 	MaxNamespaces     int           `env:"MAX_NAMESPACES" envDefault:"16" doc:"namespaces of one connection"`
-	ConnsPerAddress   int           `env:"CONNS_PER_ADDRESS" envDefault:"0" doc:"connections of one IP address, 0 for no bound; a load balancer counts as one address"`
+	ConnsPerAddress   Limit         `env:"CONNS_PER_ADDRESS" envDefault:"off" doc:"connections of one IP address, or off; a load balancer counts as one address"`
 	QueueMessages     int           `env:"QUEUE_MESSAGES" envDefault:"4096" doc:"messages that wait for one slow client before it is cut"`
 	QueueBytes        int           `env:"QUEUE_BYTES" envDefault:"4194304" doc:"bytes that wait for one slow client before it is cut"`
+}
+
+// A Limit is a number, or off, which is 0.
+type Limit int
+
+// UnmarshalText reads a limit.
+func (l *Limit) UnmarshalText(b []byte) error {
+	if string(b) == Off {
+		*l = 0
+		return nil
+	}
+	n, err := strconv.Atoi(string(b))
+	if err == nil && n == 0 {
+		err = errors.New("zero")
+	}
+	*l = Limit(n)
+	return err
 }
 
 func (s Sockets) validate(wrong func(name, format string, args ...any)) {

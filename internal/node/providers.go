@@ -61,7 +61,7 @@ func SocketsConfig(c config.Config) sockets.Config {
 		Engine: engineio.Config{
 			PingInterval: s.PingInterval, PingTimeout: s.PingTimeout, WriteTimeout: s.WriteTimeout,
 			MaxPayload: s.MaxPayload, QueueMessages: s.QueueMessages, QueueBytes: s.QueueBytes,
-			Transports: s.Transports, AllowEIO3: s.AllowEIO3, Compression: s.Compression, ConnsPerAddress: s.ConnsPerAddress,
+			Transports: s.Transports, AllowEIO3: s.AllowEIO3, Compression: s.Compression, ConnsPerAddress: int(s.ConnsPerAddress),
 		},
 	}
 }

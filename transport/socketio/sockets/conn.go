@@ -108,6 +108,8 @@ func (c *conn) attach(b []byte) {
 	p := c.partial
 	p.got, p.bytes = append(p.got, b), p.bytes+len(b)
 	if p.bytes > c.srv.cfg.AttachmentBytes {
+		p.late.Stop()
+		c.partial = nil // nothing of it is kept while the connection closes
 		c.fail("attachments that are too long")
 		return
 	}
