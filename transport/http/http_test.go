@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,10 +49,12 @@ func routes(paths ...contract.HTTP) []contract.Route {
 }
 
 // lanes answers each command as its text says, or with its input.
-type lanes struct{ last *broker.Command }
+type lanes struct {
+	last atomic.Pointer[broker.Command]
+}
 
 func (l *lanes) Submit(c *broker.Command, done func(broker.Reply)) {
-	l.last = c
+	l.last.Store(c)
 	var in input
 	_ = json.Unmarshal(c.Input, &in)
 	switch in.Text {
@@ -158,8 +161,8 @@ func TestOtherAnswersOfARoute(t *testing.T) {
 	}
 	request(h, "POST", "/v1/boards/b1", `{}`, "X-User", "alice", "X-Roles", "staff")
 	want := contract.Caller{UserID: "alice", Roles: []string{"staff"}}
-	if diff := cmp.Diff(want, l.last.Caller); diff != "" || l.last.Key != "b1" {
-		t.Errorf("key %q %s", l.last.Key, diff)
+	if diff := cmp.Diff(want, l.last.Load().Caller); diff != "" || l.last.Load().Key != "b1" {
+		t.Errorf("key %q %s", l.last.Load().Key, diff)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

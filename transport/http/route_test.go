@@ -34,7 +34,7 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 			t.Parallel()
 			l, _, h := serve(t, auth.None)
 			w := request(h, tc.method, tc.target, tc.body, "Origin", tc.origin)
-			if w.Code != tc.status || (l.last == nil) != (tc.status == 403) {
+			if w.Code != tc.status || (l.last.Load() == nil) != (tc.status == 403) {
 				t.Errorf("%d %s", w.Code, w.Body)
 			}
 			if tc.status == 403 && !strings.Contains(w.Body.String(), `"code":"forbidden"`) {
