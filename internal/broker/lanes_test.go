@@ -98,7 +98,7 @@ func TestKeysAreOrderedAndParallel(t *testing.T) {
 		book := newNotebook()
 		a, b := startNode(t, url, "a", book), startNode(t, url, "b", book)
 		blocked := a.submit(noteInput{Key: "blocked", Do: "block"}, 20*time.Second)
-		const keys, each = 20, 50
+		const keys, each = 20, 25
 		var want [keys][]string
 		replies := make([]<-chan broker.Reply, 0, keys*each)
 		for i := range each {
@@ -217,4 +217,41 @@ func TestNodesAgreeOnThePartitions(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+}
+
+func TestADrainHandsOverWhatIsIdle(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		mine, theirs := newNotebook(), newNotebook()
+		a := startNode(t, url, "a", mine)
+		running := a.submit(noteInput{Key: "k", Text: "running", Do: "block"}, 20*time.Second)
+		testenv.WaitFor(t, 5*time.Second, "the handler", func() bool { return mine.begun.Load() == 1 })
+		behind := a.submit(noteInput{Key: "k", Text: "behind"}, 20*time.Second)
+		startNode(t, url, "b", theirs)
+		drained := make(chan error)
+		go func() { drained <- a.worker.Drain(t.Context()) }()
+		rdb := testenv.Client(t, url)
+		testenv.WaitFor(t, 10*time.Second, "the idle partitions to change hands", func() bool {
+			n := 0
+			for p := range 16 {
+				if strings.HasPrefix(rdb.HGet(t.Context(), fmt.Sprintf("own:{p%d}", p), "boot").Val(), "b.") {
+					n++
+				}
+			}
+			return n == 15
+		})
+		close(mine.block)
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		for _, r := range []<-chan broker.Reply{running, behind} {
+			if got := a.await(r); got.Code != "" {
+				t.Errorf("%s %s", got.Code, got.Body)
+			}
+		}
+		got := [][]string{mine.of("k"), theirs.of("k")}
+		if diff := cmp.Diff([][]string{{"running"}, {"behind"}}, got); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

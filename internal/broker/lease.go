@@ -90,13 +90,13 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition) ([]in
 			}
 			continue
 		}
+		var failed error // the first
 		for i, c := range cmds {
-			epoch, cmdErr := c.Int64()
-			if epochs[i] = epoch; cmdErr != nil {
-				err = fmt.Errorf("%s partition %d: %w", what, parts[i].number, cmdErr)
+			if epochs[i], err = c.Int64(); err != nil && failed == nil {
+				failed = fmt.Errorf("%s partition %d of %d: %w", what, parts[i].number, len(parts), err)
 			}
 		}
-		return epochs, err
+		return epochs, failed
 	}
 }
 
@@ -147,6 +147,11 @@ func (w *Worker) lose(p *partition) {
 		delete(w.owned, p.number)
 	}
 	w.mu.Unlock()
+	w.discard(p)
+}
+
+// discard leaves to the next owner what has not begun.
+func (w *Worker) discard(p *partition) {
 	for range p.discard() {
 		w.finished(p)
 	}
@@ -226,13 +231,32 @@ func (w *Worker) release(ctx context.Context, parts []*partition) error {
 	return err
 }
 
+// releaseIdle hands over the partitions that have nothing under way. Only for a worker
+// that reads no more.
+func (w *Worker) releaseIdle(ctx context.Context) error {
+	return w.release(ctx, slices.DeleteFunc(w.ownedPartitions(), func(p *partition) bool { return p.open.Load() > 0 }))
+}
+
 // releaseAll hands over everything and says that this worker is gone.
 func (w *Worker) releaseAll(ctx context.Context) error {
 	if err := w.release(ctx, w.ownedPartitions()); err != nil {
 		return err
 	}
-	if err := w.rdb.ZRem(ctx, workersKey, w.boot).Err(); err != nil {
-		return fmt.Errorf("leave the list of workers: %w", err)
+	_, err := w.leave(ctx)
+	return err
+}
+
+// leave says that this worker is gone, so that the shares of the others grow, and
+// tells how many they are.
+func (w *Worker) leave(ctx context.Context) (others int64, err error) {
+	var left *redis.IntCmd
+	_, err = w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.ZRem(ctx, workersKey, w.boot)
+		left = pipe.ZCard(ctx, workersKey)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("leave the list of workers: %w", err)
 	}
-	return nil
+	return left.Val(), nil
 }

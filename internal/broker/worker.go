@@ -221,14 +221,25 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Drain takes nothing more, waits until what was read is committed and hands the
-// partitions over. If ctx ends first, it names what still runs.
+// Drain takes nothing more, waits until what has begun is committed and hands the
+// partitions over, each as soon as nothing of it is under way. What has not begun is
+// left to another worker if there is one, and else runs here. If ctx ends first, it
+// names what still runs.
 func (w *Worker) Drain(ctx context.Context) error {
 	if w.stop == nil {
 		return nil
 	}
 	w.stop()
 	w.wg.Wait()
+	others, err := w.leave(ctx)
+	if err != nil {
+		w.log.Warn("cannot tell the other workers while draining", "error", err)
+	}
+	if others > 0 {
+		for _, p := range w.ownedPartitions() {
+			w.discard(p)
+		}
+	}
 	poll := time.NewTicker(10 * time.Millisecond)
 	defer poll.Stop()
 	for beaten := time.Now(); w.inFlight.Load() > 0; {
@@ -236,6 +247,9 @@ func (w *Worker) Drain(ctx context.Context) error {
 		case <-ctx.Done():
 			return fmt.Errorf("%d commands still run: %s", w.inFlight.Load(), strings.Join(w.running(), ", "))
 		case <-poll.C:
+		}
+		if err := w.releaseIdle(ctx); err != nil { // their leases lapse
+			w.log.Warn("cannot hand over partitions while draining", "error", err)
 		}
 		if time.Since(beaten) < beatEvery { // the beat has ended, the leases must not
 			continue
