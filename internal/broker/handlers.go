@@ -98,7 +98,7 @@ func (w *Worker) run(j *job) {
 func (w *Worker) execute(j *job) []*message.Message {
 	c := j.command
 	timeout := cmp.Or(w.routes[c.Operation].Timeout, w.cfg.CommandTimeout) // of all tries together, for a command that nobody waits for
-	c.Caller.Accepted = j.accepted
+	c.Caller.Accepted, c.Caller.Position = j.accepted, j.entry
 	if c.Timeout > 0 {
 		c.Caller.Deadline = j.accepted.Add(c.Timeout)
 		if timeout = c.Caller.Deadline.Sub(w.now()); timeout <= 0 {

@@ -14,6 +14,7 @@ type Caller struct {
 	Node   string // node that holds the socket or the REST call
 
 	CommandID string    // UUID, the same for every attempt: store idempotently by it
+	Position  string    // "<ms>-<n>", the same for every attempt, and greater than that of each command of the key before it
 	Accepted  time.Time // when the command was accepted, by the clock of Redis
 	Deadline  time.Time // when the caller stops waiting; zero for never
 }

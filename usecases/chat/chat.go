@@ -48,7 +48,7 @@ var (
 
 // A Message is what somebody said in a room.
 type Message struct {
-	ID       string    `json:"id" doc:"Unique, and the same however often the command was tried."`
+	ID       string    `json:"id" doc:"Unique in its room. The same however often the command was tried."`
 	Room     string    `json:"room"`
 	From     string    `json:"from" doc:"Who said it."`
 	Text     string    `json:"text"`
@@ -73,11 +73,11 @@ func inRoom(name string) []contract.Room { return []contract.Room{contract.Room(
 
 // A History keeps the newest messages of each room.
 type History interface {
-	// Append stores a message, once for each id.
+	// Append stores a message after those of its room, once for each id. Ids are
+	// positions of commands (contract.Caller).
 	Append(ctx context.Context, m Message) error
 	// Before returns at most limit messages of a room, the newest last: those before
-	// the message with this id, or the newest of all for "". An id that is not kept
-	// (any more) gives none.
+	// the message with this id, or the newest of all for "".
 	Before(ctx context.Context, room, id string, limit int) ([]Message, error)
 }
 

@@ -36,7 +36,7 @@ type PostOutput struct {
 func (s *Service) post(ctx context.Context, in PostInput) (PostOutput, []contract.Effect, error) {
 	user, at := caller(ctx)
 	m := Message{
-		ID:   contract.CallerFrom(ctx).CommandID, // so that a command that runs again stores once
+		ID:   contract.CallerFrom(ctx).Position, // so that ids are in order, and a command that runs again stores once
 		Room: in.Room, From: user, Text: in.Text, At: at, ClientID: in.ClientID,
 	}
 	if err := s.history.Append(ctx, m); err != nil {

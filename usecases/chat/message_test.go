@@ -18,7 +18,7 @@ func TestMessage(t *testing.T) {
 	h := memstore.NewHistory()
 	for range 2 { // a command that runs again stores once, under the same id
 		out, effects, err := contracttest.Call(t, chat.New(h).Routes(), chat.Post, alice, chat.PostInput{Room: "lobby", Text: "hello", ClientID: "c1"})
-		want := chat.Message{ID: alice.CommandID, Room: "lobby", From: "alice", Text: "hello", At: alice.Accepted, ClientID: "c1"}
+		want := chat.Message{ID: alice.Position, Room: "lobby", From: "alice", Text: "hello", At: alice.Accepted, ClientID: "c1"}
 		if diff := cmp.Diff(chat.PostOutput{ID: want.ID, Room: "lobby", At: want.At}, out); err != nil || diff != "" {
 			t.Errorf("%v %s", err, diff)
 		}

@@ -6,6 +6,8 @@ package contracttest
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,13 +17,17 @@ import (
 	"github.com/example/switchyard/internal/schema"
 )
 
-// Caller is a caller as the lanes make one: with a socket, a command's id and a time.
+// Caller is a caller as the lanes make one: with a socket, a command's id, its place
+// after the last Caller, and a time.
 func Caller(user string, roles ...string) contract.Caller {
 	return contract.Caller{
 		UserID: user, Roles: roles, Socket: "socket-of-" + user, Node: "test",
-		CommandID: uuid.NewString(), Accepted: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
+		CommandID: uuid.NewString(), Position: fmt.Sprintf("%d-0", position.Add(1)),
+		Accepted: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC),
 	}
 }
+
+var position atomic.Int64
 
 // Call sends a command as its client would: the input is encoded, checked against
 // its schema and guards, decoded, and served. The error is what the client would get

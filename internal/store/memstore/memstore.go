@@ -30,7 +30,7 @@ func (h *History) Append(_ context.Context, m chat.Message) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	all := h.rooms[m.Room]
-	if index(all, m.ID) < 0 {
+	if index(all, m.ID) < 0 { // it is the newest: commands of one room run in order
 		all = append(all, m)
 	}
 	h.rooms[m.Room] = all[max(0, len(all)-keepMessages):]

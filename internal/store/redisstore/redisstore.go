@@ -1,15 +1,13 @@
 // Package redisstore keeps what use cases keep in Redis, shared by all nodes. An
-// error of Redis is marked as transient, so that its command is tried again. The
-// keys of one room carry one hash tag, as a Redis Cluster wants it.
+// error of Redis is marked as transient, so that its command is tried again. Each call
+// touches one key, as a Redis Cluster wants it.
 package redisstore
 
 import (
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/google/wire"
@@ -31,19 +29,8 @@ const (
 	keepTasks    = 24 * time.Hour // after their last change
 )
 
-//go:embed append.lua
-var appendSource string
-
-//go:embed before.lua
-var beforeSource string
-
-var (
-	appendScript = redis.NewScript(appendSource)
-	beforeScript = redis.NewScript(beforeSource)
-)
-
-// A History is chat's history: for each room a sorted set of message ids in the order
-// of their arrival, and a hash of the messages.
+// A History is chat's history: for each room a stream, whose entries have the
+// messages' ids.
 type History struct{ rdb redis.Cmdable }
 
 var _ chat.History = (*History)(nil)
@@ -51,33 +38,54 @@ var _ chat.History = (*History)(nil)
 // NewHistory makes a history on a Redis.
 func NewHistory(rdb redis.Cmdable) *History { return &History{rdb} }
 
-func roomKeys(room string) []string {
-	tag := "chat:{" + url.QueryEscape(room) + "}" // a brace in the name would end the tag
-	return []string{tag + ":ids", tag + ":messages"}
-}
+func roomKey(room string) string { return "chat:" + room }
 
-// Append stores a message, once for each id.
+// Append stores a message, once for each id. It needs no script and no lookup: Redis
+// refuses an entry whose id does not come after the last one.
 func (h *History) Append(ctx context.Context, m chat.Message) error {
 	body, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("encode message %s: %w", m.ID, err)
 	}
-	if err := appendScript.Run(ctx, h.rdb, roomKeys(m.Room), m.ID, body, keepMessages).Err(); err != nil {
-		return fault.Transient(fmt.Errorf("append message %s: %w", m.ID, err))
+	key := roomKey(m.Room)
+	err = h.rdb.XAdd(ctx, &redis.XAddArgs{
+		Stream: key, ID: m.ID, MaxLen: keepMessages, Approx: true, Values: []string{field, string(body)},
+	}).Err()
+	if err == nil {
+		return nil
 	}
-	return nil
+	if redis.HasErrorPrefix(err, "The ID specified in XADD is equal or smaller") {
+		var there []redis.XMessage
+		if there, err = h.rdb.XRange(ctx, key, m.ID, m.ID).Result(); len(there) == 1 {
+			return nil // it was stored before
+		}
+		if err == nil {
+			return fmt.Errorf("append message %s: %s holds later ones", m.ID, key)
+		}
+	}
+	return fault.Transient(fmt.Errorf("append message %s: %w", m.ID, err))
 }
+
+const field = "message"
 
 // Before returns the messages before one, the newest last.
 func (h *History) Before(ctx context.Context, room, id string, limit int) ([]chat.Message, error) {
-	found, err := beforeScript.Run(ctx, h.rdb, roomKeys(room), id, limit).StringSlice()
-	if err != nil {
+	end := "+"
+	if id != "" {
+		end = "(" + id
+	}
+	found, err := h.rdb.XRevRangeN(ctx, roomKey(room), end, "-", int64(limit)).Result()
+	switch {
+	case redis.HasErrorPrefix(err, "Invalid stream ID"): // no message has such an id
+		return nil, nil
+	case err != nil:
 		return nil, fault.Transient(fmt.Errorf("read the messages of a room: %w", err))
 	}
 	messages := make([]chat.Message, len(found))
-	for i, body := range found {
-		if err := json.Unmarshal([]byte(body), &messages[i]); err != nil {
-			return nil, fmt.Errorf("decode a message: %w", err)
+	for i, entry := range found {
+		body, _ := entry.Values[field].(string)
+		if err := json.Unmarshal([]byte(body), &messages[len(found)-1-i]); err != nil {
+			return nil, fmt.Errorf("decode message %s of a room: %w", entry.ID, err)
 		}
 	}
 	return messages, nil

@@ -13,9 +13,12 @@ import (
 	"github.com/example/switchyard/usecases/tasks"
 )
 
+// id is the position of a command: a thousand of them in the same millisecond.
+func id(n int) string { return fmt.Sprintf("1763715600000-%d", n) }
+
 func message(room string, n int) chat.Message {
 	return chat.Message{
-		ID: fmt.Sprint("id", n), Room: room, From: "alice", Text: fmt.Sprint("text ", n, ` "é"`),
+		ID: id(n), Room: room, From: "alice", Text: fmt.Sprint("text ", n, ` "é"`),
 		At: time.Date(2026, 11, 21, 9, 0, 0, n*1e6, time.UTC), ClientID: fmt.Sprint("c", n),
 	}
 }
@@ -34,30 +37,30 @@ func History(t *testing.T, h chat.History) {
 	if got := page("empty", "", 10); len(got) != 0 {
 		t.Errorf("an unknown room has %d messages", len(got))
 	}
-	const room, total, kept = "a {room} with braces", 1005, 1000
+	const room, total, kept = "a {room} with braces", 1205, 1000
 	for n := range total {
 		if err := h.Append(ctx, message(room, n)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	again := message(room, 1003)
+	again := message(room, 1203)
 	again.Text = "another text under a known id"
 	if err := h.Append(ctx, again); err != nil {
 		t.Fatal(err)
 	}
-	want := []chat.Message{message(room, 1002), message(room, 1003), message(room, 1004)}
+	want := []chat.Message{message(room, 1202), message(room, 1203), message(room, 1204)}
 	if diff := cmp.Diff(want, page(room, "", 3)); diff != "" {
 		t.Errorf("newest page: %s", diff)
 	}
-	want = []chat.Message{message(room, 1000), message(room, 1001)}
-	if diff := cmp.Diff(want, page(room, "id1002", 2)); diff != "" {
+	want = []chat.Message{message(room, 1200), message(room, 1201)}
+	if diff := cmp.Diff(want, page(room, id(1202), 2)); diff != "" {
 		t.Errorf("page before: %s", diff)
 	}
 	all := page(room, "", total)
-	if len(all) != kept || all[0].ID != "id5" {
+	if len(all) < kept || len(all) == total || all[0].ID != id(total-len(all)) {
 		t.Errorf("%d messages are kept, from %s", len(all), all[0].ID)
 	}
-	for _, before := range []string{"id5", "id4", "never"} {
+	for _, before := range []string{all[0].ID, id(0), "never"} {
 		if got := page(room, before, 10); len(got) != 0 {
 			t.Errorf("before %s are %d messages", before, len(got))
 		}
