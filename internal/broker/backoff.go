@@ -44,8 +44,11 @@ const (
 func (b *backoff) sleep(ctx context.Context, log *slog.Logger, what string, err error) {
 	b.failures++
 	b.log.warn(log, "cannot "+what+", trying again", "error", err, "failures", b.failures)
-	sleep(ctx, min(backoffFirst<<min(b.failures-1, 10), backoffMax))
+	sleep(ctx, pause(b.failures))
 }
+
+// pause is how long to wait after so many failures in a row.
+func pause(failures int) time.Duration { return min(backoffFirst<<min(failures-1, 10), backoffMax) }
 
 func (b *backoff) reset() { b.failures = 0 }
 

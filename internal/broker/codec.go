@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/redis/go-redis/v9"
 )
 
 // The fields of a stream entry, as watermill-redisstream's
@@ -23,18 +22,15 @@ func encode(m *message.Message) (metadata []byte, payload []byte) {
 
 // decode reads a stream entry. Whatever an entry holds, it gives a message or an
 // error that says what is wrong.
-func decode(e redis.XMessage) (*message.Message, error) {
-	uuid, ok := e.Values[fieldUUID].(string)
-	if !ok || uuid == "" {
-		return nil, fmt.Errorf("entry %s has no %s", e.ID, fieldUUID)
+func decode(e entry) (*message.Message, error) {
+	if e.uuid == "" {
+		return nil, fmt.Errorf("entry %s has no %s", e.id, fieldUUID)
 	}
-	payload, _ := e.Values[fieldPayload].(string)
-	packed, _ := e.Values[fieldMetadata].(string)
-	metadata, err := parseMetadata(packed)
+	metadata, err := parseMetadata(e.metadata)
 	if err != nil {
-		return nil, fmt.Errorf("entry %s: metadata: %w", e.ID, err)
+		return nil, fmt.Errorf("entry %s: metadata: %w", e.id, err)
 	}
-	return newMessage(uuid, metadata, []byte(payload)), nil
+	return newMessage(e.uuid, metadata, e.payload), nil
 }
 
 // newMessage makes a message for the lanes, which nobody acknowledges: without the

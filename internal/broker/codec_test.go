@@ -8,7 +8,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill-redisstream/pkg/redisstream"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
-	"github.com/redis/go-redis/v9"
 )
 
 var stock redisstream.DefaultMarshallerUnmarshaller
@@ -38,9 +37,9 @@ func TestStockReadsWhatWeWriteAndTheOtherWayRound(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err = decode(redis.XMessage{ID: "1-1", Values: map[string]any{
-				fieldUUID: values[fieldUUID], fieldMetadata: string(values[fieldMetadata].([]byte)), fieldPayload: string(values[fieldPayload].([]byte)),
-			}})
+			got, err = decode(entry{
+				id: "1-1", uuid: values[fieldUUID].(string), metadata: string(values[fieldMetadata].([]byte)), payload: values[fieldPayload].([]byte),
+			})
 			if err != nil || !got.Equals(m) {
 				t.Errorf("we read %+v, %v", got, err)
 			}
@@ -51,25 +50,24 @@ func TestStockReadsWhatWeWriteAndTheOtherWayRound(t *testing.T) {
 func TestDecodeSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		values map[string]any
-		want   string
+		uuid, metadata, want string
 	}{
-		"no uuid":        {map[string]any{fieldPayload: "x"}, "entry 1-1 has no " + fieldUUID},
-		"bad metadata":   {map[string]any{fieldUUID: "u", fieldMetadata: "\x81\xa1"}, "entry 1-1: metadata: not a msgpack map of strings"},
-		"not a map":      {map[string]any{fieldUUID: "u", fieldMetadata: "\xa1a"}, "entry 1-1: metadata: not a msgpack map of strings"},
-		"forged length":  {map[string]any{fieldUUID: "u", fieldMetadata: "\xdf\xff\xff\xff\xff"}, "entry 1-1: metadata: not a msgpack map of strings"},
-		"rest":           {map[string]any{fieldUUID: "u", fieldMetadata: "\x80\x80"}, "entry 1-1: metadata: not a msgpack map of strings"},
-		"number as text": {map[string]any{fieldUUID: "u", fieldMetadata: "\x81\x01\xa1a"}, "entry 1-1: metadata: not a msgpack map of strings"},
+		"no uuid":        {"", "", "entry 1-1 has no " + fieldUUID},
+		"bad metadata":   {"u", "\x81\xa1", "entry 1-1: metadata: not a msgpack map of strings"},
+		"not a map":      {"u", "\xa1a", "entry 1-1: metadata: not a msgpack map of strings"},
+		"forged length":  {"u", "\xdf\xff\xff\xff\xff", "entry 1-1: metadata: not a msgpack map of strings"},
+		"rest":           {"u", "\x80\x80", "entry 1-1: metadata: not a msgpack map of strings"},
+		"number as text": {"u", "\x81\x01\xa1a", "entry 1-1: metadata: not a msgpack map of strings"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := decode(redis.XMessage{ID: "1-1", Values: tc.values})
+			_, err := decode(entry{id: "1-1", uuid: tc.uuid, metadata: tc.metadata, payload: []byte("x")})
 			if err == nil || err.Error() != tc.want {
 				t.Errorf("got %v, want %s", err, tc.want)
 			}
 		})
 	}
-	m, err := decode(redis.XMessage{ID: "1-1", Values: map[string]any{fieldUUID: "u", fieldMetadata: "\xc0"}})
+	m, err := decode(entry{id: "1-1", uuid: "u", metadata: "\xc0"})
 	if err != nil || m.Metadata == nil {
 		t.Errorf("nil metadata: %v, %v", m, err)
 	}

@@ -2,6 +2,8 @@ package broker
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,13 +41,16 @@ type committer struct {
 	queue []*completion
 	wake  chan struct{}
 
+	failed  []*chunk // to be tried again; only run touches them
+	unhappy throttle
+
 	stop context.CancelFunc
 	done chan struct{}
 }
 
 const (
-	commitBatch = 64               // commands in one run of the script, which blocks Redis for that long
-	commitRuns  = 16               // runs of the script in one round trip
+	commitBatch = 64               // commands of one partition in one run of the script
+	commitRun   = 256              // commands in one round trip, which block Redis for that long
 	commitBytes = 1 << 20          // of messages in one round trip, which a slow connection must manage within roundTripMax
 	maxEvents   = 100_000          // entries kept of an event lane
 	maxReplies  = 10_000           // entries kept of a reply stream
@@ -75,124 +80,182 @@ func (c *committer) add(done *completion) {
 	signal(c.wake)
 }
 
-func (c *committer) run(ctx context.Context) {
-	defer close(c.done)
-	var wait backoff
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-c.wake:
-		}
-		for todo := c.next(); len(todo) > 0 && ctx.Err() == nil; todo = c.next() {
-			again, err := c.commit(ctx, todo)
-			if err == nil {
-				wait.reset()
-				continue
-			}
-			c.mu.Lock()
-			c.queue = append(again, c.queue...)
-			c.mu.Unlock()
-			wait.sleep(ctx, c.w.log, "commit what commands have brought about", err)
-		}
-	}
+// A chunk is what one round trip commits of one partition.
+type chunk struct {
+	p        *partition
+	number   int // of the commit: a chunk that is tried again keeps it
+	done     []*completion
+	failures int
+	due      time.Time // when it is tried again
 }
 
-// next takes from the queue what one round trip commits: chunks, each for one run of
-// the script. A partition has one chunk in it, since a later one might be committed
-// although the one before it fails.
-func (c *committer) next() (chunks [][]*completion) {
+// next takes what one round trip commits: the chunks that are due to be tried again,
+// and new ones from the queue. A partition has one chunk at a time, since a later one
+// might be committed although the one before it fails.
+func (c *committer) next(now time.Time) (chunks []*chunk) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	byPartition := map[*partition]int{}
-	left, size := c.queue[:0], 0
-	for n, done := range c.queue {
-		i, known := byPartition[done.p]
-		switch {
-		case known && len(chunks[i]) == commitBatch, !known && len(chunks) == commitRuns:
-			left = append(left, done)
-			continue
-		case !known:
-			i = len(chunks)
-			byPartition[done.p] = i
-			chunks = append(chunks, nil)
+	byPartition := map[*partition]*chunk{}
+	taken, size := 0, 0
+	c.failed = slices.DeleteFunc(c.failed, func(k *chunk) bool {
+		byPartition[k.p] = nil
+		if now.Before(k.due) || taken >= commitRun {
+			return false
 		}
-		chunks[i] = append(chunks[i], done)
-		if size += done.size(); size >= commitBytes {
-			left = append(left, c.queue[n+1:]...)
+		chunks = append(chunks, k)
+		taken += len(k.done)
+		return true
+	})
+	left := c.queue[:0]
+	for n, done := range c.queue {
+		if taken >= commitRun || size >= commitBytes {
+			left = append(left, c.queue[n:]...)
 			break
 		}
+		k, known := byPartition[done.p]
+		switch {
+		case !known:
+			done.p.commits++
+			k = &chunk{p: done.p, number: done.p.commits}
+			byPartition[done.p] = k
+			chunks = append(chunks, k)
+		case k == nil || len(k.done) == commitBatch:
+			left = append(left, done)
+			continue
+		}
+		k.done = append(k.done, done)
+		taken++
+		size += done.size()
 	}
 	clear(c.queue[len(left):])
 	c.queue = left
 	return chunks
 }
 
-// commit commits every chunk once and returns the completions to try again, with
-// the last error. A completion may be tried again after it was committed and the
-// answer was lost: its entry is gone then, and nothing is appended twice.
-func (c *committer) commit(ctx context.Context, todo [][]*completion) (again []*completion, err error) {
-	for i, cmd := range c.send(ctx, todo) {
-		chunk := todo[i]
-		p := chunk[0].p
-		n, cmdErr := cmd.Int64()
-		switch {
-		case p.lost.Load():
-		case cmdErr != nil:
-			again, err = append(again, chunk...), cmdErr
-			continue
-		case n < 0:
-			c.w.lose(p)
+func (c *committer) run(ctx context.Context) {
+	defer close(c.done)
+	retry := time.NewTimer(0)
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.wake:
+		case <-retry.C:
 		}
-		for range chunk {
-			c.w.finished(p)
+		for todo := c.next(time.Now()); len(todo) > 0 && ctx.Err() == nil; todo = c.next(time.Now()) {
+			c.commit(ctx, todo)
+		}
+		for _, k := range c.failed {
+			retry.Reset(time.Until(k.due)) // the last one will do: it looks for all that are due
 		}
 	}
-	return again, err
 }
 
-// send runs the script for all chunks in one round trip; each has its own error.
-func (c *committer) send(ctx context.Context, todo [][]*completion) []*redis.Cmd {
+// commit commits every chunk once and keeps those to try again. One of them may have
+// been committed, and the answer lost: Redis knows it by its number.
+func (c *committer) commit(ctx context.Context, todo []*chunk) {
+	for i, result := range c.send(ctx, todo) {
+		k := todo[i]
+		switch {
+		case k.p.lost.Load():
+		case result.err != nil:
+			k.failures++
+			k.due = time.Now().Add(pause(k.failures))
+			c.failed = append(c.failed, k)
+			c.unhappy.warn(c.w.log, "cannot commit what commands have brought about, trying again",
+				"partition", k.p.number, "commands", len(k.done), "failures", k.failures, "error", result.err)
+			continue
+		case result.n < 0:
+			c.w.lose(k.p)
+		}
+		for range k.done {
+			c.w.finished(k.p)
+		}
+	}
+}
+
+// committed is what the script says of one chunk.
+type committed struct {
+	n   int64
+	err error
+}
+
+// send commits all chunks in one round trip. On a Redis Cluster a run of the script
+// must stay in one slot, and so in one partition.
+func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	cmds := make([]*redis.Cmd, len(todo))
+	runs := [][]*chunk{todo}
+	if _, ok := c.w.rdb.(*redis.ClusterClient); ok {
+		runs = slices.Collect(slices.Chunk(todo, 1))
+	}
+	cmds := make([]*redis.Cmd, len(runs))
 	for attempt := 0; ; attempt++ {
 		_, err := c.w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for i, chunk := range todo {
-				keys, args := c.arguments(chunk)
+			for i, run := range runs {
+				keys, args := c.arguments(run)
 				cmds[i] = completeScript.EvalSha(ctx, pipe, keys, args...)
 			}
 			return nil
 		})
 		if attempt > 0 || !redis.HasErrorPrefix(err, "NOSCRIPT") || completeScript.Load(ctx, c.w.rdb).Err() != nil {
-			return cmds
+			break
 		}
 	}
+	results := make([]committed, 0, len(todo))
+	for i, cmd := range cmds {
+		answers, err := cmd.Slice()
+		if err == nil && len(answers) != len(runs[i]) {
+			err = fmt.Errorf("the script answers for %d partitions of %d", len(answers), len(runs[i]))
+		}
+		for j := range runs[i] {
+			r := committed{err: err}
+			if err == nil {
+				switch answer := answers[j].(type) {
+				case int64:
+					r.n = answer
+				default:
+					r.err = fmt.Errorf("partition %d: %v", runs[i][j].p.number, answer)
+				}
+			}
+			results = append(results, r)
+		}
+	}
+	return results
 }
 
-// arguments lays out one chunk as lua/complete.lua wants it.
-func (c *committer) arguments(chunk []*completion) (keys []string, args []any) {
-	p := chunk[0].p
-	keys = []string{ownerKey(p.number), commandStream(p.number), eventStream(p.number)}
-	args = append(make([]any, 0, 5+10*len(chunk)), c.w.boot, p.epoch, maxEvents, maxReplies, keepReplies.Milliseconds())
-	replies := map[string]int{} // gateway -> index in keys, from 1 as in Lua
-	for _, done := range chunk {
-		args = append(args, done.entry, len(done.messages))
-		for _, m := range done.messages {
-			stream := 3
-			switch destination(m) {
-			case toCommands:
-				stream = 2
-			case toReply:
-				if replies[done.replyTo] == 0 {
-					keys = append(keys, replyStream(p.number, done.replyTo))
-					replies[done.replyTo] = len(keys)
-				}
-				stream = replies[done.replyTo]
-			}
-			metadata, payload := encode(m)
-			args = append(args, stream, m.UUID, metadata, payload)
+// arguments lays out one run as lua/complete.lua wants it.
+func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
+	args = append(make([]any, 0, 3+16*len(run)), maxEvents, maxReplies, keepReplies.Milliseconds())
+	for _, k := range run {
+		own := len(keys)
+		keys = append(keys, k.p.owner, k.p.commands, k.p.events)
+		head := len(args)
+		args = append(args, c.w.boot, k.p.epoch, k.number, 0, len(k.done), 0)
+		for _, done := range k.done {
+			args = append(args, done.entry)
 		}
+		messages := 0
+		for _, done := range k.done {
+			for _, m := range done.messages {
+				stream := 3
+				switch destination(m) {
+				case toCommands:
+					stream = 2
+				case toReply:
+					name := replyStream(k.p.number, done.replyTo)
+					if stream = 1 + slices.Index(keys[own:], name); stream == 0 {
+						keys = append(keys, name)
+						stream = len(keys) - own
+					}
+				}
+				metadata, payload := encode(m)
+				args = append(args, stream, m.UUID, metadata, payload)
+				messages++
+			}
+		}
+		args[head+3], args[head+5] = len(keys)-own, messages
 	}
 	return keys, args
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
@@ -12,9 +13,11 @@ import (
 func TestARoundTripOfCommitsIsBounded(t *testing.T) {
 	t.Parallel()
 	a, b := newPartition(0), newPartition(1)
-	many := make([]*partition, commitRuns+1)
+	many := make([]*partition, 6*commitBatch)
 	for i := range many {
-		many[i] = newPartition(i)
+		if many[i] = newPartition(i); i >= 6 {
+			many[i] = many[i%6]
+		}
 	}
 	large := strings.Repeat("x", commitBytes/2)
 	for name, tc := range map[string]struct {
@@ -25,7 +28,7 @@ func TestARoundTripOfCommitsIsBounded(t *testing.T) {
 		"one chunk of a partition": {append(repeat(a, 150), b), "", []string{"0:64 1:1", "0:64", "0:22"}},
 		"bytes":                    {append(repeat(a, 4), b, a), large, []string{"0:2", "0:2", "1:1 0:1"}},
 		"one too large":            {repeat(a, 2), strings.Repeat("x", 2*commitBytes), []string{"0:1", "0:1"}},
-		"runs":                     {many, "", []string{"0:1 1:1 2:1 3:1 4:1 5:1 6:1 7:1 8:1 9:1 10:1 11:1 12:1 13:1 14:1 15:1", "16:1"}},
+		"commands":                 {many, "", []string{"0:43 1:43 2:43 3:43 4:42 5:42", "4:22 5:22 0:21 1:21 2:21 3:21"}},
 	} {
 		c := newCommitter(nil)
 		for i, p := range tc.queue {
@@ -33,11 +36,11 @@ func TestARoundTripOfCommitsIsBounded(t *testing.T) {
 		}
 		var got []string
 		last := map[*partition]int{}
-		for chunks := c.next(); len(chunks) > 0; chunks = c.next() {
+		for chunks := c.next(time.Now()); len(chunks) > 0; chunks = c.next(time.Now()) {
 			var trip []string
 			for _, chunk := range chunks {
-				trip = append(trip, fmt.Sprint(chunk[0].p.number, ":", len(chunk)))
-				for _, done := range chunk {
+				trip = append(trip, fmt.Sprint(chunk.p.number, ":", len(chunk.done)))
+				for _, done := range chunk.done {
 					var n int
 					if fmt.Sscan(done.entry, &n); n < last[done.p] {
 						t.Errorf("%s: %d comes after %d", name, n, last[done.p])

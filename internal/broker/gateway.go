@@ -9,7 +9,6 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
@@ -22,8 +21,6 @@ type Gateway struct {
 	pending *pending
 	handle  message.NoPublishHandlerFunc // of events
 
-	held [][]*message.Message // by partition: events that wait for their command's reply
-
 	unsent, malformed, unhandled throttle
 
 	stop context.CancelFunc
@@ -32,7 +29,7 @@ type Gateway struct {
 
 // NewGateway makes the gateway side. It does nothing before Start.
 func NewGateway(l *Lanes) *Gateway {
-	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight), held: make([][]*message.Message, l.cfg.Partitions)}
+	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight)}
 }
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
@@ -56,31 +53,7 @@ func (g *Gateway) Start(ctx context.Context, handle message.NoPublishHandlerFunc
 	g.stop = stop
 	g.wg.Go(func() { g.follow(run, t) })
 	g.wg.Go(func() { g.pending.run(run) })
-	g.wg.Go(func() { g.keepReplies(run, streams[g.cfg.Partitions:]) })
 	return nil
-}
-
-// keepReplies puts off the expiry of our reply streams, which is there for those
-// of gateways that are gone.
-func (g *Gateway) keepReplies(ctx context.Context, streams []string) {
-	t := time.NewTicker(keepReplies / 10)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-		}
-		_, err := g.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for _, s := range streams {
-				pipe.PExpire(ctx, s, keepReplies)
-			}
-			return nil
-		})
-		if err != nil && ctx.Err() == nil {
-			g.log.Warn("cannot put off the expiry of the reply streams", "error", err)
-		}
-	}
 }
 
 // Submit sends a command. It never blocks, and commands submitted one after the
@@ -141,7 +114,7 @@ func (l *Lanes) publish(c *Command, deadline time.Time, done func(error)) {
 func (g *Gateway) follow(ctx context.Context, t *tail) {
 	var wait backoff
 	for ctx.Err() == nil {
-		found, err := t.next(ctx)
+		all, err := t.next(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				wait.sleep(ctx, g.log, "read events and replies", err)
@@ -149,67 +122,48 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 			continue
 		}
 		wait.reset()
-		g.take(found, t.index)
+		g.take(t, all)
 	}
 }
 
-// take handles what one read has found: replies first, because one script appends
-// a command's reply and its events, and the reply's rooms come first. A read that
-// was blocked may return the events without the reply; their partition's events are
-// then held until the reply has come with the next read.
-func (g *Gateway) take(found []redis.XStream, index map[string]int) {
-	for _, s := range found {
-		if index[s.Stream] >= g.cfg.Partitions {
-			g.each(s, g.reply)
-		}
-	}
-	for p, events := range g.held {
-		if len(events) > 0 {
-			g.held[p] = nil
-			for _, m := range events {
-				g.event(p, m)
+// take handles what one read has found. All that a command has brought about comes
+// in one lane, its answer with the first of it, so a read is worked off in order.
+func (g *Gateway) take(t *tail, all []found) {
+	for _, f := range all {
+		for _, e := range f.entries {
+			m, err := decode(e)
+			if err == nil && m.Metadata[metaReplyTo] == g.boot {
+				err = g.reply(m)
+			}
+			if err != nil {
+				g.malformed.warn(g.log, "skipped a malformed entry", "stream", t.streams[f.stream], "error", err)
+				continue
+			}
+			if m.Metadata[MetaNamespace] == "" {
+				continue
+			}
+			if err := g.handle(m); err != nil {
+				g.unhandled.warn(g.log, "skipped an event", "event", m.UUID, "error", err)
 			}
 		}
 	}
-	for _, s := range found {
-		if p := index[s.Stream]; p < g.cfg.Partitions {
-			g.each(s, func(m *message.Message) { g.event(p, m) })
-		}
-	}
 }
 
-func (g *Gateway) each(s redis.XStream, handle func(*message.Message)) {
-	for _, e := range s.Messages {
-		m, err := decode(e)
-		if err != nil {
-			g.malformed.warn(g.log, "skipped a malformed entry", "stream", s.Stream, "error", err)
-			continue
-		}
-		handle(m)
+// reply hands over the answer that comes in a message, of its own or with an event.
+func (g *Gateway) reply(m *message.Message) error {
+	id, r := m.UUID, Reply{Code: fault.Code(m.Metadata[metaCode]), Body: m.Payload}
+	if m.Metadata[MetaNamespace] != "" {
+		id, r.Body = m.Metadata[metaCause], []byte(m.Metadata[metaReply])
 	}
-}
-
-func (g *Gateway) event(p int, m *message.Message) {
-	if len(g.held[p]) > 0 || g.pending.has(m.Metadata[metaCause]) {
-		g.held[p] = append(g.held[p], m)
-		return
-	}
-	if err := g.handle(m); err != nil {
-		g.unhandled.warn(g.log, "skipped an event", "event", m.UUID, "error", err)
-	}
-}
-
-func (g *Gateway) reply(m *message.Message) {
-	r := Reply{Code: fault.Code(m.Metadata[metaCode]), Body: m.Payload}
 	var err error
 	if r.Join, err = rooms(m.Metadata[metaJoin]); err == nil {
 		r.Leave, err = rooms(m.Metadata[metaLeave])
 	}
 	if err != nil {
-		g.malformed.warn(g.log, "skipped a malformed reply", "command", m.UUID, "error", err)
-		return
+		return fmt.Errorf("reply to %s: %w", id, err)
 	}
-	g.pending.resolve(m.UUID, r)
+	g.pending.resolve(id, r)
+	return nil
 }
 
 func rooms(s string) ([]contract.Room, error) {

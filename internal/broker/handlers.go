@@ -88,7 +88,7 @@ func (w *Worker) run(j *job) {
 	if j.command.forward {
 		w.forward(j)
 	} else {
-		done.messages = w.execute(j)
+		done.messages = together(w.execute(j))
 	}
 	w.commits.add(done)
 }
@@ -121,8 +121,6 @@ func (w *Worker) execute(j *job) []*message.Message {
 	return w.failed(c, err)
 }
 
-func isReply(m *message.Message) bool { return destination(m) == toReply }
-
 // failed is a problem as the answer to a command. What nobody is told is logged: an
 // accident, and whatever happens to a command that nobody waits for.
 func (w *Worker) failed(c *Command, err error) []*message.Message {
@@ -134,7 +132,7 @@ func (w *Worker) failed(c *Command, err error) []*message.Message {
 		return nil
 	}
 	problem := fault.ProblemOf(err, c.ID)
-	return []*message.Message{newMessage(c.ID, message.Metadata{metaCode: string(problem.Code)}, problem.JSON())}
+	return []*message.Message{newMessage(c.ID, message.Metadata{metaReplyTo: c.replyTo, metaCode: string(problem.Code)}, problem.JSON())}
 }
 
 const forwardedFor = time.Hour // how long a command that was sent on is known to have been

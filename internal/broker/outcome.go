@@ -3,6 +3,7 @@ package broker
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -11,11 +12,12 @@ import (
 	"github.com/example/switchyard/internal/contract"
 )
 
-// The names in the metadata of replies:
+// The names in the metadata of replies, besides reply_to:
 const (
 	metaCode  = "code"  // of a problem; none for a result
 	metaJoin  = "join"  // JSON array of rooms for the caller's socket
 	metaLeave = "leave" // JSON array of rooms
+	metaReply = "reply" // the reply's payload, on an event that it travels with
 )
 
 // The names in the metadata of events, for the emitter.
@@ -38,15 +40,38 @@ const (
 )
 
 // destination tells where a message that a command brought about is committed to.
-// Its metadata says it: commands name an operation, events a namespace.
+// Its metadata says it: commands name an operation, events a namespace. A reply that
+// changes rooms goes with the events, whose audience it changes.
 func destination(m *message.Message) lane {
 	switch {
 	case m.Metadata[metaOperation] != "":
 		return toCommands
-	case m.Metadata[MetaNamespace] != "":
+	case m.Metadata[MetaNamespace] != "", m.Metadata[metaJoin] != "", m.Metadata[metaLeave] != "":
 		return toEvents
 	}
 	return toReply
+}
+
+// isReply tells a command's reply from what else it has brought about.
+func isReply(m *message.Message) bool {
+	return m.Metadata[metaOperation] == "" && m.Metadata[MetaNamespace] == ""
+}
+
+// together puts a reply on the first event of its command: one entry instead of two,
+// and the rooms that the reply changes are changed before that event and after all
+// events before it.
+func together(messages []*message.Message) []*message.Message {
+	reply := slices.IndexFunc(messages, isReply)
+	first := slices.IndexFunc(messages, func(m *message.Message) bool { return m.Metadata[MetaNamespace] != "" })
+	if reply < 0 || first < 0 {
+		return messages
+	}
+	r, e := messages[reply], messages[first]
+	for _, name := range []string{metaReplyTo, metaCode, metaJoin, metaLeave} {
+		set(e.Metadata, name, r.Metadata[name])
+	}
+	e.Metadata[metaReply] = string(r.Payload)
+	return slices.Delete(messages, reply, reply+1)
 }
 
 type lane int
@@ -70,7 +95,7 @@ func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*
 	if c.replyTo == "" {
 		return r.messages, nil
 	}
-	reply := newMessage(c.ID, message.Metadata{}, out.Output)
+	reply := newMessage(c.ID, message.Metadata{metaReplyTo: c.replyTo}, out.Output)
 	if j := list(r.join); j != "" {
 		reply.Metadata[metaJoin] = j
 	}

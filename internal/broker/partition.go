@@ -8,9 +8,11 @@ import (
 
 // A partition is one stretch of owning it: from taking it to losing it.
 type partition struct {
-	number int
-	epoch  int64
-	last   string // id of the last entry read; only the reader touches it
+	number                  int
+	owner, commands, events string // its keys in Redis
+	epoch                   int64
+	last                    string // id of the last entry read; only the reader touches it
+	commits                 int    // counts its commits; only the committer touches it
 
 	open atomic.Int64 // entries read and not yet committed
 	lost atomic.Bool  // somebody else may own it: start nothing, commit nothing
@@ -22,7 +24,10 @@ type partition struct {
 }
 
 func newPartition(number int) *partition {
-	return &partition{number: number, last: "0-0", keys: map[string]*keyQueue{}}
+	return &partition{
+		number: number, owner: ownerKey(number), commands: commandStream(number), events: eventStream(number),
+		last: "0-0", keys: map[string]*keyQueue{},
+	}
 }
 
 // admit counts one more entry, unless the partition is about to be handed over.

@@ -71,14 +71,6 @@ var (
 	errTimeout    = fault.New(fault.Timeout, "no answer in time; the outcome is not known: a retry may do it twice")
 )
 
-// has tells whether the call's rooms have yet to be applied.
-func (p *pending) has(id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	c, ok := p.calls[id]
-	return ok && !c.answered
-}
-
 // resolve hands a reply to its call. A reply that nobody waits for is dropped.
 func (p *pending) resolve(id string, r Reply) {
 	p.mu.Lock()

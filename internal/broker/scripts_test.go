@@ -1,13 +1,14 @@
 package broker
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/go-redis/v9"
 
-	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -36,8 +37,12 @@ func TestScriptsRunWithoutFreeMemory(t *testing.T) {
 	var epoch int64
 	run := func(what string, want int64, s *redis.Script, keys []string, args ...any) {
 		t.Helper()
-		if got, err := s.Run(ctx, rdb, keys, args...).Int64(); err != nil || got != want {
-			t.Errorf("%s: %d, %v", what, got, err)
+		got, err := s.Run(ctx, rdb, keys, args...).Result()
+		if all, ok := got.([]any); ok {
+			got = all[0]
+		}
+		if err != nil || got != want {
+			t.Errorf("%s: %v, %v", what, got, err)
 		}
 	}
 	own := []string{"own:{p0}"}
@@ -46,7 +51,7 @@ func TestScriptsRunWithoutFreeMemory(t *testing.T) {
 	}
 	run("take", 1, ownScript, own, "take", "node", "boot", epoch, 1000)
 	run("renew", 1, ownScript, own, "renew", "node", "boot", 1, 1000)
-	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}"}, "boot", 1, 10, 10, 10, "1-1", 1, 3, "u", "", "")
+	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}"}, 10, 10, 10, "boot", 1, 1, 3, 1, 1, "1-1", 3, "u", "", "")
 	run("forward", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("forward again", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("release", 0, ownScript, own, "release", "node", "boot", 1, 1000)
@@ -72,36 +77,69 @@ func TestBeatForgetsTheDeadWhenTheClockWasSetBack(t *testing.T) {
 	}
 }
 
-// A script that fails midway is run again: it must have kept the command.
-func TestAFailedCommitKeepsTheCommand(t *testing.T) {
+// A partition whose keys cannot be used is not begun, and harms no other. What is
+// committed is not committed again, and a worker that is no longer the owner commits
+// nothing.
+func TestCommit(t *testing.T) {
 	t.Parallel()
 	rdb := testenv.Client(t, testenv.Embedded(t))
 	ctx := t.Context()
-	keys := []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "rep:{p0}:boot"}
-	for _, err := range []error{
-		rdb.HSet(ctx, keys[0], "boot", "boot", "epoch", 1).Err(),
-		rdb.XAdd(ctx, &redis.XAddArgs{Stream: keys[1], ID: "1-1", Values: []string{"a", "b"}}).Err(),
-		rdb.Set(ctx, keys[2], "no stream", 0).Err(),
+	var run []*chunk
+	for n := range 4 {
+		p := newPartition(n)
+		p.epoch = 1
+		for _, err := range []error{
+			rdb.HSet(ctx, p.owner, "boot", "boot", "epoch", 1+n/3).Err(), // the last one is somebody else's
+			rdb.XAdd(ctx, &redis.XAddArgs{Stream: p.commands, ID: "1-1", Values: []string{"a", "b"}}).Err(),
+			rdb.XAdd(ctx, &redis.XAddArgs{Stream: p.commands, ID: "1-2", Values: []string{"a", "b"}}).Err(),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		k := &chunk{p: p, number: 1}
+		for _, id := range []string{"1-1", "1-2"} {
+			c := &completion{p: p, entry: id, replyTo: "gateway"}
+			for _, metadata := range []message.Metadata{{MetaNamespace: "/x"}, {metaOperation: "x"}, {}} {
+				c.messages = append(c.messages, newMessage("u", metadata, nil))
+			}
+			k.done = append(k.done, c)
+		}
+		run = append(run, k)
+	}
+	if err := rdb.Set(ctx, run[1].p.events, "no stream", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb}}}
+	lengths := func() string {
+		var all []string
+		for _, k := range run {
+			all = append(all, fmt.Sprint(rdb.XLen(ctx, k.p.commands).Val(), rdb.XLen(ctx, k.p.events).Val(), rdb.XLen(ctx, replyStream(k.p.number, "gateway")).Val()))
+		}
+		return strings.Join(all, ", ")
+	}
+	commit := func() string {
+		var all []string
+		for _, r := range c.send(ctx, run) {
+			all = append(all, fmt.Sprint(r.n, r.err != nil))
+		}
+		return strings.Join(all, ", ")
+	}
+	for _, want := range [][2]string{
+		{"1 false, 0 true, 1 false, -1 false", "2 2 2, 2 0 0, 2 2 2, 2 0 0"},
+		{"0 false, 0 true, 0 false, -1 false", "2 2 2, 2 0 0, 2 2 2, 2 0 0"},
 	} {
-		if err != nil {
-			t.Fatal(err)
+		if got := [2]string{commit(), lengths()}; got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	l := &Lanes{cfg: Config{Partitions: 1}}
-	messages, err := l.results(&Command{ID: "c", replyTo: "boot"}, "/x", contract.Outcome{Effects: []contract.Effect{contract.JoinUser("u", "r")}})
-	if err != nil {
+	if err := rdb.Del(ctx, run[1].p.events).Err(); err != nil {
 		t.Fatal(err)
 	}
-	c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot"}}}
-	keys, args := c.arguments([]*completion{{p: &partition{epoch: 1}, entry: "1-1", replyTo: "boot", messages: messages}})
-	state := func() [2]int64 { return [2]int64{rdb.XLen(ctx, keys[1]).Val(), rdb.XLen(ctx, keys[3]).Val()} }
-	if err := completeScript.Run(ctx, rdb, keys, args...).Err(); err == nil || state() != [2]int64{1, 0} {
-		t.Errorf("commands and replies %d after %v", state(), err)
+	if got, want := commit()+": "+lengths(), "0 false, 1 false, 0 false, -1 false: 2 2 2, 2 2 2, 2 2 2, 2 0 0"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
-	if err := rdb.Del(ctx, keys[2]).Err(); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := completeScript.Run(ctx, rdb, keys, args...).Int64(); err != nil || n != 1 || state() != [2]int64{0, 1} {
-		t.Errorf("then %d, %v; commands and replies %d", n, err, state())
+	if ttl := rdb.PTTL(ctx, replyStream(0, "gateway")).Val(); ttl <= 0 || ttl > keepReplies {
+		t.Errorf("replies outlive their gateway by %s", ttl)
 	}
 }

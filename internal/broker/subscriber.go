@@ -80,17 +80,17 @@ func (s *Subscriber) run(ctx context.Context, t *tail, out chan<- *message.Messa
 	var wait, nacked backoff
 	var malformed throttle
 	for ctx.Err() == nil {
-		found, err := t.next(ctx)
+		all, err := t.next(ctx)
 		if err != nil && ctx.Err() == nil {
 			wait.sleep(ctx, s.log, "read topic", err)
 			continue
 		}
 		wait.reset()
-		for _, stream := range found {
-			for _, e := range stream.Messages {
+		for _, f := range all {
+			for _, e := range f.entries {
 				m, err := decode(e)
 				if err != nil {
-					malformed.warn(s.log, "skipped a malformed entry", "stream", stream.Stream, "error", err)
+					malformed.warn(s.log, "skipped a malformed entry", "stream", t.streams[f.stream], "error", err)
 					continue
 				}
 				for !deliver(ctx, m, out) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,8 +17,7 @@ type tail struct {
 	rdb     redis.UniversalClient
 	streams []string
 	last    []string // id of the last entry read, by stream
-	index   map[string]int
-	args    []string // streams, then positions: what XREAD wants
+	reader  reader
 	batch   batchSize
 }
 
@@ -28,10 +28,9 @@ const (
 
 // newTail makes a tail at the beginning of all its streams.
 func newTail(rdb redis.UniversalClient, streams []string) *tail {
-	t := &tail{rdb: rdb, streams: streams, last: make([]string, len(streams)), index: map[string]int{}, batch: batchSize{now: tailBatch, max: tailBatch}}
-	for i, s := range streams {
+	t := &tail{rdb: rdb, streams: streams, last: make([]string, len(streams)), reader: reader{rdb: rdb}, batch: batchSize{now: tailBatch, max: tailBatch}}
+	for i := range streams {
 		t.last[i] = "0-0"
-		t.index[s] = i
 	}
 	return t
 }
@@ -57,22 +56,15 @@ func (t *tail) seekEnd(ctx context.Context) error {
 
 // next waits up to tailBlock for entries and returns them by stream; none is no
 // error. A connection that is half open is given up after twice that time.
-func (t *tail) next(ctx context.Context) ([]redis.XStream, error) {
+func (t *tail) next(ctx context.Context) ([]found, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*tailBlock)
 	defer cancel()
-	t.args = append(append(t.args[:0], t.streams...), t.last...)
-	found, err := t.rdb.XRead(ctx, &redis.XReadArgs{Streams: t.args, Count: t.batch.now, Block: tailBlock}).Result()
+	all, err := t.reader.read(ctx, t.streams, t.last, t.batch.now, tailBlock)
 	t.batch.adapt(err)
-	if errors.Is(err, redis.Nil) {
-		return nil, nil
+	for _, f := range all {
+		t.last[f.stream] = strings.Clone(f.entries[len(f.entries)-1].id) // which would keep the whole read
 	}
-	if err != nil {
-		return nil, err
-	}
-	for _, s := range found {
-		t.last[t.index[s.Stream]] = s.Messages[len(s.Messages)-1].ID
-	}
-	return found, nil
+	return all, err
 }
 
 // A batchSize is how many entries of a stream a reader asks for. A connection that is

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/contract"
 )
@@ -29,7 +28,8 @@ type Worker struct {
 	mu    sync.Mutex
 	owned map[int]*partition
 
-	batch    batchSize     // of a read; only the reader touches it
+	reader   reader        // only follow reads
+	batch    batchSize     // of a read
 	inFlight atomic.Int64  // entries read and not yet committed
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
@@ -52,7 +52,7 @@ const (
 // NewWorker makes the worker side. It does nothing before Start.
 func NewWorker(l *Lanes, h *Handlers) *Worker {
 	w := &Worker{Lanes: l, handler: h.handler(l), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
-	w.batch = batchSize{now: readBatch, max: readBatch}
+	w.reader, w.batch = reader{rdb: l.read}, batchSize{now: readBatch, max: readBatch}
 	w.leases.L = new(sync.Mutex)
 	w.pool = newPool(l.cfg.InFlight, w.run)
 	w.commits = newCommitter(w)
@@ -137,11 +137,9 @@ func (w *Worker) readable() (parts []*partition, full bool) {
 // another one is full it does not wait for entries, so that it sees soon when that one
 // has room.
 func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, most int64) (n int, err error) {
-	streams := make([]string, 2*len(parts))
-	byStream := make(map[string]*partition, len(parts))
+	streams, after := make([]string, len(parts)), make([]string, len(parts))
 	for i, p := range parts {
-		streams[i], streams[len(parts)+i] = commandStream(p.number), p.last
-		byStream[streams[i]] = p
+		streams[i], after[i] = p.commands, p.last
 	}
 	block := readBlock
 	if full {
@@ -149,23 +147,20 @@ func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, mo
 	}
 	ctx, cancel := context.WithTimeout(ctx, readBlock+roundTripMax)
 	defer cancel()
-	found, err := w.read.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: min(w.batch.now, most), Block: block}).Result()
+	all, err := w.reader.read(ctx, streams, after, min(w.batch.now, most), block)
 	w.batch.adapt(err)
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return 0, err
-	}
-	for _, s := range found {
-		p := byStream[s.Stream]
-		for _, e := range s.Messages {
+	for _, f := range all {
+		p := parts[f.stream]
+		for _, e := range f.entries {
 			if !p.admit() {
 				break
 			}
-			p.last = e.ID
+			p.last = e.id
 			w.accept(p, e)
 		}
-		n += len(s.Messages)
+		n += len(f.entries)
 	}
-	return n, nil
+	return n, err
 }
 
 func (w *Worker) waitForRoom(ctx context.Context, d time.Duration) {
@@ -179,17 +174,17 @@ func (w *Worker) waitForRoom(ctx context.Context, d time.Duration) {
 }
 
 // accept queues one admitted entry for its key.
-func (w *Worker) accept(p *partition, e redis.XMessage) {
+func (w *Worker) accept(p *partition, e entry) {
 	w.inFlight.Add(1)
-	j := &job{p: p, entry: e.ID, accepted: entryTime(e.ID)}
+	j := &job{p: p, entry: e.id, accepted: entryTime(e.id)}
 	m, err := decode(e)
 	if err == nil {
 		j.message = m
 		j.command, err = parseCommand(m)
 	}
 	if err != nil {
-		w.log.Error("dropped an undecodable command", "stream", commandStream(p.number), "entry", e.ID, "error", err)
-		w.commits.add(&completion{p: p, entry: e.ID})
+		w.log.Error("dropped an undecodable command", "stream", p.commands, "entry", e.id, "error", err)
+		w.commits.add(&completion{p: p, entry: e.id})
 		return
 	}
 	w.pool.add(j)

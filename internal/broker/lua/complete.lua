@@ -1,51 +1,61 @@
--- Commits what commands of one partition have brought about, each command once, and
+-- Commits what commands have brought about: for each partition all of it, once, or
 -- nothing at all for an owner that is no longer it.
--- KEYS: own:{p}, cmd:{p}, evt:{p}, then reply streams
--- ARGV: boot, epoch, length kept of evt, length kept of a reply stream, ms a reply
---       stream outlives its last use, then for each command: entry id, number of
---       messages, and for each message: index of its stream in KEYS, uuid,
---       metadata, payload
--- Returns how many commands were committed, -1 for "not the owner".
-local own = redis.call('HMGET', KEYS[1], 'boot', 'epoch')
-if own[1] ~= ARGV[1] or own[2] ~= ARGV[2] then
-  return -1
+-- KEYS: for each partition: own:{p}, cmd:{p}, evt:{p}, then its reply streams
+-- ARGV: length kept of evt, length kept of a reply stream, ms a reply stream outlives
+--       its last use; then for each partition: boot, epoch, number of the commit,
+--       number of its keys, of its commands and of their messages, the commands'
+--       entry ids, and for each message: index of its stream among the partition's
+--       keys, uuid, metadata, payload
+-- Returns for each partition: 1 for "committed", 0 for "it was already", -1 for "not
+-- the owner", or the error for which nothing of it was begun.
+local results = {}
+local k, a = 0, 4 -- before the first key, and at the first argument, of the partition
+
+-- unusable returns the error of the first key that is no stream, or not ours to use.
+-- Redis takes nothing back when a script fails midway, so this is found out before.
+local function unusable(first, last)
+  for i = first, last do
+    local length = redis.pcall('XLEN', KEYS[i])
+    if type(length) == 'table' then
+      return length.err .. ' (' .. KEYS[i] .. ')'
+    end
+  end
 end
 
 -- Redis at its maxmemory refuses a script whose first write may need memory. This one
 -- deletes nothing: there is no such entry.
 redis.call('XDEL', KEYS[2], '0-0')
 
-local function append(key, uuid, metadata, payload)
-  local fields = {'_watermill_message_uuid', uuid, 'metadata', metadata, 'payload', payload}
-  if key == 2 then -- a follow-up: the backlog is never trimmed
-    redis.call('XADD', KEYS[2], '*', unpack(fields))
-  elseif key == 3 then
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], '*', unpack(fields))
+while a <= #ARGV do
+  local boot, epoch, number = ARGV[a], ARGV[a + 1], ARGV[a + 2]
+  local keys, commands, messages = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
+  local owner, entries, m = KEYS[k + 1], KEYS[k + 2], a + 6 + commands
+  local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit')
+  local err = unusable(k + 2, k + keys)
+  if own[1] ~= boot or own[2] ~= epoch then
+    results[#results + 1] = -1
+  elseif own[3] == number then
+    results[#results + 1] = 0
+  elseif err then
+    results[#results + 1] = err
   else
-    redis.call('XADD', KEYS[key], 'MAXLEN', '~', ARGV[4], '*', unpack(fields))
-    if redis.call('XLEN', KEYS[key]) == 1 then
-      redis.call('PEXPIRE', KEYS[key], ARGV[5])
+    for i = m, m + 4 * messages - 1, 4 do
+      local key = tonumber(ARGV[i])
+      if key == 2 then -- a follow-up: the backlog is never trimmed
+        redis.call('XADD', entries, '*', '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
+      else
+        redis.call('XADD', KEYS[k + key], 'MAXLEN', '~', key == 3 and ARGV[1] or ARGV[2], '*',
+          '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
+      end
     end
-  end
-end
-
-local i, committed = 6, 0
-while i <= #ARGV do
-  local entry, messages = ARGV[i], tonumber(ARGV[i + 1])
-  i = i + 2
-  -- An entry that is gone was committed before: its command is not committed twice.
-  local mine = #redis.call('XRANGE', KEYS[2], entry, entry) == 1
-  for _ = 1, messages do
-    if mine then
-      append(tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
+    for i = k + 4, k + keys do
+      redis.call('PEXPIRE', KEYS[i], ARGV[3])
     end
-    i = i + 4
+    -- Last, so that what fails midway all the same is committed again and not lost.
+    redis.call('HSET', owner, 'commit', number)
+    redis.call('XDEL', entries, unpack(ARGV, a + 6, m - 1))
+    results[#results + 1] = 1
   end
-  -- Redis takes nothing back when a script fails midway. The entry goes last, so that
-  -- its command is then committed again, and not lost.
-  if mine then
-    redis.call('XDEL', KEYS[2], entry)
-    committed = committed + 1
-  end
+  k, a = k + keys, m + 4 * messages
 end
-return committed
+return results

@@ -23,6 +23,7 @@ end
 if what == 'take' then
   epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
   redis.call('HSET', KEYS[1], 'node', node, 'boot', boot)
+  redis.call('HDEL', KEYS[1], 'commit') -- the new owner counts from 1
 end
 redis.call('HSET', KEYS[1], 'until', now + lease)
 return tonumber(epoch)
