@@ -17,7 +17,11 @@ const (
 
 // encode returns the values of the fields metadata and payload.
 func encode(m *message.Message) (metadata []byte, payload []byte) {
-	return appendMetadata(nil, m.Metadata), m.Payload
+	size := 0
+	for k, v := range m.Metadata {
+		size += 10 + len(k) + len(v)
+	}
+	return appendMetadata(make([]byte, 0, 5+size), m.Metadata), m.Payload
 }
 
 // decode reads a stream entry. Whatever an entry holds, it gives a message or an
@@ -39,20 +43,44 @@ func newMessage(uuid string, metadata message.Metadata, payload []byte) *message
 	return &message.Message{UUID: uuid, Metadata: metadata, Payload: payload}
 }
 
+// A pair is one entry of metadata.
+type pair struct{ name, value string }
+
+// encodePairs encodes the pairs that have a value.
+func encodePairs(pairs []pair) []byte {
+	n, size := 0, 5
+	for _, p := range pairs {
+		if p.value != "" {
+			n++
+			size += 10 + len(p.name) + len(p.value)
+		}
+	}
+	b := appendMapHeader(make([]byte, 0, size), n)
+	for _, p := range pairs {
+		if p.value != "" {
+			b = appendText(appendText(b, p.name), p.value)
+		}
+	}
+	return b
+}
+
 // appendMetadata appends a msgpack map of strings; an empty one is no bytes at all.
 func appendMetadata(b []byte, md message.Metadata) []byte {
-	switch n := len(md); {
-	case n == 0:
+	if len(md) == 0 {
 		return b
-	case n < 16:
-		b = append(b, 0x80|byte(n))
-	default: // a map 32 holds any number of entries
-		b = append(b, 0xdf, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 	}
+	b = appendMapHeader(b, len(md))
 	for k, v := range md {
 		b = appendText(appendText(b, k), v)
 	}
 	return b
+}
+
+func appendMapHeader(b []byte, n int) []byte {
+	if n < 16 {
+		return append(b, 0x80|byte(n))
+	}
+	return append(b, 0xdf, byte(n>>24), byte(n>>16), byte(n>>8), byte(n)) // a map 32 holds any number of entries
 }
 
 func appendText(b []byte, s string) []byte {
@@ -73,31 +101,46 @@ var errMsgpack = errors.New("not a msgpack map of strings")
 
 // parseMetadata reads what appendMetadata and the stock marshaller write.
 func parseMetadata(s string) (message.Metadata, error) {
-	if s == "" || s == "\xc0" { // nothing, or nil
-		return message.Metadata{}, nil
+	md := message.Metadata{}
+	if n, _, ok := mapHeader(s); ok && n <= len(s)/2 {
+		md = make(message.Metadata, n)
 	}
-	n, s, ok := mapHeader(s)
-	if !ok || n > len(s)/2 { // an entry has at least two bytes: do not trust n
-		return nil, errMsgpack
-	}
-	md := make(message.Metadata, n)
-	for range n {
-		var k, v string
-		if k, s, ok = text(s); !ok {
-			return nil, errMsgpack
-		}
-		if v, s, ok = text(s); !ok {
-			return nil, errMsgpack
-		}
-		md[k] = v
-	}
-	if s != "" {
-		return nil, errMsgpack
+	err := eachPair(s, func(name, value string) { md[name] = value })
+	if err != nil {
+		return nil, err
 	}
 	return md, nil
 }
 
+// eachPair walks over metadata in its encoded form.
+func eachPair(s string, do func(name, value string)) error {
+	if s == "" || s == "\xc0" { // nothing, or nil
+		return nil
+	}
+	n, s, ok := mapHeader(s)
+	if !ok || n > len(s)/2 { // an entry has at least two bytes: do not trust n
+		return errMsgpack
+	}
+	for range n {
+		var name, value string
+		if name, s, ok = text(s); !ok {
+			return errMsgpack
+		}
+		if value, s, ok = text(s); !ok {
+			return errMsgpack
+		}
+		do(name, value)
+	}
+	if s != "" {
+		return errMsgpack
+	}
+	return nil
+}
+
 func mapHeader(s string) (n int, rest string, ok bool) {
+	if s == "" {
+		return 0, s, false
+	}
 	switch c := s[0]; {
 	case c&0xf0 == 0x80:
 		return int(c & 0x0f), s[1:], true

@@ -46,22 +46,27 @@ const (
 	metaCorrelation = middleware.CorrelationIDMetadataKey
 )
 
-// message puts the command on the wire.
-func (c *Command) message() *message.Message {
-	md := message.Metadata{metaOperation: c.Operation}
-	set(md, metaKey, c.Key)
-	set(md, metaIdempotency, c.IdempotencyKey)
-	set(md, metaUser, c.Caller.UserID)
-	set(md, metaRoles, list(c.Caller.Roles))
-	set(md, metaSocket, c.Caller.Socket)
-	set(md, metaNode, c.Caller.Node)
-	set(md, metaReplyTo, c.replyTo)
-	set(md, metaCorrelation, c.correlation)
+// metadata is what the wire says of the command besides its id and input.
+func (c *Command) metadata() []pair {
+	var timeout, forward string
 	if c.Timeout > 0 {
-		md[metaTimeout] = strconv.FormatInt(c.Timeout.Milliseconds(), 10)
+		timeout = strconv.FormatInt(c.Timeout.Milliseconds(), 10)
 	}
 	if c.forward {
-		md[metaForward] = "true"
+		forward = "true"
+	}
+	return []pair{
+		{metaOperation, c.Operation}, {metaKey, c.Key}, {metaIdempotency, c.IdempotencyKey},
+		{metaUser, c.Caller.UserID}, {metaRoles, list(c.Caller.Roles)}, {metaSocket, c.Caller.Socket}, {metaNode, c.Caller.Node},
+		{metaReplyTo, c.replyTo}, {metaTimeout, timeout}, {metaCorrelation, c.correlation}, {metaForward, forward},
+	}
+}
+
+// message is the command as a message.
+func (c *Command) message() *message.Message {
+	md := message.Metadata{}
+	for _, p := range c.metadata() {
+		set(md, p.name, p.value)
 	}
 	return newMessage(c.ID, md, c.Input)
 }
@@ -74,24 +79,51 @@ func set(md message.Metadata, name, value string) {
 }
 
 // parseCommand reads a command off the wire.
-func parseCommand(m *message.Message) (*Command, error) {
-	md := m.Metadata
-	c := &Command{
-		ID: m.UUID, Operation: md[metaOperation], Key: md[metaKey], IdempotencyKey: md[metaIdempotency], Input: m.Payload,
-		Caller:  contract.Caller{UserID: md[metaUser], Socket: md[metaSocket], Node: md[metaNode], CommandID: m.UUID},
-		replyTo: md[metaReplyTo], correlation: md[metaCorrelation], forward: md[metaForward] != "",
+func parseCommand(e entry) (*Command, error) {
+	if e.uuid == "" {
+		return nil, fmt.Errorf("entry %s has no %s", e.id, fieldUUID)
 	}
-	if c.Operation == "" {
-		return nil, fmt.Errorf("command %s names no operation", m.UUID)
+	c := &Command{ID: e.uuid, Input: e.payload, Caller: contract.Caller{CommandID: e.uuid, Position: e.id, Accepted: entryTime(e.id)}}
+	var roles, timeout string
+	err := eachPair(e.metadata, func(name, value string) {
+		switch name {
+		case metaOperation:
+			c.Operation = value
+		case metaKey:
+			c.Key = value
+		case metaIdempotency:
+			c.IdempotencyKey = value
+		case metaUser:
+			c.Caller.UserID = value
+		case metaRoles:
+			roles = value
+		case metaSocket:
+			c.Caller.Socket = value
+		case metaNode:
+			c.Caller.Node = value
+		case metaReplyTo:
+			c.replyTo = value
+		case metaTimeout:
+			timeout = value
+		case metaCorrelation:
+			c.correlation = value
+		case metaForward:
+			c.forward = value != ""
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("entry %s: metadata: %w", e.id, err)
+	case c.Operation == "":
+		return nil, fmt.Errorf("command %s names no operation", c.ID)
 	}
-	var err error
-	if c.Caller.Roles, err = ParseList(md[metaRoles]); err != nil {
-		return nil, fmt.Errorf("command %s: %s: %w", m.UUID, metaRoles, err)
+	if c.Caller.Roles, err = ParseList(roles); err != nil {
+		return nil, fmt.Errorf("command %s: %s: %w", c.ID, metaRoles, err)
 	}
-	if t := md[metaTimeout]; t != "" {
-		ms, err := strconv.ParseInt(t, 10, 64)
+	if timeout != "" {
+		ms, err := strconv.ParseInt(timeout, 10, 64)
 		if err != nil || ms <= 0 || ms > maxTimeout.Milliseconds() {
-			return nil, fmt.Errorf("command %s: %s is not a number of milliseconds within %s", m.UUID, metaTimeout, maxTimeout)
+			return nil, fmt.Errorf("command %s: %s is not a number of milliseconds within %s", c.ID, metaTimeout, maxTimeout)
 		}
 		c.Timeout = time.Duration(ms) * time.Millisecond
 	}
@@ -117,11 +149,24 @@ func list[T ~string](v []T) string {
 	if len(v) == 0 {
 		return ""
 	}
+	if len(v) == 1 && plain(string(v[0])) { // as most lists are
+		return `["` + string(v[0]) + `"]`
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "" // strings: cannot happen
 	}
 	return string(b)
+}
+
+// plain tells whether JSON writes a text as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }
 
 // ParseList reads a list of strings in a message's metadata: a JSON array, or "".

@@ -107,7 +107,7 @@ func (g *Gateway) fill(c *Command) {
 }
 
 func (l *Lanes) publish(c *Command, deadline time.Time, done func(error)) {
-	l.publisher.enqueue(commandStream(l.partition(c.lane())), c.message(), deadline, done)
+	l.publisher.enqueue(commandStream(l.partition(c.lane())), c.ID, encodePairs(c.metadata()), c.Input, deadline, done)
 }
 
 // follow reads events and replies until ctx ends.

@@ -5,11 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
@@ -33,45 +33,77 @@ func NewHandlers(c *contract.Catalog, chain ...message.HandlerMiddleware) *Handl
 	return h
 }
 
-type commandKey struct{}
+// A serveFunc serves one command and returns the messages to commit.
+type serveFunc func(ctx context.Context, j *job) ([]*message.Message, error)
 
-// handler makes the function that serves one command's message and returns the
-// messages to commit.
-func (h *Handlers) handler(l *Lanes) message.HandlerFunc {
-	f := retryTransient(middleware.Recoverer(func(m *message.Message) ([]*message.Message, error) {
-		return h.serve(l, m)
+type jobKey struct{}
+
+// server makes the function that serves commands. Only middleware makes it need a
+// Watermill message of each.
+func (h *Handlers) server(l *Lanes) serveFunc {
+	serve := retryTransient(recovered(func(ctx context.Context, j *job) ([]*message.Message, error) {
+		return h.serve(ctx, l, j.command)
 	}))
+	if len(h.chain) == 0 {
+		return serve
+	}
+	f := func(m *message.Message) ([]*message.Message, error) {
+		j, ok := m.Context().Value(jobKey{}).(*job)
+		if !ok {
+			return nil, errors.New("a middleware replaced the message's context without keeping its values")
+		}
+		j.command.Input = m.Payload
+		return serve(m.Context(), j)
+	}
 	for i := len(h.chain) - 1; i >= 0; i-- {
 		f = h.chain[i](f)
 	}
-	return middleware.Recoverer(f)
+	return recovered(func(ctx context.Context, j *job) ([]*message.Message, error) {
+		m, err := decode(j.entry)
+		if err != nil {
+			return nil, err
+		}
+		m.SetContext(context.WithValue(ctx, jobKey{}, j))
+		return f(m)
+	})
+}
+
+// recovered makes a panic an error.
+func recovered(next serveFunc) serveFunc {
+	return func(ctx context.Context, j *job) (messages []*message.Message, err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				messages, err = nil, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			}
+		}()
+		return next(ctx, j)
+	}
 }
 
 // retryTransient tries a handler again whose error is marked as transient, within the
-// message's deadline. Watermill's Retry would make a timer for every message.
-func retryTransient(next message.HandlerFunc) message.HandlerFunc {
-	return func(m *message.Message) ([]*message.Message, error) {
-		messages, err := next(m)
+// command's deadline. Watermill's Retry would make a timer for every message.
+func retryTransient(next serveFunc) serveFunc {
+	return func(ctx context.Context, j *job) ([]*message.Message, error) {
+		messages, err := next(ctx, j)
+		if err == nil {
+			return messages, nil
+		}
 		for _, pause := range [...]time.Duration{50 * time.Millisecond, 200 * time.Millisecond} {
-			if !fault.IsTransient(err) || !sleep(m.Context(), pause) {
+			if !fault.IsTransient(err) || !sleep(ctx, pause) {
 				break
 			}
-			messages, err = next(m)
+			messages, err = next(ctx, j)
 		}
 		return messages, err
 	}
 }
 
-func (h *Handlers) serve(l *Lanes, m *message.Message) ([]*message.Message, error) {
-	c, ok := m.Context().Value(commandKey{}).(*Command)
-	if !ok {
-		return nil, errors.New("a middleware replaced the message's context without keeping its values")
-	}
+func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.Message, error) {
 	route, ok := h.routes[c.Operation]
 	if !ok {
 		return nil, fmt.Errorf("no use case serves %q; does another version of the service run?", c.Operation)
 	}
-	out, err := route.Serve(contract.WithCaller(m.Context(), c.Caller), m.Payload)
+	out, err := route.Serve(contract.WithCaller(ctx, c.Caller), c.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +116,7 @@ func (w *Worker) run(j *job) {
 		w.finished(j.p)
 		return
 	}
-	done := &completion{p: j.p, entry: j.entry, replyTo: j.command.replyTo}
+	done := &completion{p: j.p, entry: j.entry.id, replyTo: j.command.replyTo}
 	if j.command.forward {
 		w.forward(j)
 	} else {
@@ -98,27 +130,31 @@ func (w *Worker) run(j *job) {
 func (w *Worker) execute(j *job) []*message.Message {
 	c := j.command
 	timeout := cmp.Or(w.routes[c.Operation].Timeout, w.cfg.CommandTimeout) // of all tries together, for a command that nobody waits for
-	c.Caller.Accepted, c.Caller.Position = j.accepted, j.entry
 	if c.Timeout > 0 {
-		c.Caller.Deadline = j.accepted.Add(c.Timeout)
+		c.Caller.Deadline = c.Caller.Accepted.Add(c.Timeout)
 		if timeout = c.Caller.Deadline.Sub(w.now()); timeout <= 0 {
 			return w.failed(c, errTimeout)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), commandKey{}, c), timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	j.message.SetContext(ctx)
-	messages, err := w.handler(j.message)
-	var answer *fault.Fault
-	switch {
-	case err == nil && (c.replyTo == "" || slices.ContainsFunc(messages, isReply)):
-		return messages
-	case err == nil:
-		err = errors.New("a middleware returned no reply and no error")
-	case !errors.As(err, &answer) && errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil:
-		err = errTimeout
+	messages, err := w.serve(ctx, j)
+	if err != nil {
+		return w.failed(c, deadline(ctx, err))
 	}
-	return w.failed(c, err)
+	if c.replyTo != "" && !slices.ContainsFunc(messages, isReply) {
+		return w.failed(c, errors.New("a middleware returned no reply and no error"))
+	}
+	return messages
+}
+
+// deadline is a handler's error, which says "timeout" when its context did.
+func deadline(ctx context.Context, err error) error {
+	var answer *fault.Fault
+	if !errors.As(err, &answer) && errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+		return errTimeout
+	}
+	return err
 }
 
 // failed is a problem as the answer to a command. What nobody is told is logged: an
@@ -142,13 +178,12 @@ const forwardedFor = time.Hour // how long a command that was sent on is known t
 func (w *Worker) forward(j *job) {
 	c := *j.command
 	c.forward = false
-	metadata, payload := encode(c.message())
 	target := w.partition(c.lane())
 	keys := []string{commandStream(target), fmt.Sprintf("fwd:{p%d}:%s", target, c.ID)}
 	var wait backoff
 	for !j.p.lost.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
-		err := forwardScript.Run(ctx, w.rdb, keys, forwardedFor.Milliseconds(), c.ID, metadata, payload).Err()
+		err := forwardScript.Run(ctx, w.rdb, keys, forwardedFor.Milliseconds(), c.ID, encodePairs(c.metadata()), []byte(c.Input)).Err()
 		cancel()
 		if err == nil {
 			return

@@ -28,8 +28,13 @@ func executed(t *testing.T, replyTo string, serve func(context.Context) error, c
 	var out strings.Builder
 	l := &Lanes{cfg: Config{Partitions: 1, CommandTimeout: time.Minute}, log: slog.New(slog.NewTextHandler(&out, nil))}
 	w := NewWorker(l, NewHandlers(contract.NewCatalog([]contract.Route{route}), chain...))
-	c := &Command{ID: "some-id", Operation: "x.e", Input: []byte("{}"), replyTo: replyTo}
-	answer = w.execute(&job{command: c, message: c.message(), accepted: time.Now()})
+	sent := &Command{ID: "some-id", Operation: "x.e", Input: []byte("{}"), replyTo: replyTo}
+	e := entry{id: fmt.Sprintf("%d-0", time.Now().UnixMilli()), uuid: sent.ID, metadata: string(encodePairs(sent.metadata())), payload: sent.Input}
+	c, err := parseCommand(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer = w.execute(&job{entry: e, command: c})
 	return answer, out.String()
 }
 

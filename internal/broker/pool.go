@@ -3,18 +3,13 @@ package broker
 import (
 	"fmt"
 	"sync"
-	"time"
-
-	"github.com/ThreeDotsLabs/watermill/message"
 )
 
 // A job is one command that was read and is not yet committed.
 type job struct {
-	p        *partition
-	entry    string // id of its stream entry
-	accepted time.Time
-	message  *message.Message
-	command  *Command
+	p       *partition
+	entry   entry
+	command *Command
 }
 
 func (j *job) String() string { return fmt.Sprintf("%s %s", j.command.Operation, j.command.ID) }

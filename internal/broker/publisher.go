@@ -65,7 +65,8 @@ var errQueueFull = fault.New(fault.Overloaded, "this node has too much to send")
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	errs := make(chan error, len(messages))
 	for _, m := range messages {
-		p.enqueue(topic, m, time.Time{}, func(err error) { errs <- err })
+		metadata, payload := encode(m)
+		p.enqueue(topic, m.UUID, metadata, payload, time.Time{}, func(err error) { errs <- err })
 	}
 	var all []error
 	for range messages {
@@ -79,10 +80,9 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 // enqueue appends one message without waiting, unless it is still queued at its
 // deadline. done is called once, from the publisher's goroutine or, when nothing more
 // can be queued, at once; it must not block.
-func (p *Publisher) enqueue(stream string, m *message.Message, deadline time.Time, done func(error)) {
-	metadata, payload := encode(m)
+func (p *Publisher) enqueue(stream, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
 	cmd := redis.NewCmd(context.Background(), "XADD", stream, "*",
-		fieldUUID, m.UUID, fieldMetadata, metadata, fieldPayload, payload)
+		fieldUUID, uuid, fieldMetadata, metadata, fieldPayload, payload)
 	if err := p.push(publish{cmd, deadline, done}); err != nil {
 		done(errors.Join(ErrNotSent, err))
 	}

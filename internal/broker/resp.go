@@ -3,8 +3,11 @@ package broker
 import (
 	"context"
 	"errors"
+	"io"
+	"slices"
 	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -29,6 +32,7 @@ type found struct {
 type reader struct {
 	rdb  redis.UniversalClient
 	args []any // XREAD, its options, and streams and positions of the current read
+	size int   // of the last reply
 }
 
 // read reads the streams, each after its position, and returns those with entries:
@@ -46,7 +50,8 @@ func (r *reader) read(ctx context.Context, streams, after []string, count int64,
 	for _, id := range after {
 		r.args = append(r.args, id)
 	}
-	cmd := redis.NewRawCmd(ctx, r.args...)
+	reply := replyBuffer{make([]byte, 0, r.size+r.size/4)}
+	cmd := redis.NewRawWriteToCmd(ctx, &reply, r.args...)
 	cmd.SetFirstKeyPos(int8(first))
 	if err := r.rdb.Process(ctx, cmd); err != nil {
 		if errors.Is(err, redis.Nil) {
@@ -54,7 +59,33 @@ func (r *reader) read(ctx context.Context, streams, after []string, count int64,
 		}
 		return nil, err
 	}
-	return parseRead(cmd.Val(), streams)
+	r.size = min(len(reply.b), maxReserve)
+	return parseRead(reply.b, streams)
+}
+
+const maxReserve = 1 << 20 // bytes for a reply as large as the last one
+
+// A replyBuffer takes a reply as it arrives. Nobody changes its bytes after that:
+// entries keep parts of them.
+type replyBuffer struct{ b []byte }
+
+func (r *replyBuffer) Write(b []byte) (int, error) {
+	r.b = append(r.b, b...)
+	return len(b), nil
+}
+
+// ReadFrom reads what go-redis copies, so many bytes of its connection, without a
+// buffer between.
+func (r *replyBuffer) ReadFrom(from io.Reader) (int64, error) {
+	l, ok := from.(*io.LimitedReader)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{r}, from)
+	}
+	at, n := len(r.b), int(l.N)
+	r.b = slices.Grow(r.b, n)[:at+n]
+	n, err := io.ReadFull(l.R, r.b[at:])
+	l.N -= int64(n)
+	return int64(n), err
 }
 
 var errReply = errors.New("Redis answered XREAD with something else than streams and entries")
@@ -64,7 +95,7 @@ func parseRead(raw []byte, streams []string) ([]found, error) {
 	if len(raw) > 3 && raw[0] == '-' { // a raw command has no error of Redis' own
 		return nil, replyError(raw[1 : len(raw)-2])
 	}
-	p := replyParser{raw: raw, text: string(raw)}
+	p := replyParser{raw: raw, text: unsafe.String(unsafe.SliceData(raw), len(raw))}
 	kind, n := p.head()
 	if n < 0 || p.failed {
 		return nil, p.err()

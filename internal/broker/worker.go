@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-
 	"github.com/example/switchyard/internal/contract"
 )
 
@@ -20,7 +18,7 @@ import (
 // what they have brought about.
 type Worker struct {
 	*Lanes
-	handler message.HandlerFunc
+	serve   serveFunc
 	routes  map[string]contract.Route
 	pool    *pool
 	commits *committer
@@ -51,7 +49,7 @@ const (
 
 // NewWorker makes the worker side. It does nothing before Start.
 func NewWorker(l *Lanes, h *Handlers) *Worker {
-	w := &Worker{Lanes: l, handler: h.handler(l), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+	w := &Worker{Lanes: l, serve: h.server(l), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
 	w.reader, w.batch = reader{rdb: l.read}, batchSize{now: readBatch, max: readBatch}
 	w.leases.L = new(sync.Mutex)
 	w.pool = newPool(l.cfg.InFlight, w.run)
@@ -176,18 +174,13 @@ func (w *Worker) waitForRoom(ctx context.Context, d time.Duration) {
 // accept queues one admitted entry for its key.
 func (w *Worker) accept(p *partition, e entry) {
 	w.inFlight.Add(1)
-	j := &job{p: p, entry: e.id, accepted: entryTime(e.id)}
-	m, err := decode(e)
-	if err == nil {
-		j.message = m
-		j.command, err = parseCommand(m)
-	}
+	c, err := parseCommand(e)
 	if err != nil {
 		w.log.Error("dropped an undecodable command", "stream", p.commands, "entry", e.id, "error", err)
 		w.commits.add(&completion{p: p, entry: e.id})
 		return
 	}
-	w.pool.add(j)
+	w.pool.add(&job{p: p, entry: e, command: c})
 }
 
 // entryTime is when Redis appended an entry.

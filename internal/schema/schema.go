@@ -46,10 +46,13 @@ func (c *Command) Accept(caller contract.Caller, input []byte) (contract.Admissi
 		return contract.Admission{}, fault.InvalidInput(mistakes...)
 	}
 	admission, err := c.Admit(caller, input)
+	if err == nil {
+		return admission, nil
+	}
 	var answer *fault.Fault
 	var rule *contract.InputError
 	switch {
-	case err == nil || errors.As(err, &answer):
+	case errors.As(err, &answer):
 	case errors.As(err, &rule):
 		err = fault.New(fault.Invalid, "%s", rule)
 	default:
