@@ -50,8 +50,8 @@ var (
 )
 
 // Text makes a message of text out of its parts.
-func Text(parts ...string) *Frame {
-	return newFrame(opText, append([]string{string(packetMessage)}, parts...)...)
+func Text[T ~string | ~[]byte](parts ...T) *Frame {
+	return joinFrame(opText, string(packetMessage), parts)
 }
 
 // Binary makes a binary message.
@@ -64,13 +64,16 @@ func Binary(b []byte) *Frame {
 // String is the packet.
 func (f *Frame) String() string { return string(f.payload) }
 
-func newFrame(op byte, parts ...string) *Frame {
-	n := 0
+func newFrame(op byte, parts ...string) *Frame { return joinFrame(op, "", parts) }
+
+func joinFrame[T ~string | ~[]byte](op byte, first string, parts []T) *Frame {
+	n := len(first)
 	for _, p := range parts {
 		n += len(p)
 	}
 	b := appendHeader(make([]byte, 0, headerSize(n)+n), op, n)
 	start := len(b)
+	b = append(b, first...)
 	for _, p := range parts {
 		b = append(b, p...)
 	}
