@@ -139,6 +139,16 @@ func TestCommit(t *testing.T) {
 	if got, want := commit()+": "+lengths(), "0 false, 1 false, 0 false, -1 false: 2 2 2, 2 2 2, 2 2 2, 2 0 0"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
+	for _, tc := range []struct {
+		number int
+		want   string
+	}{{2, "1 false"}, {1, "0 false"}} { // the first attempt again, which was given up and arrives late
+		run = run[:1]
+		run[0].number = tc.number
+		if got := commit(); got != tc.want {
+			t.Errorf("commit %d: got %q, want %q", tc.number, got, tc.want)
+		}
+	}
 	if ttl := rdb.PTTL(ctx, replyStream(0, "gateway")).Val(); ttl <= 0 || ttl > keepReplies {
 		t.Errorf("replies outlive their gateway by %s", ttl)
 	}

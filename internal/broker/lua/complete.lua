@@ -34,7 +34,7 @@ while a <= #ARGV do
   local err = unusable(k + 2, k + keys)
   if own[1] ~= boot or own[2] ~= epoch then
     results[#results + 1] = -1
-  elseif own[3] == number then
+  elseif tonumber(own[3] or 0) >= tonumber(number) then -- also an attempt that was given up, and arrives late
     results[#results + 1] = 0
   elseif err then
     results[#results + 1] = err
