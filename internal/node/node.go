@@ -57,7 +57,6 @@ func (n *Node) Handler() http.Handler {
 // Start starts the lanes. When it returns nil, the node is ready; else nothing runs
 // that Stop would have to end.
 func (n *Node) Start(ctx context.Context) error {
-	n.Health.Add(web.Probe{Name: "redis", Check: func(ctx context.Context) error { return n.Redis.Commands.Ping(ctx).Err() }})
 	if n.gateway() {
 		if err := n.Gateway.Start(ctx, n.Emitter.Handle); err != nil {
 			return errors.Join(err, n.closeLanes())
@@ -68,6 +67,7 @@ func (n *Node) Start(ctx context.Context) error {
 			return errors.Join(err, n.closeLanes())
 		}
 	}
+	n.Health.Add(web.Probe{Name: "redis", Check: func(ctx context.Context) error { return n.Redis.Commands.Ping(ctx).Err() }})
 	n.Log.Info("ready", "node", n.Config.NodeID, "role", n.Config.Role, "boot", n.Lanes.Boot())
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,11 @@ func TestAFailedStartLeavesNothingBehind(t *testing.T) {
 	}
 	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("it took %s: nobody has to notice that it goes", took)
+	}
+	ready := httptest.NewRecorder()
+	n.Handler().ServeHTTP(ready, httptest.NewRequest("GET", "/readyz", nil))
+	if ready.Code != 503 {
+		t.Errorf("it is ready: %d", ready.Code)
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
