@@ -39,7 +39,7 @@ var boundaries = []struct {
 	{"transport/...", nil, "usecases/...", "adding a command never touches transport"},
 	{"transport/...", nil, "github.com/redis/...", "transports reach Redis through the lanes alone"},
 	{"cmd/...", nil, "usecases/...", "programs are put together in wire.go"},
-	{"...", []string{"internal/broker", "internal/emitter"}, "github.com/ThreeDotsLabs/...", "Watermill lives in internal/broker; the emitter is one of its handlers"},
+	{"...", []string{"internal/broker", "internal/emitter", "examples/..."}, "github.com/ThreeDotsLabs/...", "Watermill lives in internal/broker; the emitter is one of its handlers"},
 	{"...", []string{"transport/socketio/sockets"}, "github.com/zishang520/...", "the Socket.IO library stays in one package, so that its successor is a change of one"},
 	{"...", []string{"transport/socketio", "internal/node", "tests/..."}, "transport/socketio/sockets", "sockets is the gateway's own; the node only configures it"},
 	{"transport/socketio/engineio", nil, "transport/socketio/sockets", "the engine knows nothing of Socket.IO"},

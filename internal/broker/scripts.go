@@ -15,10 +15,14 @@ var beatSource string
 //go:embed lua/complete.lua
 var completeSource string
 
+//go:embed lua/group.lua
+var groupSource string
+
 //go:embed lua/forward.lua
 var forwardSource string
 
 var (
+	groupScript    = redis.NewScript(groupSource)
 	forwardScript  = redis.NewScript(forwardSource)
 	ownScript      = redis.NewScript(ownSource)
 	beatScript     = redis.NewScript(beatSource)

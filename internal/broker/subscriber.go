@@ -36,12 +36,15 @@ func NewSubscriber(rdb redis.UniversalClient, log *slog.Logger) *Subscriber {
 
 // Subscriber makes a subscriber that knows the topic Events as well.
 func (l *Lanes) Subscriber() *Subscriber {
-	return newSubscriber(l.read, l.log, func(topic string) []string {
-		if topic == Events {
-			return l.eventStreams()
-		}
-		return []string{topic}
-	})
+	return newSubscriber(l.read, l.log, l.streamsOf)
+}
+
+// streamsOf are the streams of a topic.
+func (l *Lanes) streamsOf(topic string) []string {
+	if topic == Events {
+		return l.eventStreams()
+	}
+	return []string{topic}
 }
 
 func newSubscriber(rdb redis.UniversalClient, log *slog.Logger, streams func(string) []string) *Subscriber {
@@ -93,19 +96,28 @@ func (s *Subscriber) run(ctx context.Context, t *tail, out chan<- *message.Messa
 					malformed.warn(s.log, "skipped a malformed entry", "stream", t.streams[f.stream], "error", err)
 					continue
 				}
-				for !deliver(ctx, m, out) {
-					if ctx.Err() != nil {
-						return
-					}
-					nacked.sleep(ctx, s.log, "handle a message of a topic", errNacked)
+				if !deliverUntilAcked(ctx, m, out, s.log, &nacked) {
+					return
 				}
-				nacked.reset()
 			}
 		}
 	}
 }
 
 var errNacked = errors.New("it was nacked")
+
+// deliverUntilAcked hands a message over again until it is acknowledged; false means
+// that ctx has ended before.
+func deliverUntilAcked(ctx context.Context, m *message.Message, out chan<- *message.Message, log *slog.Logger, nacked *backoff) bool {
+	for !deliver(ctx, m, out) {
+		if ctx.Err() != nil {
+			return false
+		}
+		nacked.sleep(ctx, log, "handle a message of a topic", errNacked)
+	}
+	nacked.reset()
+	return true
+}
 
 // deliver hands a message over and tells whether it was acknowledged.
 func deliver(ctx context.Context, m *message.Message, out chan<- *message.Message) bool {

@@ -7,7 +7,9 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local own = redis.call('HMGET', KEYS[1], 'boot', 'epoch', 'until')
 
 if what == 'take' then
-  if own[3] and tonumber(own[3]) >= now then
+  -- A lease that is longer than leases are was written before the clock was set back.
+  local held = tonumber(own[3] or 0)
+  if held >= now and held <= now + lease then
     return 0
   end
 elseif own[1] ~= boot or own[2] ~= epoch then

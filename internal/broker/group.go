@@ -1,0 +1,238 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+)
+
+// A GroupSubscriber gives every message of a topic once to its group, however many
+// processes subscribe: one member leads and gets the messages, in order, and the
+// others stand by and take over within three seconds when it is gone. The group's
+// position is kept in Redis, so that it goes on where it was after everything was
+// stopped; a new group begins at the oldest message that is kept. It is what a
+// projection or a webhook wants.
+//
+// A message must be acknowledged before the next one comes; a nack brings it again,
+// after a pause. Delivery is at least once: when a leader dies, the messages of its
+// last half second come again.
+//
+// There is no consumer group of Redis in it: those do not fence, and do not keep
+// order when a message is claimed.
+//
+// It is Watermill's message.Subscriber. Safe for concurrent use.
+type GroupSubscriber struct {
+	rdb     redis.UniversalClient
+	read    redis.UniversalClient
+	name    string
+	streams func(topic string) []string
+	log     *slog.Logger
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+var _ message.Subscriber = (*GroupSubscriber)(nil)
+
+// NewGroupSubscriber makes a member of a group whose topics are streams of the same
+// name. The second client is used for blocking reads; both stay open.
+func NewGroupSubscriber(name string, rdb, read redis.UniversalClient, log *slog.Logger) *GroupSubscriber {
+	s := &GroupSubscriber{rdb: rdb, read: read, name: name, log: log, streams: func(topic string) []string { return []string{topic} }}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// GroupSubscriber makes a member of a group that knows the topic Events as well.
+func (l *Lanes) GroupSubscriber(name string) *GroupSubscriber {
+	s := NewGroupSubscriber(name, l.rdb, l.read, l.log)
+	s.streams = l.streamsOf
+	return s
+}
+
+// Subscribe joins the group. The channel is closed when ctx or the subscriber ends.
+func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	if s.ctx.Err() != nil {
+		return nil, errors.New("the subscriber is closed")
+	}
+	m := &member{
+		GroupSubscriber: s, topic: topic, id: uuid.NewString(),
+		key: "group:{" + s.name + " " + topic + "}", in: s.streams(topic), out: make(chan *message.Message),
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(s.ctx, cancel)
+	s.wg.Go(func() {
+		defer close(m.out)
+		defer cancel()
+		defer unhook()
+		m.run(ctx)
+	})
+	return m.out, nil
+}
+
+// Close ends all subscriptions and waits for them.
+func (s *GroupSubscriber) Close() error {
+	s.cancel()
+	s.wg.Wait()
+	return nil
+}
+
+// A member is one subscription.
+type member struct {
+	*GroupSubscriber
+	topic string
+	id    string
+	key   string
+	in    []string // streams
+	out   chan *message.Message
+
+	epoch int64
+
+	mu   sync.Mutex
+	at   map[string]string // positions, by stream
+	kept map[string]string // those that Redis has
+}
+
+func (m *member) run(ctx context.Context) {
+	var wait backoff
+	for ctx.Err() == nil {
+		leads, err := m.take(ctx)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			wait.sleep(ctx, m.log, "take the lead of group "+m.name, err)
+			continue
+		case !leads:
+			wait.reset()
+			sleep(ctx, beatEvery)
+			continue
+		}
+		wait.reset()
+		m.log.Info("leads a group", "group", m.name, "topic", m.topic)
+		if err := m.lead(ctx); err != nil {
+			m.log.Warn("no longer leads a group", "group", m.name, "topic", m.topic, "error", err)
+		}
+	}
+}
+
+// take tries to become the leader.
+func (m *member) take(ctx context.Context) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
+	defer cancel()
+	answer, err := groupScript.Run(ctx, m.rdb, []string{m.key}, "take", m.id, 0, leaseFor.Milliseconds()).Slice()
+	if err != nil || len(answer) == 0 {
+		return false, err
+	}
+	m.epoch, _ = answer[0].(int64)
+	m.at, m.kept = map[string]string{}, map[string]string{}
+	for i := 1; i+1 < len(answer); i += 2 {
+		stream, _ := answer[i].(string)
+		id, _ := answer[i+1].(string)
+		m.at[stream], m.kept[stream] = id, id
+	}
+	return true, nil
+}
+
+var errNoLead = errors.New("another member leads")
+
+// lead delivers messages until ctx ends or the lead is lost, which is its error.
+func (m *member) lead(ctx context.Context) error {
+	leading, lose := context.WithCancelCause(ctx)
+	defer lose(nil)
+	var beats sync.WaitGroup
+	beats.Go(func() { m.keepLeading(leading, lose) })
+	m.deliver(leading)
+	lose(nil)
+	beats.Wait()
+	if cause := context.Cause(leading); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), roundTripMax)
+	defer cancel()
+	return m.keep(release, "release")
+}
+
+// keepLeading renews the lease and keeps the positions.
+func (m *member) keepLeading(ctx context.Context, lose context.CancelCauseFunc) {
+	renewed := time.Now()
+	for sleep(ctx, beatEvery) {
+		asked := time.Now()
+		trip, cancel := context.WithTimeout(ctx, roundTripMax)
+		err := m.keep(trip, "keep")
+		cancel()
+		switch {
+		case err == nil:
+			renewed = asked
+		case errors.Is(err, errNoLead) || time.Since(renewed) >= freshFor:
+			lose(err)
+			return
+		}
+	}
+}
+
+// keep runs the script with the positions that Redis does not have yet.
+func (m *member) keep(ctx context.Context, what string) error {
+	args := []any{what, m.id, m.epoch, leaseFor.Milliseconds()}
+	changed := map[string]string{}
+	m.mu.Lock()
+	for stream, id := range m.at {
+		if m.kept[stream] != id {
+			changed[stream] = id
+			args = append(args, stream, id)
+		}
+	}
+	m.mu.Unlock()
+	leads, err := groupScript.Run(ctx, m.rdb, []string{m.key}, args...).Int()
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s the lead: %w", what, err)
+	case leads == 0:
+		return errNoLead
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for stream, id := range changed {
+		m.kept[stream] = id
+	}
+	return nil
+}
+
+// deliver reads on from the positions and hands over one message after the other.
+func (m *member) deliver(ctx context.Context) {
+	t := newTail(m.read, m.in)
+	for i, stream := range m.in {
+		if id, ok := m.at[stream]; ok {
+			t.last[i] = id
+		}
+	}
+	var read, nacked backoff
+	var malformed throttle
+	for ctx.Err() == nil {
+		all, err := t.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			read.sleep(ctx, m.log, "read topic "+m.topic, err)
+			continue
+		}
+		read.reset()
+		for _, f := range all {
+			for _, e := range f.entries {
+				msg, err := decode(e)
+				if err != nil {
+					malformed.warn(m.log, "skipped a malformed entry", "stream", m.in[f.stream], "error", err)
+				} else if !deliverUntilAcked(ctx, msg, m.out, m.log, &nacked) {
+					return
+				}
+				m.mu.Lock()
+				m.at[m.in[f.stream]] = strings.Clone(e.id)
+				m.mu.Unlock()
+			}
+		}
+	}
+}
