@@ -1,4 +1,4 @@
-// Package testenv finds what tests need from the machine: a Redis, Docker, Node.
+// Package testenv finds what tests need from the machine: a Redis, Docker, Node, Python.
 //
 // A test that needs what is not there is left out: skipped, and written down in the
 // file that SWITCHYARD_LEFT_OUT names, from which `make test` makes its last line.
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 )
 
@@ -47,6 +48,20 @@ func Node(t testing.TB, what string) string {
 		LeaveOut(t, what, "no Node.js on the PATH")
 	}
 	return path
+}
+
+// Python returns the path of a Python that has these modules, or leaves the test out.
+// Debian's own comes second, since its packages need not be those of the first python3
+// on the PATH.
+func Python(t testing.TB, what string, modules ...string) string {
+	t.Helper()
+	for _, name := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(name, "-c", "import "+strings.Join(modules, ", ")).Run() == nil {
+			return name
+		}
+	}
+	LeaveOut(t, what, "no python3 with "+strings.Join(modules, " and "))
+	return ""
 }
 
 // Docker leaves the test out where no Docker engine with compose answers.
