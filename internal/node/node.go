@@ -89,9 +89,10 @@ func (n *Node) Stop(ctx context.Context) error {
 		errs = append(errs, within(ctx, handlersFinish, n.Worker.Drain))
 	}
 	if n.gateway() {
-		errs = append(errs,
-			n.Gateway.Drain(ctx), // each command that waits ends it by its own deadline
-			within(ctx, clientsLeave, func(ctx context.Context) error { return n.Sockets.Shutdown(ctx, spreadLeaving) }))
+		errs = append(errs, n.Gateway.Drain(ctx)) // each command that waits ends it by its own deadline
+		leave, cancel := context.WithTimeout(ctx, clientsLeave)
+		n.Sockets.Shutdown(leave, spreadLeaving)
+		cancel()
 	}
 	errs = append(errs, n.closeLanes())
 	err := errors.Join(errs...)

@@ -110,9 +110,12 @@ func (g *Gateway) SlowConsumers() uint64 { return g.sockets.SlowConsumers() }
 func (g *Gateway) Refuse() { g.refusing.Store(true) }
 
 // Shutdown sends the clients away, spread over a time, and waits until they have
-// gone. They connect again by themselves, elsewhere.
-func (g *Gateway) Shutdown(ctx context.Context, over time.Duration) error {
-	return g.sockets.Shutdown(ctx, over)
+// gone. They connect again by themselves, elsewhere. Those that have not gone when ctx
+// ends are cut.
+func (g *Gateway) Shutdown(ctx context.Context, over time.Duration) {
+	if cut := g.sockets.Shutdown(ctx, over); cut > 0 {
+		g.log.Warn("cut connections that did not close", "connections", cut)
+	}
 }
 
 // handler is the Gateway as sockets sees it, apart so that its methods are not the

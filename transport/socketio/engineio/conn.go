@@ -157,6 +157,9 @@ func (c *Conn) Close() {
 	c.close(ForcedClose)
 }
 
+// Cut ends the connection now, whatever is queued.
+func (c *Conn) Cut() { c.finish(ForcedClose) }
+
 // close begins the end; c.mu is held.
 func (c *Conn) close(reason string) {
 	if c.state != open {
@@ -166,8 +169,11 @@ func (c *Conn) close(reason string) {
 	if c.ws != nil {
 		c.queue = append(c.queue, closeFrame)
 	}
-	if c.timer != nil {
-		c.timer.Reset(c.srv.cfg.WriteTimeout) // for a client that does not come to fetch the rest
+	if c.timer != nil { // for a client that does not come to fetch the rest
+		c.timer.Reset(c.srv.cfg.WriteTimeout)
+		if c.ws == nil && !c.polling {
+			c.timer.Reset(min(lastPoll, c.srv.cfg.WriteTimeout))
+		}
 	}
 	c.drain()
 }
@@ -219,7 +225,6 @@ func (c *Conn) leave() {
 	missing := c.ws == nil && !c.polling && c.state == open
 	if missing {
 		c.close(TransportClose)
-		c.timer.Reset(lastPoll)
 	}
 	c.mu.Unlock()
 	if !missing {
@@ -227,7 +232,7 @@ func (c *Conn) leave() {
 	}
 }
 
-const lastPoll = time.Second // for the poll of a client that said goodbye
+const lastPoll = time.Second // for the poll of a client that has none under way at the end
 
 // beat is the next step of the heartbeat: a ping, or the end without a pong.
 func (c *Conn) beat() {

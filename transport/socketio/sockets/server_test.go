@@ -1,6 +1,7 @@
 package sockets_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -468,8 +469,8 @@ func TestShutdownEndsEveryConnectionAfterWhatWasSent(t *testing.T) {
 			clients = append(clients, c)
 		}
 		srv.Broadcast("/a", sockets.Audience{Everyone: true}, "last", json.RawMessage(`1`), false)
-		if err := srv.Shutdown(t.Context(), 10*time.Millisecond); err != nil {
-			t.Fatal(err)
+		if cut := srv.Shutdown(t.Context(), 10*time.Millisecond); cut != 0 {
+			t.Fatalf("%d were cut", cut)
 		}
 		for _, c := range clients {
 			_ = c.Ended()
@@ -481,4 +482,27 @@ func TestShutdownEndsEveryConnectionAfterWhatWasSent(t *testing.T) {
 			t.Errorf("%d of 5 ended", got)
 		}
 	})
+}
+
+// A client that is gone without a word, or does not read, keeps nobody waiting.
+func TestShutdownCutsWhoDoesNotGo(t *testing.T) {
+	t.Parallel()
+	srv, h, url := start(t, sockets.Config{})
+	gone, err := http.Get(url + "/socket.io/?EIO=4&transport=polling") // and no poll follows
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = gone.Body.Close()
+	begin := time.Now()
+	if cut := srv.Shutdown(t.Context(), 0); cut != 0 || time.Since(begin) > 5*time.Second {
+		t.Errorf("%d were cut after %s", cut, time.Since(begin))
+	}
+
+	stays := rawsio.Dial(t, url)
+	stays.Connect("/a", "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if cut := srv.Shutdown(ctx, 0); cut != 1 || srv.Connections() != 0 || len(h.reasons()) != 1 {
+		t.Errorf("%d were cut, %d are left, %v", cut, srv.Connections(), h.reasons())
+	}
 }
