@@ -12,6 +12,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -47,13 +48,12 @@ func run(ctx context.Context, redisURL, target string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer lanes.Close()
 	router, err := message.NewRouter(message.RouterConfig{}, watermill.NewSlogLogger(log))
 	if err != nil {
 		return fmt.Errorf("make the router: %w", err)
 	}
 	router.AddConsumerHandler("webhook", broker.Events, lanes.GroupSubscriber("webhook"), post(target))
-	return router.Run(ctx)
+	return errors.Join(router.Run(ctx), lanes.Close())
 }
 
 // An Event is the body of a request.

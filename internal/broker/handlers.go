@@ -183,7 +183,7 @@ func (w *Worker) forward(j *job) {
 	var wait backoff
 	for !j.p.lost.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
-		err := forwardScript.Run(ctx, w.rdb, keys, forwardedFor.Milliseconds(), c.ID, encodePairs(c.metadata()), []byte(c.Input)).Err()
+		err := forwardScript.Run(ctx, w.rdb, keys, forwardedFor.Milliseconds(), c.ID, encodePairs(c.metadata()), c.Input).Err()
 		cancel()
 		if err == nil {
 			return
