@@ -64,6 +64,7 @@ type Config struct {
 	Partitions     int           // 16; the same on every node, kept in Redis
 	InFlight       int           // 2,000: commands one node has waiting for a reply, and commands one node runs
 	CommandTimeout time.Duration // 5 s: for commands that declare none
+	IdempotencyTTL time.Duration // how long the outcome of a command with an idempotency key is kept; 0: it is not
 }
 
 func (c *Config) setDefaults() {
@@ -136,6 +137,7 @@ func (l *Lanes) Boot() string { return l.boot }
 
 func commandStream(p int) string { return "cmd:{p" + strconv.Itoa(p) + "}" }
 func ownerKey(p int) string      { return "own:{p" + strconv.Itoa(p) + "}" }
+func recordPrefix(p int) string  { return "idem:{p" + strconv.Itoa(p) + "}:" }
 func eventStream(p int) string   { return "evt:{p" + strconv.Itoa(p) + "}" }
 func replyStream(p int, boot string) string {
 	return "rep:{p" + strconv.Itoa(p) + "}:" + boot

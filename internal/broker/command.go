@@ -132,12 +132,19 @@ func parseCommand(e entry) (*Command, error) {
 
 const maxTimeout = 24 * time.Hour
 
+// answered tells whether the command's answer is of use: for whoever waits, or for
+// its copies.
+func (c *Command) answered() bool { return c.replyTo != "" || c.repeatable() }
+
 // lane is the text that the command's partition and order hang on. What has no key
-// is ordered by its socket, and without a socket it needs no order.
+// is ordered by its socket, and without a socket it needs no order. A copy may come
+// over another socket, so what has only an idempotency key is ordered by its user.
 func (c *Command) lane() string {
 	switch {
 	case c.Key != "":
 		return c.Key
+	case c.IdempotencyKey != "" && c.Caller.UserID != "":
+		return c.Caller.UserID
 	case c.Caller.Socket != "":
 		return c.Caller.Socket
 	}

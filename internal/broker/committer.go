@@ -17,11 +17,13 @@ type completion struct {
 	entry    string // its stream entry, which the commit deletes
 	replyTo  string
 	messages []*message.Message
+	copies   *copies // of a command with an idempotency key; else nil
+	outcome  string  // the value of their record; "" for none
 }
 
 // size is about how many bytes it takes to commit it.
 func (c *completion) size() int {
-	n := 0
+	n := len(c.outcome)
 	for _, m := range c.messages {
 		n += len(m.Payload)
 		for k, v := range m.Metadata {
@@ -169,8 +171,8 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 		case result.n < 0:
 			c.w.lose(k.p)
 		}
-		for range k.done {
-			c.w.finished(k.p)
+		for _, done := range k.done {
+			c.w.finished(k.p, done.copies)
 		}
 	}
 }
@@ -227,12 +229,12 @@ func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 
 // arguments lays out one run as lua/complete.lua wants it.
 func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
-	args = append(make([]any, 0, 3+16*len(run)), maxEvents, maxReplies, keepReplies.Milliseconds())
+	args = append(make([]any, 0, 4+16*len(run)), maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds())
 	for _, k := range run {
 		own := len(keys)
 		keys = append(keys, k.p.owner, k.p.commands, k.p.events)
 		head := len(args)
-		args = append(args, c.w.boot, k.p.epoch, k.number, 0, len(k.done), 0)
+		args = append(args, c.w.boot, k.p.epoch, k.number, 0, len(k.done), 0, 0)
 		for _, done := range k.done {
 			args = append(args, done.entry)
 		}
@@ -256,6 +258,13 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 			}
 		}
 		args[head+3], args[head+5] = len(keys)-own, messages
+		streams := len(keys)
+		for _, done := range k.done {
+			if done.outcome != "" {
+				keys, args = append(keys, done.copies.record), append(args, done.outcome)
+			}
+		}
+		args[head+6] = len(keys) - streams
 	}
 	return keys, args
 }

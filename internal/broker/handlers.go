@@ -113,15 +113,22 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 // run serves one job on a goroutine of the pool.
 func (w *Worker) run(j *job) {
 	if !w.awaitLease(j.p) {
-		w.finished(j.p)
+		w.finished(j.p, j.copies)
 		return
 	}
-	done := &completion{p: j.p, entry: j.entry.id, replyTo: j.command.replyTo}
-	if j.command.forward {
+	done := &completion{p: j.p, entry: j.entry.id, replyTo: j.command.replyTo, copies: j.copies}
+	switch {
+	case j.command.forward:
 		w.forward(j)
-	} else {
-		done.messages = together(w.execute(j))
+	case j.copies != nil:
+		done.messages, done.outcome = w.once(j)
+	default:
+		done.messages = w.execute(j)
 	}
+	if done.replyTo == "" {
+		done.messages = slices.DeleteFunc(done.messages, isReply)
+	}
+	done.messages = together(done.messages)
 	w.commits.add(done)
 }
 
@@ -140,9 +147,10 @@ func (w *Worker) execute(j *job) []*message.Message {
 	defer cancel()
 	messages, err := w.serve(ctx, j)
 	if err != nil {
+		j.transient = fault.IsTransient(err)
 		return w.failed(c, deadline(ctx, err))
 	}
-	if c.replyTo != "" && !slices.ContainsFunc(messages, isReply) {
+	if c.answered() && !slices.ContainsFunc(messages, isReply) {
 		return w.failed(c, errors.New("a middleware returned no reply and no error"))
 	}
 	return messages
@@ -164,7 +172,7 @@ func (w *Worker) failed(c *Command, err error) []*message.Message {
 	if c.replyTo == "" || !errors.As(err, &answer) {
 		w.log.Error("a command failed", "command", c.ID, "operation", c.Operation, "error", err)
 	}
-	if c.replyTo == "" {
+	if !c.answered() {
 		return nil
 	}
 	problem := fault.ProblemOf(err, c.ID)

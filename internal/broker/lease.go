@@ -152,8 +152,8 @@ func (w *Worker) lose(p *partition) {
 
 // discard leaves to the next owner what has not begun.
 func (w *Worker) discard(p *partition) {
-	for range p.discard() {
-		w.finished(p)
+	for _, j := range p.discard() {
+		w.finished(p, j.copies)
 	}
 }
 

@@ -83,8 +83,8 @@ const (
 )
 
 // results turns what a handler returned into the messages to commit: effects in
-// their order, then the reply, if somebody waits for it. An answer says that all is
-// committed, so it comes last.
+// their order, then the reply, if it is of use. An answer says that all is committed,
+// so it comes last.
 func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*message.Message, error) {
 	r := resultsOf{l: l, c: c, namespace: namespace}
 	for _, e := range out.Effects {
@@ -92,7 +92,7 @@ func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*
 			return nil, err
 		}
 	}
-	if c.replyTo == "" {
+	if !c.answered() {
 		return r.messages, nil
 	}
 	reply := newMessage(c.ID, message.Metadata{metaReplyTo: c.replyTo}, out.Output)

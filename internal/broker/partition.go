@@ -21,12 +21,13 @@ type partition struct {
 	paused time.Time // since when it is to be handed over and accepts nothing; zero: it is not
 	kept   time.Time // until when it is not to be handed over
 	keys   map[string]*keyQueue
+	copies map[string]*copies // by the key of their record
 }
 
 func newPartition(number int) *partition {
 	return &partition{
 		number: number, owner: ownerKey(number), commands: commandStream(number), events: eventStream(number),
-		last: "0-0", keys: map[string]*keyQueue{},
+		last: "0-0", keys: map[string]*keyQueue{}, copies: map[string]*copies{},
 	}
 }
 
@@ -82,9 +83,12 @@ func (p *partition) discard() []*job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var dropped []*job
-	for _, q := range p.keys {
+	for key, q := range p.keys {
 		dropped = append(dropped, q.waiting...)
 		q.waiting = nil
+		if q.stalled { // nobody runs it who would find it empty
+			delete(p.keys, key)
+		}
 	}
 	return dropped
 }

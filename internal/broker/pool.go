@@ -10,7 +10,13 @@ type job struct {
 	p       *partition
 	entry   entry
 	command *Command
+
+	copies    *copies // of a command with an idempotency key; else nil
+	transient bool    // the command failed by an error that was marked as transient
 }
+
+// ready tells whether the job may run. Hold its partition's mu.
+func (j *job) ready() bool { return j.copies == nil || j.copies.known }
 
 func (j *job) String() string { return fmt.Sprintf("%s %s", j.command.Operation, j.command.ID) }
 
@@ -21,15 +27,21 @@ type keyQueue struct {
 	key     string
 	waiting []*job
 	current *job
+	stalled bool // its first job is not ready: who makes it so schedules the queue again
 }
 
-// next takes the first waiting job, or removes the queue from its partition.
+// next takes the first waiting job. If there is none it removes the queue from its
+// partition, and if that one is not ready it stalls the queue.
 func (q *keyQueue) next() *job {
 	q.p.mu.Lock()
 	defer q.p.mu.Unlock()
 	q.current = nil
-	if len(q.waiting) == 0 {
+	switch {
+	case len(q.waiting) == 0:
 		delete(q.p.keys, q.key)
+		return nil
+	case !q.waiting[0].ready():
+		q.stalled = true
 		return nil
 	}
 	q.current, q.waiting = q.waiting[0], q.waiting[1:]
@@ -65,12 +77,13 @@ func (p *pool) add(j *job) {
 	j.p.mu.Lock()
 	q, running := j.p.keys[key]
 	if !running {
-		q = &keyQueue{p: j.p, key: key}
+		q = &keyQueue{p: j.p, key: key, stalled: !j.ready()}
 		j.p.keys[key] = q
 	}
 	q.waiting = append(q.waiting, j)
+	start := !running && !q.stalled
 	j.p.mu.Unlock()
-	if !running {
+	if start {
 		p.schedule(q)
 	}
 }

@@ -22,6 +22,7 @@ type Worker struct {
 	routes  map[string]contract.Route
 	pool    *pool
 	commits *committer
+	lookups *lookups
 
 	mu    sync.Mutex
 	owned map[int]*partition
@@ -54,6 +55,7 @@ func NewWorker(l *Lanes, h *Handlers) *Worker {
 	w.leases.L = new(sync.Mutex)
 	w.pool = newPool(l.cfg.InFlight, w.run)
 	w.commits = newCommitter(w)
+	w.lookups = newLookups(w)
 	return w
 }
 
@@ -72,6 +74,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.wg.Go(func() { w.keepBeating(run) })
 	w.wg.Go(func() { w.follow(run) })
 	w.commits.start()
+	w.lookups.start()
 	return nil
 }
 
@@ -158,6 +161,7 @@ func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, mo
 		}
 		n += len(f.entries)
 	}
+	w.lookups.flush()
 	return n, err
 }
 
@@ -180,7 +184,14 @@ func (w *Worker) accept(p *partition, e entry) {
 		w.commits.add(&completion{p: p, entry: e.id})
 		return
 	}
-	w.pool.add(&job{p: p, entry: e, command: c})
+	j := &job{p: p, entry: e, command: c}
+	if w.cfg.IdempotencyTTL > 0 && c.repeatable() {
+		var first bool
+		if j.copies, first = p.join(c); first {
+			w.lookups.add(p, j.copies)
+		}
+	}
+	w.pool.add(j)
 }
 
 // entryTime is when Redis appended an entry.
@@ -194,7 +205,10 @@ func entryTime(id string) time.Time {
 }
 
 // finished follows each entry's commit, or the loss of its partition.
-func (w *Worker) finished(p *partition) {
+func (w *Worker) finished(p *partition, s *copies) {
+	if s != nil {
+		p.part(s)
+	}
 	w.inFlight.Add(-1)
 	if p.open.Add(-1) == 0 && !p.readable() {
 		signal(w.idle)
@@ -275,6 +289,7 @@ func (w *Worker) Close() {
 	for _, p := range w.ownedPartitions() {
 		w.lose(p)
 	}
+	w.lookups.close()
 	w.commits.close()
 	w.pool.close()
 }

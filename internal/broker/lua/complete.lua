@@ -1,15 +1,17 @@
 -- Commits what commands have brought about: for each partition all of it, once, or
 -- nothing at all for an owner that is no longer it.
--- KEYS: for each partition: own:{p}, cmd:{p}, evt:{p}, then its reply streams
+-- KEYS: for each partition: own:{p}, cmd:{p}, evt:{p}, then its reply streams, then
+--       records of outcomes
 -- ARGV: length kept of evt, length kept of a reply stream, ms a reply stream outlives
---       its last use; then for each partition: boot, epoch, number of the commit,
---       number of its keys, of its commands and of their messages, the commands'
---       entry ids, and for each message: index of its stream among the partition's
---       keys, uuid, metadata, payload
+--       its last use, ms a record is kept; then for each partition: boot, epoch, number
+--       of the commit, number of its streams (own:{p} with them), of its commands, of
+--       their messages and of the records, the commands' entry ids, for each message:
+--       index of its stream among the partition's keys, uuid, metadata, payload, and
+--       the values of the records
 -- Returns for each partition: 1 for "committed", 0 for "it was already", -1 for "not
 -- the owner", or the error for which nothing of it was begun.
 local results = {}
-local k, a = 0, 4 -- before the first key, and at the first argument, of the partition
+local k, a = 0, 5 -- before the first key, and at the first argument, of the partition
 
 -- unusable returns the error of the first key that is no stream, or not ours to use.
 -- Redis takes nothing back when a script fails midway, so this is found out before.
@@ -28,8 +30,9 @@ redis.call('XDEL', KEYS[2], '0-0')
 
 while a <= #ARGV do
   local boot, epoch, number = ARGV[a], ARGV[a + 1], ARGV[a + 2]
-  local keys, commands, messages = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
-  local owner, entries, m = KEYS[k + 1], KEYS[k + 2], a + 6 + commands
+  local keys, commands, messages, records = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5]), tonumber(ARGV[a + 6])
+  local owner, entries, m = KEYS[k + 1], KEYS[k + 2], a + 7 + commands
+  local r = m + 4 * messages - 1 -- before the first record
   local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit')
   local err = unusable(k + 2, k + keys)
   if own[1] ~= boot or own[2] ~= epoch then
@@ -39,7 +42,7 @@ while a <= #ARGV do
   elseif err then
     results[#results + 1] = err
   else
-    for i = m, m + 4 * messages - 1, 4 do
+    for i = m, r, 4 do
       local key = tonumber(ARGV[i])
       if key == 2 then -- a follow-up: the backlog is never trimmed
         redis.call('XADD', entries, '*', '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
@@ -51,11 +54,14 @@ while a <= #ARGV do
     for i = k + 4, k + keys do
       redis.call('PEXPIRE', KEYS[i], ARGV[3])
     end
+    for i = 1, records do
+      redis.call('SET', KEYS[k + keys + i], ARGV[r + i], 'PX', ARGV[4])
+    end
     -- Last, so that what fails midway all the same is committed again and not lost.
     redis.call('HSET', owner, 'commit', number)
-    redis.call('XDEL', entries, unpack(ARGV, a + 6, m - 1))
+    redis.call('XDEL', entries, unpack(ARGV, a + 7, m - 1))
     results[#results + 1] = 1
   end
-  k, a = k + keys, m + 4 * messages
+  k, a = k + keys + records, r + 1 + records
 end
 return results
