@@ -111,7 +111,7 @@ func startNode(t *testing.T, url, name string, n *notebook, opts ...option) *tes
 	return startNodeOn(t, testenv.Client(t, url), testenv.Client(t, url), name, n, opts...)
 }
 
-func startNodeOn(t *testing.T, rdb, read *redis.Client, name string, n *notebook, opts ...option) *testNode {
+func startNodeOn(t *testing.T, rdb, read redis.UniversalClient, name string, n *notebook, opts ...option) *testNode {
 	t.Helper()
 	cfg := broker.Config{Node: name}
 	for _, o := range opts {

@@ -121,11 +121,11 @@ func TestConcurrentCopiesRunOnce(t *testing.T) {
 
 func TestWhichAnswersAreKept(t *testing.T) {
 	t.Parallel()
-	url := testenv.Embedded(t)
-	for name, tc := range map[string]struct {
+	type answer struct {
 		err  error
 		runs int64
-	}{
+	}
+	answers := map[string]answer{
 		"not_found":          {fault.New(fault.NotFound, "there is none"), 1},
 		"conflict":           {fmt.Errorf("wrapped: %w", fault.New(fault.Conflict, "it is taken")), 1},
 		"forbidden":          {fault.New(fault.Forbidden, "no"), 1},
@@ -137,26 +137,26 @@ func TestWhichAnswersAreKept(t *testing.T) {
 		"timeout":            {fault.New(fault.Timeout, "later"), 2},
 		"transient conflict": {fault.Transient(fault.New(fault.Conflict, "at this moment")), 6},
 		"accident":           {errors.New("the disk is full"), 2},
-	} {
-		var runs atomic.Int64
-		n := startNode(t, url, "a", nil, kept)
-		failing := note.Handle(func(context.Context, noteInput) (noteOutput, []contract.Effect, error) {
-			runs.Add(1)
-			return noteOutput{}, nil, tc.err
-		})
-		n.worker = broker.NewWorker(n.lanes, broker.NewHandlers(contract.NewCatalog([]contract.Route{failing})))
-		if err := n.worker.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		first, again := n.tried("alice", name, noteInput{Key: "k"}), n.tried("alice", name, noteInput{Key: "k"})
-		if first.Code == "" || again.Code != first.Code || runs.Load() != tc.runs {
+	}
+	var runs atomic.Int64
+	n := startNode(t, testenv.Embedded(t), "a", nil, kept)
+	failing := note.Handle(func(_ context.Context, in noteInput) (noteOutput, []contract.Effect, error) {
+		runs.Add(1)
+		return noteOutput{}, nil, answers[in.Text].err
+	})
+	n.worker = broker.NewWorker(n.lanes, broker.NewHandlers(contract.NewCatalog([]contract.Route{failing})))
+	if err := n.worker.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range answers {
+		runs.Store(0)
+		in := noteInput{Key: "k", Text: name}
+		first, again := n.tried("alice", name, in), n.tried("alice", name, in)
+		if first.Code == "" || again.Code != first.Code || runs.Load() != want.runs {
 			t.Errorf("%s: ran %d times, %s, %s", name, runs.Load(), first.Body, again.Body)
 		}
-		if same := string(first.Body) == string(again.Body); same != (tc.runs == 1) { // the instance names the attempt
+		if same := string(first.Body) == string(again.Body); same != (want.runs == 1) { // the instance names the attempt
 			t.Errorf("%s: %s, then %s", name, first.Body, again.Body)
-		}
-		if err := n.worker.Drain(t.Context()); err != nil {
-			t.Error(err)
 		}
 	}
 }
