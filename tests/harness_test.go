@@ -27,7 +27,7 @@ func node(t *testing.T, redisURL, name string) string {
 	t.Helper()
 	cfg := config.Config{
 		HTTPAddr: "127.0.0.1:0", RedisURL: redisURL, NodeID: name, Role: "all", AuthMode: auth.None,
-		CommandTimeout: 5 * time.Second, Partitions: 16, LogLevel: "error", LogFormat: "text",
+		CommandTimeout: 5 * time.Second, IdempotencyTTL: config.Period(time.Hour), Partitions: 16, LogLevel: "error", LogFormat: "text",
 	}
 	n, closeAll, err := app.New(t.Context(), cfg)
 	if err != nil {

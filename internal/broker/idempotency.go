@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -162,9 +163,12 @@ func (w *Worker) replay(j *job, input string) []*message.Message {
 			set(reply.Metadata, name, value)
 		}
 	})
+	if err == nil && recorded == "" {
+		err = errors.New("it names no input")
+	}
 	switch {
-	case err != nil || recorded == "":
-		return w.failed(c, fmt.Errorf("the record %s of an earlier attempt is not readable (%v); delete it to let the command run", j.copies.record, err))
+	case err != nil:
+		return w.failed(c, fmt.Errorf("read the outcome of an earlier attempt, %s (delete it to let the command run): %w", j.copies.record, err))
 	case recorded != input:
 		return w.failed(c, errOtherInput)
 	}

@@ -185,6 +185,32 @@ func TestRecordsExpire(t *testing.T) {
 	})
 }
 
+// Whether the command has run is then not known, and it must not run twice.
+func TestAnUnreadableRecordIsAnAccident(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	book := newNotebook()
+	n := startNode(t, url, "a", book, kept)
+	in := noteInput{Key: "k"}
+	n.tried("alice", "once", in)
+	rdb := testenv.Client(t, url)
+	record := rdb.Keys(t.Context(), "idem:*").Val()[0]
+	for _, garbage := range []string{"garbage", "\x80"} {
+		if err := rdb.Set(t.Context(), record, garbage, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		// The worker may not have heard yet that the first one is committed.
+		testenv.WaitFor(t, 5*time.Second, "the accident", func() bool { return n.tried("alice", "once", in).Code == fault.Internal })
+	}
+	if err := rdb.Del(t.Context(), record).Err(); err != nil {
+		t.Fatal(err)
+	}
+	testenv.WaitFor(t, 5*time.Second, "a result", func() bool { return n.tried("alice", "once", in).Code == "" })
+	if runs := book.begun.Load(); runs != 2 {
+		t.Errorf("it ran %d times", runs)
+	}
+}
+
 func TestKeysAreIgnored(t *testing.T) {
 	t.Parallel()
 	url := testenv.Embedded(t)

@@ -91,6 +91,86 @@ func TestWithoutLookupsOnlyCopiesWait(t *testing.T) {
 	})
 }
 
+// One node is a cluster, too: lookups and commits are made for each partition.
+func TestCopiesOnACluster(t *testing.T) {
+	t.Parallel()
+	opts, err := redis.ParseURL(testenv.Embedded(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crossing atomic.Int64
+	slots := &brokenLink{broken: func(c redis.Cmder) bool {
+		if isLookup(c) {
+			for _, key := range c.Args()[1:] {
+				if slot, _, _ := strings.Cut(fmt.Sprint(key), "}"); !strings.HasPrefix(fmt.Sprint(c.Args()[1]), slot+"}") {
+					crossing.Add(1)
+				}
+			}
+		}
+		return isLookup(c)
+	}}
+	client := func() *redis.ClusterClient {
+		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{opts.Addr}, MaxRedirects: -1, ContextTimeoutEnabled: true})
+		t.Cleanup(func() { _ = c.Close() })
+		c.AddHook(slots)
+		return c
+	}
+	book := newNotebook()
+	n := startNodeOn(t, client(), client(), "a", book, kept)
+	slots.on.Store(true)
+	const keys = 40
+	var replies []<-chan broker.Reply
+	for i := range 3 * keys {
+		replies = append(replies, n.try("alice", "once", noteInput{Key: fmt.Sprint("k", i%keys)}))
+	}
+	testenv.WaitFor(t, 5*time.Second, "failed lookups", func() bool { return slots.failed.Load() > 2 })
+	slots.on.Store(false)
+	for _, r := range replies {
+		if got := n.await(r); got.Code != "" {
+			t.Errorf("%s", got.Body)
+		}
+	}
+	if runs := book.begun.Load(); runs != keys || crossing.Load() > 0 {
+		t.Errorf("%d of %d ran, %d lookups in another slot", runs, keys, crossing.Load())
+	}
+}
+
+func TestOneRoundTripLooksUpWhatAReadHasFound(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	gateway := startNode(t, url, "g", nil, kept)
+	const total = 200
+	replies := make([]<-chan broker.Reply, total)
+	for i := range replies {
+		replies[i] = gateway.try("alice", fmt.Sprint("once", i), noteInput{Key: fmt.Sprint(i)})
+	}
+	rdb := testenv.Client(t, url)
+	testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool {
+		var n int64
+		for p := range 16 {
+			n += rdb.XLen(t.Context(), fmt.Sprintf("cmd:{p%d}", p)).Val()
+		}
+		return n == total
+	})
+	var lookups atomic.Int64
+	counted := testenv.Client(t, url)
+	counted.AddHook(&brokenLink{broken: func(c redis.Cmder) bool {
+		if isLookup(c) {
+			lookups.Add(1)
+		}
+		return false
+	}})
+	startNodeOn(t, counted, testenv.Client(t, url), "w", newNotebook(), kept)
+	for _, r := range replies {
+		if got := gateway.await(r); got.Code != "" {
+			t.Fatalf("%s", got.Body)
+		}
+	}
+	if n := lookups.Load(); n != 1 {
+		t.Errorf("%d lookups of %d commands", n, total)
+	}
+}
+
 func TestWhatWaitsForALookupIsLeftToTheNextOwner(t *testing.T) {
 	t.Parallel()
 	on(t, func(t *testing.T, url string) {

@@ -68,7 +68,7 @@ func (p *pending) add(id string, deadline time.Time, done func(Reply)) error {
 var (
 	errDraining   = fault.New(fault.Unavailable, "this node is shutting down; connect again and retry").After(time.Second)
 	errOverloaded = fault.New(fault.Overloaded, "this node has too many commands under way").After(500 * time.Millisecond)
-	errTimeout    = fault.New(fault.Timeout, "no answer in time; the outcome is not known: a retry may do it twice")
+	errTimeout    = fault.New(fault.Timeout, "no answer in time; the outcome is not known: a retry is safe only with the same idempotency key")
 )
 
 // resolve hands a reply to its call. A reply that nobody waits for is dropped.

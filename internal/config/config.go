@@ -39,6 +39,7 @@ type Config struct {
 
 	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5s" doc:"how long a client waits for an acknowledgement, where the command does not say"`
 	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis"`
+	IdempotencyTTL Period        `env:"IDEMPOTENCY_TTL" envDefault:"1h" doc:"how long the outcome of a command with an idempotency key is kept for its retries, or off; the same on every node"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
 
 	Sockets Sockets
@@ -50,6 +51,20 @@ type Config struct {
 // Off is what a setting that can be switched off is then set to. An empty variable
 // counts as one that is not set.
 const Off = "off"
+
+// A Period is a duration, or off, which is 0.
+type Period time.Duration
+
+// UnmarshalText reads a period.
+func (p *Period) UnmarshalText(b []byte) error {
+	if string(b) == Off {
+		*p = 0
+		return nil
+	}
+	d, err := time.ParseDuration(string(b))
+	*p = Period(d)
+	return err
+}
 
 // Load reads the environment, fills in what depends on the machine, and validates.
 func Load() (Config, error) {
@@ -113,7 +128,7 @@ func parseError(err error) string {
 	return err.Error()
 }
 
-var typeNames = strings.NewReplacer("config.Limit", "whole number above 0, or off", "time.Duration", `duration, like "5s"`, "int64", "whole number", "int", "whole number")
+var typeNames = strings.NewReplacer("config.Limit", "whole number above 0, or off", "config.Period", `duration, like "1h", or off`, "time.Duration", `duration, like "5s"`, "int64", "whole number", "int", "whole number")
 
 func nodeID() (string, error) {
 	host, err := os.Hostname()
@@ -180,6 +195,9 @@ func (c Config) Validate() error {
 	}
 	if c.Partitions < 1 || c.Partitions > 1024 {
 		wrong("PARTITIONS", "%d is not between 1 and 1024", c.Partitions)
+	}
+	if d := time.Duration(c.IdempotencyTTL); d != 0 && (d < time.Second || d > 7*24*time.Hour) {
+		wrong("IDEMPOTENCY_TTL", "%s is not between 1s and 168h, and not off", d)
 	}
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)

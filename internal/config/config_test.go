@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	got.NodeID = ""
 	want := config.Config{
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
-		CommandTimeout: 5 * time.Second, Partitions: 16, LogLevel: "info",
+		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), LogLevel: "info",
 		Sockets: config.Sockets{
 			Path: "/socket.io/", Transports: []string{"polling", "websocket"},
 			PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 5 * time.Second,
@@ -52,7 +52,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	unset(t)
 	for name, value := range map[string]string{
 		"HTTP_ADDR": "8080", "REDIS_URL": "http://:hunter2@x", "NODE_ID": "a b", "ROLE": "boss", "AUTH_MODE": "jwt", "JWT_SECRET": "short",
-		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
+		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
 		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
 	} {
 		t.Setenv(name, value)
@@ -64,7 +64,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	for _, want := range []string{
 		`HTTP_ADDR: "8080" is no host:port`, `REDIS_URL: it must look like`, `NODE_ID: "a b" must`, `ROLE: "boss" is not one of all, gateway, worker`,
 		`JWT_SECRET: AUTH_MODE=jwt needs`, `CORS_ORIGINS: "app.example" is no origin`, `COMMAND_TIMEOUT: "soon" is no duration`,
-		`PARTITIONS: "many" is no whole number`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
+		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
 		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 	} {
@@ -98,6 +98,9 @@ func TestOneProblem(t *testing.T) {
 		"Redis database":     {[]string{"REDIS_URL", "redis://x/zero"}, "REDIS_URL: it must look like redis://host:6379/0"},
 		"Redis option":       {[]string{"REDIS_URL", "redis://x?colour=red"}, "REDIS_URL: it must look like redis://host:6379/0"},
 		"Redis by socket":    {[]string{"REDIS_URL", "unix:///run/redis.sock?db=1"}, ""},
+		"records for long":   {[]string{"IDEMPOTENCY_TTL", "1000h"}, "IDEMPOTENCY_TTL: 1000h0m0s is not between 1s and 168h, and not off"},
+		"records off":        {[]string{"IDEMPOTENCY_TTL", "off"}, ""},
+		"records 0":          {[]string{"IDEMPOTENCY_TTL", "0"}, ""},
 		"spaces in lists":    {[]string{"CORS_ORIGINS", "https://a.example , https://b.example", "SOCKET_TRANSPORTS", "polling, websocket"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

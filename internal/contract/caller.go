@@ -13,8 +13,8 @@ type Caller struct {
 	Socket string // id of the socket; "" for a REST call
 	Node   string // node that holds the socket or the REST call
 
-	CommandID string    // UUID, the same for every attempt: store idempotently by it
-	Position  string    // "<ms>-<n>", the same for every attempt, and greater than that of each command of the key before it
+	CommandID string    // UUID, the same each time the command runs: store idempotently by it; a client's retry has another
+	Position  string    // "<ms>-<n>", the same each time, and greater than that of each command of the key before it
 	Accepted  time.Time // when the command was accepted, by the clock of Redis
 	Deadline  time.Time // when the caller stops waiting; zero for never
 }

@@ -18,12 +18,16 @@ type Command[In, Out any] struct {
 	Doc       string // one sentence
 
 	// Key orders: commands of one key run one after the other, in the order in
-	// which they were accepted. Nil orders by the caller's socket.
+	// which they were accepted. Nil orders by the caller's socket, or by the caller's
+	// user if there is an idempotency key.
 	Key func(In) string
 
-	// IdempotencyKey names what a client tries, the same in each attempt. The key
-	// travels with the command; nothing removes duplicates by it yet. Nil, or an
-	// empty result: none.
+	// IdempotencyKey names what a client tries, the same in each attempt. Of the
+	// attempts of one user with one Key only the first is committed; the others get its
+	// answer and its changes of the caller's rooms, for IDEMPOTENCY_TTL, or "conflict"
+	// if their input is another one. An attempt that ended in "timeout", "internal" or
+	// an answer that asks for another try counts for nothing. Nil, or an empty result:
+	// none.
 	IdempotencyKey func(In) string
 
 	// Timeout is how long the caller waits for the acknowledgement, counted from

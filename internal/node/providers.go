@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/google/wire"
 
@@ -49,7 +50,9 @@ func OpenRedis(ctx context.Context, c config.Config, log *slog.Logger) (*redisco
 
 // LanesConfig is what the lanes are told.
 func LanesConfig(c config.Config) broker.Config {
-	return broker.Config{Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout}
+	return broker.Config{
+		Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout, IdempotencyTTL: time.Duration(c.IdempotencyTTL),
+	}
 }
 
 // SocketsConfig is what the sockets are told.

@@ -23,7 +23,7 @@ var Post = contract.Command[PostInput, PostOutput]{
 type PostInput struct {
 	Room     string `json:"room" minLength:"1" maxLength:"64"`
 	Text     string `json:"text" minLength:"1" maxLength:"4000"`
-	ClientID string `json:"client_id,omitempty" maxLength:"64" doc:"What the client calls this message: the same in each attempt to send it. Duplicates are not removed by it yet."`
+	ClientID string `json:"client_id,omitempty" maxLength:"64" doc:"What the client calls this message: the same in each attempt to send it, so that it is sent once."`
 }
 
 // PostOutput says under which id the message is kept.
