@@ -1,0 +1,125 @@
+package broker_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// The lookup of the last copy was before the first one's commit, and much else is
+// committed before its turn comes.
+func TestACopyThatWaitsForLongIsNotRun(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		book := newNotebook()
+		gateway := startNode(t, url, "g", nil, kept, onePartition)
+		in := noteInput{Key: "k", Text: "once"}
+		first := gateway.try("alice", "once", in)
+		blocked := gateway.submit(noteInput{Key: "k", Text: "between", Do: "block"}, 20*time.Second)
+		second := gateway.try("alice", "once", in)
+		rdb := testenv.Client(t, url)
+		testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 3 })
+		startNode(t, url, "w", book, kept, onePartition) // which reads all three at once
+		want := gateway.await(first)
+		others := make([]<-chan broker.Reply, 800) // three times what a partition reads ahead
+		for i := range others {
+			others[i] = gateway.try("alice", fmt.Sprint("other", i), noteInput{Key: fmt.Sprint("other", i)})
+		}
+		for _, r := range others {
+			if got := gateway.await(r); got.Code != "" {
+				t.Fatalf("%s", got.Body)
+			}
+		}
+		close(book.block)
+		gateway.await(blocked)
+		if diff := cmp.Diff(want, gateway.await(second)); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{"once", "between"}, book.of("k")); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestACopyIsReplayedByTheNextOwner(t *testing.T) {
+	t.Parallel()
+	for name, committed := range map[string]bool{"the first is committed": true, "the first runs": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			on(t, func(t *testing.T, url string) {
+				mine, theirs := newNotebook(), newNotebook()
+				gateway := startNode(t, url, "g", nil, kept, onePartition)
+				a := startNode(t, url, "a", mine, kept, onePartition)
+				in := noteInput{Key: "k", Text: "once", Do: "block"}
+				want, begun := []string{"once"}, int64(1)
+				if committed {
+					in.Do = ""
+					want, begun = []string{"between"}, 2
+				}
+				first := gateway.try("alice", "once", in)
+				if committed {
+					gateway.submit(noteInput{Key: "k", Text: "between", Do: "block"}, 20*time.Second)
+				}
+				second := gateway.try("alice", "once", in)
+				testenv.WaitFor(t, 5*time.Second, "the handlers", func() bool { return mine.begun.Load() == begun })
+				a.worker.Close() // as if it had died: the lease lapses
+				close(theirs.block)
+				startNode(t, url, "b", theirs, kept, onePartition)
+				if diff := cmp.Diff(gateway.await(first), gateway.await(second)); diff != "" {
+					t.Error(diff)
+				}
+				close(mine.block) // the dead one wakes up, and commits nothing
+				if diff := cmp.Diff(want, theirs.of("k")); diff != "" {
+					t.Error(diff)
+				}
+				rdb := testenv.Client(t, url)
+				testenv.WaitFor(t, 5*time.Second, "an empty backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0 })
+				if n := strings.Count(strings.Join(gateway.texts(), " "), "once"); n != 1 {
+					t.Errorf("%d events", n)
+				}
+			})
+		})
+	}
+}
+
+func TestACommitWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		link := &brokenLink{broken: isCommit, after: true}
+		rdb := testenv.Client(t, url)
+		rdb.AddHook(link)
+		book := newNotebook()
+		gateway := startNode(t, url, "g", nil, kept, onePartition)
+		startNodeOn(t, rdb, testenv.Client(t, url), "a", book, kept, onePartition)
+		gateway.call(noteInput{Key: "warm", Text: "warm"})
+		link.on.Store(true)
+		in := noteInput{Key: "k", Text: "once"}
+		want := gateway.tried("alice", "once", in) // the worker tries to commit it again and again
+		copies := []<-chan broker.Reply{gateway.try("alice", "once", in), gateway.try("alice", "once", in)}
+		other := gateway.try("alice", "once", noteInput{Key: "k", Text: "else"})
+		testenv.WaitFor(t, 5*time.Second, "commits that fail", func() bool { return link.failed.Load() > 2 })
+		link.on.Store(false)
+		for _, r := range copies {
+			if diff := cmp.Diff(want, gateway.await(r)); diff != "" {
+				t.Error(diff)
+			}
+		}
+		if r := gateway.await(other); r.Code != fault.Conflict {
+			t.Errorf("%s", r.Body)
+		}
+		if diff := cmp.Diff([]string{"once"}, book.of("k")); diff != "" {
+			t.Error(diff)
+		}
+		gateway.call(noteInput{Key: "k", Text: "end"})
+		if diff := cmp.Diff([]string{"warm", "once", "end"}, gateway.texts()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
