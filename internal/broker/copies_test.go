@@ -1,14 +1,18 @@
 package broker_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/testenv"
 )
@@ -120,6 +124,44 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 		gateway.call(noteInput{Key: "k", Text: "end"})
 		if diff := cmp.Diff([]string{"warm", "once", "end"}, gateway.texts()); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// The third copy is read while the second one runs, after the first one has come to no
+// outcome: nothing is recorded yet, and the second one's outcome is the third one's.
+func TestCopiesAfterAnAccident(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		var runs atomic.Int64
+		block := make(chan struct{})
+		n := startNode(t, url, "a", nil, kept, onePartition)
+		serve := note.Handle(func(_ context.Context, in noteInput) (noteOutput, []contract.Effect, error) {
+			if in.Do == "accident first" {
+				if runs.Add(1) == 1 {
+					return noteOutput{}, nil, errors.New("the disk is full")
+				}
+				<-block
+			}
+			return noteOutput{Text: in.Text}, nil, nil
+		})
+		n.worker = broker.NewWorker(n.lanes, broker.NewHandlers(contract.NewCatalog([]contract.Route{serve})))
+		if err := n.worker.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		in := noteInput{Key: "k", Text: "once", Do: "accident first"}
+		first, second := n.try("alice", "once", in), n.try("alice", "once", in)
+		if r := n.await(first); r.Code != fault.Internal {
+			t.Errorf("%s", r.Body)
+		}
+		testenv.WaitFor(t, 5*time.Second, "the second copy", func() bool { return runs.Load() == 2 })
+		third := n.try("alice", "once", in)
+		for i := range 3 { // they are read, and looked up, after it
+			n.tried("alice", fmt.Sprint("other", i), noteInput{Key: fmt.Sprint("other", i)})
+		}
+		close(block)
+		if diff := cmp.Diff(n.await(second), n.await(third)); diff != "" || runs.Load() != 2 {
+			t.Errorf("it ran %d times; %s", runs.Load(), diff)
 		}
 	})
 }
