@@ -82,4 +82,6 @@ func (fixture) Event(s *sockets.Socket, e sockets.Event) {
 	}
 }
 
+func (fixture) Exceeded(*sockets.Socket, sockets.AckID, sockets.Limit) {} // there are none
+
 func (fixture) Disconnect(*sockets.Socket, []string, string) {}

@@ -51,6 +51,7 @@ type Gateway struct {
 	sockets  *sockets.Server
 	commands map[name]*schema.Command
 	departed map[string]contract.Route // namespace -> its OnDisconnect command
+	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
 }
 
@@ -82,6 +83,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 			g.departed[n.Name] = r
 		}
 	}
+	g.exceeded = exceeded(cfg)
 	cfg.Engine.Log = log
 	cfg.Engine.Allow = func(r *http.Request) error {
 		if g.refusing.Load() {
@@ -141,10 +143,14 @@ func (h *handler) Connect(s *sockets.Socket) error {
 
 // Event sends one command on. It does not wait for the reply.
 func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
+	submitted := false
 	defer func() {
 		if v := recover(); v != nil {
 			h.log.Error("a command's declaration panicked", "namespace", s.Namespace(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			answer(s, e.Ack, fault.ProblemOf(fmt.Errorf("panic: %v", v), ""))
+		}
+		if !submitted {
+			s.Done()
 		}
 	}()
 	cmd, ok := h.commands[name{s.Namespace(), e.Name}]
@@ -167,6 +173,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		answer(s, e.Ack, problem)
 		return
 	}
+	submitted = true
 	h.lanes.Submit(&broker.Command{
 		Operation: cmd.Operation, Key: admission.Key, IdempotencyKey: admission.IdempotencyKey,
 		Caller: caller, Input: input, Timeout: cmd.Timeout,
@@ -182,30 +189,6 @@ func argument(args []json.RawMessage) (json.RawMessage, error) {
 		return args[0], nil
 	}
 	return nil, fault.New(fault.Invalid, "send one argument, an object; this event came with %d", len(args))
-}
-
-// reply applies the rooms of a reply, then answers.
-func (h *handler) reply(s *sockets.Socket, ack sockets.AckID, r broker.Reply) {
-	if len(r.Join) > 0 && !s.Join(prefixed(roomPrefix, r.Join)...) {
-		h.depart(s, r.Join, "connection closed") // it went while the command ran
-	}
-	s.Leave(prefixed(roomPrefix, r.Leave)...)
-	switch {
-	case r.Late:
-	case ack != sockets.NoAck:
-		s.Ack(ack, r.Body)
-	case r.Code != "":
-		s.Emit("error", r.Body)
-	}
-}
-
-// answer answers with a problem that no command stands behind.
-func answer(s *sockets.Socket, ack sockets.AckID, p fault.Problem) {
-	if ack == sockets.NoAck {
-		s.Emit("error", p.JSON())
-		return
-	}
-	s.Ack(ack, p.JSON())
 }
 
 // Disconnect tells the namespace's use case of each room that the socket was in.

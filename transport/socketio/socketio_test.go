@@ -126,12 +126,17 @@ func (l *fakeLanes) departures(t *testing.T, n int) []*broker.Command {
 
 func start(t *testing.T) (*socketio.Gateway, *fakeLanes, string) {
 	t.Helper()
+	return startWith(t, sockets.Config{})
+}
+
+func startWith(t *testing.T, cfg sockets.Config) (*socketio.Gateway, *fakeLanes, string) {
+	t.Helper()
 	c, err := schema.Compile(contract.NewCatalog(routes()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	lanes := &fakeLanes{}
-	g := socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, sockets.Config{}, slog.New(slog.DiscardHandler))
+	g := socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, cfg, slog.New(slog.DiscardHandler))
 	web := httptest.NewServer(g)
 	t.Cleanup(web.Close)
 	return g, lanes, web.URL

@@ -57,8 +57,9 @@ var quietLog = slog.New(slog.DiscardHandler)
 
 type benchHandler struct{}
 
-func (benchHandler) Connect(*sockets.Socket) error                { return nil }
-func (benchHandler) Disconnect(*sockets.Socket, []string, string) {}
+func (benchHandler) Connect(*sockets.Socket) error                          { return nil }
+func (benchHandler) Disconnect(*sockets.Socket, []string, string)           {}
+func (benchHandler) Exceeded(*sockets.Socket, sockets.AckID, sockets.Limit) {}
 func (benchHandler) Event(s *sockets.Socket, e sockets.Event) {
 	received.Add(1)
 	s.Ack(e.Ack, e.Args...)

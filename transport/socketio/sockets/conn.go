@@ -22,6 +22,7 @@ type conn struct {
 	lib    *libraryConn
 
 	partial *partial // only the goroutine that reads touches it
+	limits  limits
 
 	mu      sync.Mutex
 	sockets map[string]*Socket // by namespace
@@ -70,18 +71,7 @@ func (c *conn) text(b []byte) {
 	}
 	switch b[0] {
 	case packetEvent, packetBinaryEvent, packetAck, packetBinaryAck:
-		p, err := parsePacket(b, c.srv.cfg.MaxAttachments)
-		if err != nil {
-			c.fail("a malformed packet")
-			return
-		}
-		if p.attachments > 0 {
-			c.partial = &partial{packet: p, late: time.AfterFunc(c.srv.cfg.AttachmentTimeout, func() {
-				c.fail("attachments that did not come in time")
-			})}
-			return
-		}
-		c.event(p, nil)
+		c.packet(b)
 	case packetDisconnect:
 		namespace, _, _ := strings.Cut(string(b[1:]), ",")
 		s := c.socket(cmp.Or(namespace, "/"))
@@ -103,6 +93,29 @@ func (c *conn) text(b []byte) {
 	}
 }
 
+// packet handles an event or an acknowledgement. An event with attachments is held
+// against the limits when they are there, since they come in any case.
+func (c *conn) packet(b []byte) {
+	p, rest, err := parseHead(b, c.srv.cfg.MaxAttachments)
+	if err == nil && p.isEvent() && p.attachments == 0 && c.refused(p) {
+		return
+	}
+	if err == nil {
+		p.args, err = elements(rest)
+	}
+	if err != nil {
+		c.fail("a malformed packet")
+		return
+	}
+	if p.attachments > 0 {
+		c.partial = &partial{packet: p, late: time.AfterFunc(c.srv.cfg.AttachmentTimeout, func() {
+			c.fail("attachments that did not come in time")
+		})}
+		return
+	}
+	c.event(p, nil)
+}
+
 // attach takes one attachment; the last completes the packet.
 func (c *conn) attach(b []byte) {
 	p := c.partial
@@ -116,13 +129,15 @@ func (c *conn) attach(b []byte) {
 	if len(p.got) == p.attachments {
 		p.late.Stop()
 		c.partial = nil
-		c.event(p.packet, p.got)
+		if !p.isEvent() || !c.refused(p.packet) {
+			c.event(p.packet, p.got)
+		}
 	}
 }
 
 // event hands an event on.
 func (c *conn) event(p packet, attachments [][]byte) {
-	if p.kind == packetAck || p.kind == packetBinaryAck {
+	if !p.isEvent() {
 		return // we never ask a client for an acknowledgement
 	}
 	name, err := p.name()

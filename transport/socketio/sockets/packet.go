@@ -24,19 +24,21 @@ type packet struct {
 	attachments int
 	namespace   string
 	id          AckID
-	args        []json.RawMessage // with the event's name first
+	args        []json.RawMessage // with the event's name first; parts of what was read
 }
 
 var errPacket = errors.New("not a valid packet")
 
-// parsePacket reads a packet. Its arguments are parts of b.
-func parsePacket(b []byte, maxAttachments int) (p packet, err error) {
+func (p *packet) isEvent() bool { return p.kind == packetEvent || p.kind == packetBinaryEvent }
+
+// parseHead reads a packet as far as its arguments, which elements splits.
+func parseHead(b []byte, maxAttachments int) (p packet, rest []byte, err error) {
 	p = packet{kind: b[0], namespace: "/", id: NoAck}
 	b = b[1:]
 	if p.kind == packetBinaryEvent || p.kind == packetBinaryAck {
 		n, rest, ok := digits(b)
 		if !ok || n > int64(maxAttachments) || len(rest) == 0 || rest[0] != '-' {
-			return p, errPacket
+			return p, nil, errPacket
 		}
 		p.attachments, b = int(n), rest[1:]
 	}
@@ -46,15 +48,14 @@ func parsePacket(b []byte, maxAttachments int) (p packet, err error) {
 			end++
 		}
 		if end == len(b) {
-			return p, errPacket
+			return p, nil, errPacket
 		}
 		p.namespace, b = string(b[:end]), b[end+1:]
 	}
 	if n, rest, ok := digits(b); ok {
 		p.id, b = AckID(n), rest
 	}
-	p.args, err = elements(b)
-	return p, err
+	return p, b, nil
 }
 
 // digits reads a number of at most 15 digits, which every JavaScript client can

@@ -80,3 +80,12 @@ func TestFrames(t *testing.T) {
 		}
 	}
 }
+
+// parsePacket reads a whole packet.
+func parsePacket(b []byte, maxAttachments int) (packet, error) {
+	p, rest, err := parseHead(b, maxAttachments)
+	if err == nil {
+		p.args, err = elements(rest)
+	}
+	return p, err
+}

@@ -67,8 +67,22 @@ func (h *echo) Event(s *sockets.Socket, e sockets.Event) {
 		}
 		s.Disconnect()
 		return
+	case "hold": // is done when "release" comes
+		return
+	case "release":
+		s.Done()
 	}
+	s.Done()
 	s.Ack(e.Ack, payload)
+}
+
+func (h *echo) Exceeded(s *sockets.Socket, ack sockets.AckID, limit sockets.Limit) {
+	said := json.RawMessage(fmt.Sprintf(`"limit %d"`, limit))
+	if ack == sockets.NoAck {
+		s.Emit("error", said)
+		return
+	}
+	s.Ack(ack, said)
 }
 
 func (h *echo) Disconnect(s *sockets.Socket, rooms []string, reason string) {

@@ -14,6 +14,7 @@
 //     library would decode them to any and start two goroutines for each.
 //   - Joining (server.go): a socket is bound in the namespace's middleware, before
 //     the client hears CONNECT, so that no event comes before its handler.
+//   - Limits (limits.go): what one connection may send, before it costs anything.
 //   - Rooms and broadcasts (rooms.go, frame.go): an index of our own under one lock,
 //     and one encoded frame shared by all sockets that get it.
 //   - Panics: what runs on a goroutine of the library or of a client is recovered
@@ -40,6 +41,10 @@ type Config struct {
 	MaxAttachments    int           // 8 binary attachments of one event
 	AttachmentBytes   int           // 1,000,000 bytes of them together
 	AttachmentTimeout time.Duration // 10 s until the last of them is there
+
+	// Of one connection, the sockets of all its namespaces together. Zero: no limit.
+	EventRate  int // events a second; twice as many may come at once
+	EventsOpen int // events that have no answer yet, see Socket.Done
 }
 
 func (c *Config) setDefaults() {
@@ -66,8 +71,13 @@ type Handler interface {
 
 	// Event gets one event. The events of a connection come one at a time, in the
 	// order in which they were sent, on the goroutine that reads it: while Event
-	// runs, nothing more is read from that client.
+	// runs, nothing more is read from that client. Socket.Done follows each.
 	Event(*Socket, Event)
+
+	// Exceeded answers an event that a limit refuses, in place of Event: by its
+	// acknowledgement, or with an event if it asks for none. Of the latter it hears
+	// once a second at most, so that what it sends is bounded too.
+	Exceeded(*Socket, AckID, Limit)
 
 	// Disconnect follows every Connect that returned nil, once, after the socket has
 	// left its rooms.

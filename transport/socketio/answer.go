@@ -1,0 +1,57 @@
+package socketio
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/transport/socketio/sockets"
+)
+
+// reply applies the rooms of a reply, then answers.
+func (h *handler) reply(s *sockets.Socket, ack sockets.AckID, r broker.Reply) {
+	if !r.Late {
+		s.Done()
+	}
+	if len(r.Join) > 0 && !s.Join(prefixed(roomPrefix, r.Join)...) {
+		h.depart(s, r.Join, "connection closed") // it went while the command ran
+	}
+	s.Leave(prefixed(roomPrefix, r.Leave)...)
+	switch {
+	case r.Late:
+	case ack != sockets.NoAck:
+		s.Ack(ack, r.Body)
+	case r.Code != "":
+		s.Emit("error", r.Body)
+	}
+}
+
+// answer answers with a problem that no command stands behind.
+func answer(s *sockets.Socket, ack sockets.AckID, p fault.Problem) { say(s, ack, p.JSON()) }
+
+func say(s *sockets.Socket, ack sockets.AckID, problem json.RawMessage) {
+	if ack == sockets.NoAck {
+		s.Emit("error", problem)
+		return
+	}
+	s.Ack(ack, problem)
+}
+
+// Exceeded answers a command that is one too many of its connection.
+func (h *handler) Exceeded(s *sockets.Socket, ack sockets.AckID, limit sockets.Limit) {
+	say(s, ack, h.exceeded[limit])
+}
+
+// exceeded are the problems of the limits. They are the same for everybody: a flood is
+// not worth an encoding each.
+func exceeded(cfg sockets.Config) map[sockets.Limit]json.RawMessage {
+	perToken := time.Second / time.Duration(max(cfg.EventRate, 1))
+	rate := fault.New(fault.Exhausted, "this connection sends more than %d commands a second", cfg.EventRate).
+		After(max(perToken, time.Millisecond)) // there is room for one more by then
+	open := fault.New(fault.Exhausted, "%d commands of this connection wait for an answer already", cfg.EventsOpen).
+		After(100 * time.Millisecond)
+	return map[sockets.Limit]json.RawMessage{
+		sockets.RateLimit: fault.ProblemOf(rate, "").JSON(), sockets.OpenLimit: fault.ProblemOf(open, "").JSON(),
+	}
+}
