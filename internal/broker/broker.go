@@ -85,6 +85,7 @@ type Config struct {
 	Node           string        // unique name of this process' node
 	Partitions     int           // 16; the same on every node, kept in Redis
 	InFlight       int           // 2,000: commands one node has waiting for a reply, and commands one node runs
+	Backlog        int           // 1,000: commands of one partition that wait, beyond which new ones are refused
 	CommandTimeout time.Duration // 5 s: for commands that declare none
 	IdempotencyTTL time.Duration // how long the outcome of a command with an idempotency key is kept; 0: it is not
 }
@@ -95,6 +96,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.InFlight == 0 {
 		c.InFlight = 2000
+	}
+	if c.Backlog == 0 {
+		c.Backlog = 1000
 	}
 	if c.CommandTimeout == 0 {
 		c.CommandTimeout = 5 * time.Second
@@ -125,7 +129,7 @@ func NewLanes(cfg Config, rdb, read redis.UniversalClient, log *slog.Logger) (*L
 		return nil, fmt.Errorf("broker: name this boot: %w", err)
 	}
 	l := &Lanes{cfg: cfg, boot: cfg.Node + "." + hex.EncodeToString(random), rdb: rdb, read: read, log: log}
-	l.publisher = NewPublisher(rdb)
+	l.publisher = newPublisher(rdb, newBacklogs(cfg.Partitions, cfg.Backlog))
 	return l, nil
 }
 

@@ -140,6 +140,7 @@ func (w *Worker) execute(j *job) []*message.Message {
 	if c.Timeout > 0 {
 		c.Caller.Deadline = c.Caller.Accepted.Add(c.Timeout)
 		if timeout = c.Caller.Deadline.Sub(w.now()); timeout <= 0 {
+			w.expired.Add(1)
 			return w.failed(c, errTimeout)
 		}
 	}

@@ -23,37 +23,50 @@ var ErrClosed = errors.New("the publisher is closed")
 
 // A Publisher appends messages to streams named by their topics. Many callers share
 // one pipeline on one connection (group commit): what is published while a batch is
-// under way goes with the next one, in the order of the calls.
+// under way goes with the next one, in the order of the calls. What waits is bounded in
+// number and bytes, and so is a batch.
 //
 // It is Watermill's message.Publisher. Safe for concurrent use.
 type Publisher struct {
 	rdb redis.UniversalClient
 
-	mu     sync.Mutex
-	queue  []publish
-	closed bool
-	giveUp time.Time // set when closed: what is queued then is not sent
-	wake   chan struct{}
-	done   chan struct{}
+	mu       sync.Mutex
+	queue    []publish
+	bytes    int        // of what is queued
+	backlogs []*backlog // of command streams, by partition; none for a publisher of its own
+	closed   bool
+	giveUp   time.Time // set when closed: what is queued then is not sent
+	wake     chan struct{}
+	done     chan struct{}
 }
 
 type publish struct {
 	cmd      *redis.Cmd
+	size     int       // bytes, about
 	deadline time.Time // when nobody waits for it any more; zero: never
 	done     func(error)
+	err      error // what done is told
+
+	backlog *backlog // that it adds to, if any
+	bounded bool     // and that may refuse it
 }
 
 var _ message.Publisher = (*Publisher)(nil)
 
 const (
-	maxBatch     = 512             // entries in one pipeline
-	maxQueue     = 10_000          // entries that wait for one
-	roundTripMax = 2 * time.Second // how long one batch may take before its connection is given up
+	maxBatch      = 512             // entries in one pipeline
+	maxBatchBytes = 1 << 20         // of them, which a slow connection must manage within roundTripMax; one entry may have more
+	maxQueue      = 10_000          // entries that wait for one
+	maxQueueBytes = 32 << 20        // of them
+	entryBytes    = 300             // of an entry besides what its publisher gives
+	roundTripMax  = 2 * time.Second // how long one batch may take before its connection is given up
 )
 
 // NewPublisher starts a publisher. Close it before the client, which stays open.
-func NewPublisher(rdb redis.UniversalClient) *Publisher {
-	p := &Publisher{rdb: rdb, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func NewPublisher(rdb redis.UniversalClient) *Publisher { return newPublisher(rdb, nil) }
+
+func newPublisher(rdb redis.UniversalClient, backlogs []*backlog) *Publisher {
+	p := &Publisher{rdb: rdb, backlogs: backlogs, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go p.run()
 	return p
 }
@@ -81,23 +94,48 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 // deadline. done is called once, from the publisher's goroutine or, when nothing more
 // can be queued, at once; it must not block.
 func (p *Publisher) enqueue(stream, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
+	p.add(newPublish(stream, uuid, metadata, payload, deadline, done))
+}
+
+// enqueueCommand is enqueue for a partition's command. A bounded one is refused at once
+// while too many wait there.
+func (p *Publisher) enqueueCommand(partition int, bounded bool, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
+	b := p.backlogs[partition]
+	item := newPublish(b.stream, uuid, metadata, payload, deadline, done)
+	item.backlog, item.bounded = b, bounded
+	p.add(item)
+}
+
+func newPublish(stream, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) publish {
 	cmd := redis.NewCmd(context.Background(), "XADD", stream, "*",
 		fieldUUID, uuid, fieldMetadata, metadata, fieldPayload, payload)
-	if err := p.push(publish{cmd, deadline, done}); err != nil {
-		done(errors.Join(ErrNotSent, err))
+	return publish{cmd: cmd, size: entryBytes + len(metadata) + len(payload), deadline: deadline, done: done}
+}
+
+func (p *Publisher) add(item publish) {
+	if err := p.push(item); err != nil {
+		item.done(errors.Join(ErrNotSent, err))
 	}
 }
 
 func (p *Publisher) push(item publish) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	b := item.backlog
 	switch {
 	case p.closed:
 		return ErrClosed
-	case len(p.queue) >= maxQueue:
+	case len(p.queue) >= maxQueue, len(p.queue) > 0 && p.bytes+item.size > maxQueueBytes:
 		return errQueueFull
+	case item.bounded && b.full():
+		b.refused = true // run measures it soon: it knows that it is full
+		return errBacklog
+	}
+	if b != nil {
+		b.queued++
 	}
 	p.queue = append(p.queue, item)
+	p.bytes += item.size
 	signal(p.wake)
 	return nil
 }
@@ -117,11 +155,27 @@ func (p *Publisher) Close() error {
 
 func (p *Publisher) run() {
 	defer close(p.done)
+	probe := time.NewTimer(probeEvery)
+	defer probe.Stop()
 	var batch []publish
 	for open := true; open; {
-		_, open = <-p.wake
-		for batch = p.next(batch); len(batch) > 0; batch = p.next(batch) {
-			p.send(p.wanted(batch, time.Now()))
+		select {
+		case _, open = <-p.wake:
+		case <-probe.C:
+		}
+		for {
+			batch = p.next(batch)
+			now := time.Now()
+			todo := p.wanted(batch, now)
+			ask, full := p.toMeasure(todo, now)
+			if len(todo)+len(ask) > 0 {
+				p.send(todo, ask)
+			} else if len(batch) == 0 {
+				if full {
+					probe.Reset(probeEvery)
+				}
+				break
+			}
 		}
 	}
 }
@@ -130,7 +184,12 @@ func (p *Publisher) run() {
 func (p *Publisher) next(batch []publish) []publish {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := min(len(p.queue), maxBatch)
+	n, size := 0, 0
+	for n < min(len(p.queue), maxBatch) && (n == 0 || size+p.queue[n].size <= maxBatchBytes) {
+		size += p.queue[n].size
+		n++
+	}
+	p.bytes -= size
 	batch = append(batch[:0], p.queue[:n]...)
 	rest := copy(p.queue, p.queue[n:])
 	clear(p.queue[rest:])
@@ -144,25 +203,32 @@ func (p *Publisher) wanted(batch []publish, now time.Time) []publish {
 	p.mu.Lock()
 	giveUp := p.giveUp
 	p.mu.Unlock()
-	return slices.DeleteFunc(batch, func(b publish) bool {
+	return slices.DeleteFunc(batch, func(item publish) bool {
 		switch {
 		case !giveUp.IsZero() && now.After(giveUp):
-			b.done(errors.Join(ErrNotSent, ErrClosed))
-		case !b.deadline.IsZero() && now.After(b.deadline):
-			b.done(errors.Join(ErrNotSent, context.DeadlineExceeded))
+			item.err = errors.Join(ErrNotSent, ErrClosed)
+		case !item.deadline.IsZero() && now.After(item.deadline):
+			item.err = errors.Join(ErrNotSent, context.DeadlineExceeded)
 		default:
 			return false
 		}
+		p.settle([]publish{item}, nil, nil)
+		item.done(item.err)
 		return true
 	})
 }
 
-func (p *Publisher) send(batch []publish) {
+// send sends a batch, and measures backlogs behind it.
+func (p *Publisher) send(batch []publish, ask []*backlog) {
 	ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
 	defer cancel()
 	pipe := p.rdb.Pipeline()
 	for _, b := range batch {
 		_ = pipe.Process(ctx, b.cmd) // only queues; each command has its own error after Exec
+	}
+	lengths := make([]*redis.IntCmd, len(ask))
+	for i, b := range ask {
+		lengths[i] = pipe.XLen(ctx, b.stream)
 	}
 	_, err := pipe.Exec(ctx)
 	if notSent(err) {
@@ -170,15 +236,18 @@ func (p *Publisher) send(batch []publish) {
 	} else {
 		err = nil
 	}
-	for _, b := range batch {
-		switch cmdErr := b.cmd.Err(); {
+	for i := range batch {
+		item := &batch[i]
+		switch item.err = item.cmd.Err(); {
 		case err != nil:
-			b.done(err)
-		case refused(cmdErr):
-			b.done(errors.Join(ErrNotSent, cmdErr))
-		default:
-			b.done(cmdErr)
+			item.err = err
+		case refused(item.err):
+			item.err = errors.Join(ErrNotSent, item.err)
 		}
+	}
+	p.settle(batch, ask, lengths) // before anybody hears of it and sends more
+	for _, item := range batch {
+		item.done(item.err)
 	}
 }
 

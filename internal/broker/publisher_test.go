@@ -24,6 +24,37 @@ func TestPublisherSendsNothingThatWaitedTooLong(t *testing.T) {
 	}
 }
 
+func TestPublisherBoundsBytes(t *testing.T) {
+	t.Parallel()
+	p := &Publisher{wake: make(chan struct{}, 1)}
+	var refused []error
+	add := func(size int) {
+		p.enqueue("s", "m", nil, make([]byte, size-entryBytes), time.Time{}, func(err error) { refused = append(refused, err) })
+	}
+	for _, size := range []int{maxBatchBytes / 2, maxBatchBytes / 2, 300, 2 * maxBatchBytes, maxBatchBytes / 2, 300} {
+		add(size)
+	}
+	var got []int
+	for batch := p.next(nil); len(batch) > 0; batch = p.next(batch) {
+		got = append(got, len(batch))
+	}
+	if diff := cmp.Diff([]int{2, 1, 1, 2}, got); diff != "" {
+		t.Errorf("entries by batch: %s", diff)
+	}
+	add(2 * maxQueueBytes) // alone it is let in: else it never would be
+	add(300)
+	if len(refused) != 1 || !errors.Is(refused[0], errQueueFull) || !errors.Is(refused[0], ErrNotSent) {
+		t.Errorf("refused: %v", refused)
+	}
+	p.next(nil)
+	for range maxQueueBytes/maxBatchBytes + 1 {
+		add(maxBatchBytes)
+	}
+	if len(refused) != 2 || p.bytes != maxQueueBytes {
+		t.Errorf("%d bytes are queued, refused: %v", p.bytes, refused)
+	}
+}
+
 func TestPublisherBoundsItsQueue(t *testing.T) {
 	t.Parallel()
 	p := &Publisher{wake: make(chan struct{}, 1)}

@@ -33,6 +33,7 @@ type Worker struct {
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
 	offset   atomic.Int64  // Redis' clock minus ours, in ns
+	expired  atomic.Uint64 // commands that came to their turn too late to run
 
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours
@@ -80,6 +81,10 @@ func (w *Worker) Start(ctx context.Context) error {
 
 // now is Redis' clock.
 func (w *Worker) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
+
+// Expired counts the commands that this node has completed without running them,
+// because their time was over when it came to them.
+func (w *Worker) Expired() uint64 { return w.expired.Load() }
 
 // awaitLease waits while the leases may have lapsed, which is while Redis does not
 // answer; false means the partition was lost.

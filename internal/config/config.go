@@ -40,6 +40,8 @@ type Config struct {
 	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5s" doc:"how long a client waits for an acknowledgement, where the command does not say"`
 	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis"`
 	IdempotencyTTL Period        `env:"IDEMPOTENCY_TTL" envDefault:"1h" doc:"how long the outcome of a command with an idempotency key is kept for its retries, or off; the same on every node"`
+	InFlight       int           `env:"NODE_IN_FLIGHT" envDefault:"2000" doc:"commands of one node's clients that wait for an answer, and commands that one node runs at a time"`
+	Backlog        int           `env:"PARTITION_BACKLOG" envDefault:"1000" doc:"commands of one lane that wait for a node to run them"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
 
 	Sockets Sockets
@@ -198,6 +200,12 @@ func (c Config) Validate() error {
 	}
 	if d := time.Duration(c.IdempotencyTTL); d != 0 && (d < time.Second || d > 7*24*time.Hour) {
 		wrong("IDEMPOTENCY_TTL", "%s is not between 1s and 168h, and not off", d)
+	}
+	if c.InFlight < 1 || c.InFlight > 1_000_000 {
+		wrong("NODE_IN_FLIGHT", "%d is not between 1 and 1000000", c.InFlight)
+	}
+	if c.Backlog < 1 || c.Backlog > 1_000_000 {
+		wrong("PARTITION_BACKLOG", "%d is not between 1 and 1000000", c.Backlog)
 	}
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)

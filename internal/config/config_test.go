@@ -34,13 +34,13 @@ func TestDefaults(t *testing.T) {
 	got.NodeID = ""
 	want := config.Config{
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
-		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), LogLevel: "info",
+		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, LogLevel: "info",
 		Sockets: config.Sockets{
 			Path: "/socket.io/", Transports: []string{"polling", "websocket"},
 			PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 5 * time.Second,
 			WriteTimeout: 10 * time.Second, HeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second,
 			MaxPayload: 1_000_000, MaxAttachments: 8, AttachmentBytes: 1_000_000, AttachmentTimeout: 10 * time.Second,
-			MaxNamespaces: 16, QueueMessages: 4096, QueueBytes: 4 << 20,
+			MaxNamespaces: 16, Rate: 50, Unacked: 32, QueueMessages: 4096, QueueBytes: 4 << 20,
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -54,6 +54,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		"HTTP_ADDR": "8080", "REDIS_URL": "http://:hunter2@x", "NODE_ID": "a b", "ROLE": "boss", "AUTH_MODE": "jwt", "JWT_SECRET": "short",
 		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
 		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
+		"SOCKET_RATE": "0", "SOCKET_UNACKED": "-1", "NODE_IN_FLIGHT": "0", "PARTITION_BACKLOG": "off",
 	} {
 		t.Setenv(name, value)
 	}
@@ -67,6 +68,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
 		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
+		`SOCKET_RATE: "0" is no whole number above 0, or off`, `SOCKET_UNACKED: -1 is not between`, `NODE_IN_FLIGHT: 0 is not between 1 and`, `PARTITION_BACKLOG: "off" is no whole number`,
 	} {
 		if !strings.Contains(err.Error(), "\n  "+want) {
 			t.Errorf("missing: %s", want)
@@ -101,6 +103,7 @@ func TestOneProblem(t *testing.T) {
 		"records for long":   {[]string{"IDEMPOTENCY_TTL", "1000h"}, "IDEMPOTENCY_TTL: 1000h0m0s is not between 1s and 168h, and not off"},
 		"records off":        {[]string{"IDEMPOTENCY_TTL", "off"}, ""},
 		"records 0":          {[]string{"IDEMPOTENCY_TTL", "0"}, ""},
+		"limits off":         {[]string{"SOCKET_RATE", "off", "SOCKET_UNACKED", "off"}, ""},
 		"spaces in lists":    {[]string{"CORS_ORIGINS", "https://a.example , https://b.example", "SOCKET_TRANSPORTS", "polling, websocket"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,6 +28,8 @@ type Sockets struct {
 	AttachmentTimeout time.Duration `env:"ATTACHMENT_TIMEOUT" envDefault:"10s" doc:"how long the attachments of an event may take to arrive"`
 	MaxNamespaces     int           `env:"MAX_NAMESPACES" envDefault:"16" doc:"namespaces of one connection"`
 	ConnsPerAddress   Limit         `env:"CONNS_PER_ADDRESS" envDefault:"off" doc:"connections of one IP address, or off; a load balancer counts as one address"`
+	Rate              Limit         `env:"SOCKET_RATE" envDefault:"50" doc:"commands a second of one connection, all its namespaces together, or off; twice as many may come at once"`
+	Unacked           Limit         `env:"SOCKET_UNACKED" envDefault:"32" doc:"commands of one connection that wait for an answer, or off"`
 	QueueMessages     int           `env:"QUEUE_MESSAGES" envDefault:"4096" doc:"messages that wait for one slow client before it is cut"`
 	QueueBytes        int           `env:"QUEUE_BYTES" envDefault:"4194304" doc:"bytes that wait for one slow client before it is cut"`
 }
@@ -83,6 +85,8 @@ func (s Sockets) validate(wrong func(name, format string, args ...any)) {
 	number("ATTACHMENT_BYTES", int64(s.AttachmentBytes), 1024, 1<<30)
 	number("MAX_NAMESPACES", int64(s.MaxNamespaces), 1, 1000)
 	number("CONNS_PER_ADDRESS", int64(s.ConnsPerAddress), 0, 1<<20)
+	number("SOCKET_RATE", int64(s.Rate), 0, 1_000_000)
+	number("SOCKET_UNACKED", int64(s.Unacked), 0, 1_000_000)
 	number("QUEUE_MESSAGES", int64(s.QueueMessages), 16, 1<<20)
 	number("QUEUE_BYTES", int64(s.QueueBytes), 64<<10, 1<<30)
 	if int64(s.QueueBytes) < s.MaxPayload {

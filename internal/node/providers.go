@@ -51,7 +51,8 @@ func OpenRedis(ctx context.Context, c config.Config, log *slog.Logger) (*redisco
 // LanesConfig is what the lanes are told.
 func LanesConfig(c config.Config) broker.Config {
 	return broker.Config{
-		Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout, IdempotencyTTL: time.Duration(c.IdempotencyTTL),
+		Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout,
+		InFlight: c.InFlight, Backlog: c.Backlog, IdempotencyTTL: time.Duration(c.IdempotencyTTL),
 	}
 }
 
@@ -61,6 +62,7 @@ func SocketsConfig(c config.Config) sockets.Config {
 	return sockets.Config{
 		Path: s.Path, ConnectTimeout: s.ConnectTimeout, MaxNamespaces: s.MaxNamespaces,
 		MaxAttachments: s.MaxAttachments, AttachmentBytes: s.AttachmentBytes, AttachmentTimeout: s.AttachmentTimeout,
+		EventRate: int(s.Rate), EventsOpen: int(s.Unacked),
 		Engine: engineio.Config{
 			PingInterval: s.PingInterval, PingTimeout: s.PingTimeout, WriteTimeout: s.WriteTimeout,
 			MaxPayload: s.MaxPayload, QueueMessages: s.QueueMessages, QueueBytes: s.QueueBytes,
@@ -83,5 +85,5 @@ func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.Auth
 // Origins allows CORS_ORIGINS.
 func Origins(c config.Config) cors.Policy { return cors.Policy{Origins: c.CORSOrigins} }
 
-// NewAdmin serves metrics of the sockets.
-func NewAdmin(s *socketio.Gateway) *web.Admin { return web.NewAdmin(s) }
+// NewAdmin serves metrics of the sockets and of the commands that are run.
+func NewAdmin(s *socketio.Gateway, w *broker.Worker) *web.Admin { return web.NewAdmin(s, w) }

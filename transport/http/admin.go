@@ -19,8 +19,13 @@ type Clients interface {
 	SlowConsumers() uint64 // so far: cut because they took too little
 }
 
+// Commands are what this node knows of the commands it runs. *broker.Worker is one.
+type Commands interface {
+	Expired() uint64 // so far: completed without being run, because their time was over
+}
+
 // NewAdmin makes the admin handler.
-func NewAdmin(c Clients) *Admin {
+func NewAdmin(c Clients, commands Commands) *Admin {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -30,6 +35,9 @@ func NewAdmin(c Clients) *Admin {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "switchyard_slow_consumers_total", Help: "Clients cut because they took too little of what they were sent.",
 		}, func() float64 { return float64(c.SlowConsumers()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "switchyard_commands_expired_total", Help: "Commands completed without being run, because their time was over.",
+		}, func() float64 { return float64(commands.Expired()) }),
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -231,12 +231,17 @@ type clients struct{}
 func (clients) Connections() int      { return 7 }
 func (clients) SlowConsumers() uint64 { return 3 }
 
+type commands struct{}
+
+func (commands) Expired() uint64 { return 5 }
+
 func TestAdmin(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(web.NewAdmin(clients{}))
+	srv := httptest.NewServer(web.NewAdmin(clients{}, commands{}))
 	defer srv.Close()
 	for path, want := range map[string]string{
-		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3", "/debug/pprof/goroutine?debug=1": "goroutine profile",
+		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3", 
+		"/metrics?more": "switchyard_commands_expired_total 5", "/debug/pprof/goroutine?debug=1": "goroutine profile",
 	} {
 		resp, err := http.Get(srv.URL + path)
 		if err != nil {

@@ -1,0 +1,129 @@
+package broker_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// crowd sends more commands of one partition than there is room for, and returns the
+// answers of those that are accepted.
+func crowd(t *testing.T, gateway *testNode, room, more int, timeout time.Duration) []<-chan broker.Reply {
+	t.Helper()
+	var accepted []<-chan broker.Reply
+	begin := time.Now()
+	for i := range room + more {
+		r := gateway.submit(noteInput{Key: fmt.Sprint("k", i%4), Text: fmt.Sprint(i)}, timeout)
+		if i < room {
+			accepted = append(accepted, r)
+			continue
+		}
+		select {
+		case got := <-r:
+			if got.Code != fault.Overloaded || got.RetryAfter == 0 || got.Late {
+				t.Errorf("command %d: %+v", i, got)
+			}
+		case <-time.After(50 * time.Millisecond):
+			t.Errorf("command %d is not answered at once", i)
+		}
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %s to send %d commands", took, room+more)
+	}
+	return accepted
+}
+
+func texts(n int) map[string][]string {
+	want := map[string][]string{}
+	for i := range n {
+		key := fmt.Sprint("k", i%4)
+		want[key] = append(want[key], fmt.Sprint(i))
+	}
+	return want
+}
+
+func (n *notebook) all() map[string][]string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := map[string][]string{}
+	for k, v := range n.texts {
+		all[k] = append([]string(nil), v...)
+	}
+	return all
+}
+
+func TestABacklogWithoutAWorker(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		const room = 20
+		opt := func(c *broker.Config) { c.Partitions, c.Backlog = 1, room }
+		gateway, rdb := startNode(t, url, "g", nil, opt), testenv.Client(t, url)
+		backlog := func() int64 { return rdb.XLen(t.Context(), "cmd:{p0}").Val() }
+
+		// A worker that comes within the time runs all.
+		accepted := crowd(t, gateway, room, 10, 20*time.Second)
+		testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool { return backlog() == room })
+		book := newNotebook()
+		worker := startNode(t, url, "w", book, opt)
+		for _, r := range accepted {
+			if got := gateway.await(r); got.Code != "" {
+				t.Errorf("%s %s", got.Code, got.Body)
+			}
+		}
+		if diff := cmp.Diff(texts(room), book.all()); diff != "" {
+			t.Error(diff)
+		}
+
+		// It takes commands again as soon as there is room, and one that comes too late
+		// completes what has expired.
+		worker.worker.Close()
+		testenv.WaitFor(t, time.Second, "room", func() bool {
+			r := gateway.submit(noteInput{Key: "k", Text: "room?"}, 10*time.Second)
+			select {
+			case got := <-r:
+				if got.Code != fault.Overloaded {
+					t.Errorf("%+v", got)
+				}
+				return false
+			case <-time.After(20 * time.Millisecond):
+				return true
+			}
+		})
+		begin := time.Now()
+		accepted = crowd(t, gateway, room-1, 10, 500*time.Millisecond)
+		for _, r := range accepted {
+			if got := gateway.await(r); got.Code != fault.Timeout {
+				t.Errorf("%+v", got)
+			}
+		}
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("timeouts after %s", took)
+		}
+		if n := backlog(); n != room {
+			t.Errorf("%d commands are kept, want %d", n, room)
+		}
+		told := make(chan error, 1)
+		gateway.gateway.Tell(&broker.Command{
+			Operation: "test.note", Key: "told", Input: []byte(`{"key":"told","text":"told"}`), Caller: contract.Caller{UserID: "alice"},
+		}, func(err error) { told <- err })
+		if err := <-told; err != nil {
+			t.Errorf("a command that nobody waits for is refused: %v", err)
+		}
+		late := newNotebook()
+		next := startNode(t, url, "late", late, opt)
+		testenv.WaitFor(t, 10*time.Second, "the backlog to be worked off", func() bool { return backlog() == 0 })
+		if diff := cmp.Diff(map[string][]string{"k": {"room?"}, "told": {"told"}}, late.all()); diff != "" {
+			t.Error(diff)
+		}
+		if got := next.worker.Expired(); got != room-1 {
+			t.Errorf("%d have expired, want %d", got, room-1)
+		}
+	})
+}
