@@ -87,7 +87,7 @@ func kept(t *testing.T, url, room string) map[string]int {
 func TestSIGTERMUnderLoad(t *testing.T) {
 	t.Parallel()
 	url := testenv.Redis(t)
-	leaving, staying := launch(t, url, "leaving"), launch(t, url, "staying")
+	leaving, staying := launch(t, url, "leaving", "SOCKET_RATE=off"), launch(t, url, "staying", "SOCKET_RATE=off")
 	stop := make(chan struct{})
 	var posters []*poster
 	var running sync.WaitGroup

@@ -68,11 +68,11 @@ try {
     assert.deepEqual(await who.next("message.posted"), { id, room, from: "alice", text: "hello, \u00e9 \ud83d\ude00", at, client_id: "c1" });
   }
 
-  // Many at once: all acknowledged, and heard in the order in which they were sent.
+  // Many at once, as many as one connection may: all acknowledged, and heard in the order in which they were sent.
   const acks = [];
-  for (let i = 0; i < 200; i++) acks.push(alice.call("message", { room, text: `${i}` }));
+  for (let i = 0; i < 30; i++) acks.push(alice.call("message", { room, text: `${i}` }));
   const ids = (await Promise.all(acks)).map((ack) => ack.id);
-  for (let i = 0; i < 200; i++) assert.equal((await bob.next("message.posted")).id, ids[i], `message ${i}`);
+  for (let i = 0; i < 30; i++) assert.equal((await bob.next("message.posted")).id, ids[i], `message ${i}`);
 
   // A long text, near the limit, both ways.
   const text = "\u00e9".repeat(4000);

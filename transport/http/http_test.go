@@ -240,7 +240,7 @@ func TestAdmin(t *testing.T) {
 	srv := httptest.NewServer(web.NewAdmin(clients{}, commands{}))
 	defer srv.Close()
 	for path, want := range map[string]string{
-		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3", 
+		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3",
 		"/metrics?more": "switchyard_commands_expired_total 5", "/debug/pprof/goroutine?debug=1": "goroutine profile",
 	} {
 		resp, err := http.Get(srv.URL + path)
