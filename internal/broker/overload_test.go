@@ -127,3 +127,47 @@ func TestABacklogWithoutAWorker(t *testing.T) {
 		}
 	})
 }
+
+// Hot keys do not stop the others of their partition, and lose nothing by that.
+func TestAHotKeyDoesNotFillItsPartition(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		book := newNotebook()
+		n := startNode(t, url, "a", book, func(c *broker.Config) { c.Partitions = 1 })
+		const hot, behind, cold = 2, 300, 50
+		want := map[string][]string{}
+		var waiting []<-chan broker.Reply
+		send := func(key, text, do string) {
+			want[key] = append(want[key], text)
+			waiting = append(waiting, n.submit(noteInput{Key: key, Text: text, Do: do}, 30*time.Second))
+		}
+		for k := range hot {
+			send(fmt.Sprint("hot", k), "first", "block")
+		}
+		testenv.WaitFor(t, 5*time.Second, "the hot keys to be blocked", func() bool { return book.begun.Load() == hot })
+		for i := range behind {
+			for k := range hot {
+				send(fmt.Sprint("hot", k), fmt.Sprint(i), "")
+			}
+		}
+		for i := range cold { // each is answered within its time, although the hot keys are blocked
+			key := fmt.Sprint("cold", i%5)
+			want[key] = append(want[key], fmt.Sprint(i))
+			if r := n.call(noteInput{Key: key, Text: fmt.Sprint(i)}); r.Code != "" {
+				t.Fatalf("%s %s", r.Code, r.Body)
+			}
+		}
+		if got := book.begun.Load(); got != hot+cold {
+			t.Errorf("%d commands have begun", got)
+		}
+		close(book.block)
+		for _, r := range waiting {
+			if got := n.await(r); got.Code != "" {
+				t.Fatalf("%s %s", got.Code, got.Body)
+			}
+		}
+		if diff := cmp.Diff(want, book.all()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -12,6 +12,8 @@ type partition struct {
 	owner, commands, events string // its keys in Redis
 	epoch                   int64
 	last                    string // id of the last entry read; only the reader touches it
+	behind                  positions
+	onwards                 bool // the last read was from last; only the reader touches it
 	commits                 int    // counts its commits; only the committer touches it
 
 	open atomic.Int64 // entries read and not yet committed
@@ -27,19 +29,8 @@ type partition struct {
 func newPartition(number int) *partition {
 	return &partition{
 		number: number, owner: ownerKey(number), commands: commandStream(number), events: eventStream(number),
-		last: "0-0", keys: map[string]*keyQueue{}, copies: map[string]*copies{},
+		last: "0-0", behind: positions{}, keys: map[string]*keyQueue{}, copies: map[string]*copies{},
 	}
-}
-
-// admit counts one more entry, unless the partition is about to be handed over.
-func (p *partition) admit() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.paused.IsZero() || p.lost.Load() {
-		return false
-	}
-	p.open.Add(1)
-	return true
 }
 
 func (p *partition) readable() bool {

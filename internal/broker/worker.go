@@ -123,7 +123,7 @@ func (w *Worker) follow(ctx context.Context) {
 }
 
 // readable lists the owned partitions that may be read further, and tells whether
-// there are others.
+// there are others, or keys that are behind.
 func (w *Worker) readable() (parts []*partition, full bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -134,18 +134,19 @@ func (w *Worker) readable() (parts []*partition, full bool) {
 			full = true
 		default:
 			parts = append(parts, p)
+			full = full || len(p.behind) > 0
 		}
 	}
 	return parts, full
 }
 
 // readOnce reads from the given partitions, at most so many entries of each. While
-// another one is full it does not wait for entries, so that it sees soon when that one
-// has room.
+// another one is full, or a key is, it does not wait for entries, so that it sees soon
+// when there is room.
 func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, most int64) (n int, err error) {
 	streams, after := make([]string, len(parts)), make([]string, len(parts))
 	for i, p := range parts {
-		streams[i], after[i] = p.commands, p.last
+		streams[i], after[i] = p.commands, p.from()
 	}
 	block := readBlock
 	if full {
@@ -155,19 +156,19 @@ func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, mo
 	defer cancel()
 	all, err := w.reader.read(ctx, streams, after, min(w.batch.now, most), block)
 	w.batch.adapt(err)
-	for _, f := range all {
-		p := parts[f.stream]
-		for _, e := range f.entries {
-			if !p.admit() {
-				break
-			}
-			p.last = e.id
-			w.accept(p, e)
+	if err != nil {
+		return 0, err
+	}
+	for i, p := range parts {
+		var entries []entry
+		if len(all) > 0 && all[0].stream == i { // they come in the order of the question
+			entries, all = all[0].entries, all[1:]
 		}
-		n += len(f.entries)
+		w.took(p, after[i], entries)
+		n += len(entries)
 	}
 	w.lookups.flush()
-	return n, err
+	return n, nil
 }
 
 func (w *Worker) waitForRoom(ctx context.Context, d time.Duration) {
@@ -180,10 +181,9 @@ func (w *Worker) waitForRoom(ctx context.Context, d time.Duration) {
 	}
 }
 
-// accept queues one admitted entry for its key.
-func (w *Worker) accept(p *partition, e entry) {
+// accept queues one admitted entry for its key, or drops it.
+func (w *Worker) accept(p *partition, e entry, c *Command, err error) {
 	w.inFlight.Add(1)
-	c, err := parseCommand(e)
 	if err != nil {
 		w.log.Error("dropped an undecodable command", "stream", p.commands, "entry", e.id, "error", err)
 		w.commits.add(&completion{p: p, entry: e.id})
