@@ -15,6 +15,10 @@ const (
 	fieldPayload  = "payload"
 )
 
+// One more field that entries of event lanes have, and that stock readers do not look
+// at: the event's number, see gaps.go.
+const fieldSeq = "_seq"
+
 // encode returns the values of the fields metadata and payload.
 func encode(m *message.Message) (metadata []byte, payload []byte) {
 	size := 0

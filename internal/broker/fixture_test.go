@@ -100,8 +100,9 @@ type testNode struct {
 	worker  *broker.Worker
 	lanes   *broker.Lanes
 
-	mu     sync.Mutex
-	events []*message.Message
+	mu      sync.Mutex
+	events  []*message.Message
+	resyncs []string // their reasons
 }
 
 type option func(*broker.Config)
@@ -122,7 +123,7 @@ func startNodeOn(t *testing.T, rdb, read redis.UniversalClient, name string, n *
 		t.Fatal(err)
 	}
 	node := &testNode{t: t, lanes: lanes, gateway: broker.NewGateway(lanes)}
-	if err := node.gateway.Start(t.Context(), node.event); err != nil {
+	if err := node.gateway.Start(t.Context(), node.event, node.missed); err != nil {
 		t.Fatal(err)
 	}
 	if n != nil {
@@ -150,6 +151,19 @@ func (n *testNode) event(m *message.Message) error {
 	defer n.mu.Unlock()
 	n.events = append(n.events, m)
 	return nil
+}
+
+func (n *testNode) missed(reason string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.resyncs = append(n.resyncs, reason)
+}
+
+// announced are the reasons why this node was told that it missed events.
+func (n *testNode) announced() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.resyncs)
 }
 
 func (n *testNode) heard() []*message.Message {

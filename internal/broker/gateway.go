@@ -20,6 +20,7 @@ type Gateway struct {
 	*Lanes
 	pending *pending
 	handle  message.NoPublishHandlerFunc // of events
+	watch   *watch
 
 	unsent, malformed, unhandled throttle
 
@@ -33,10 +34,12 @@ func NewGateway(l *Lanes) *Gateway {
 }
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
-// handle one at a time, in the order of each command key; it must not block. An
-// event of a command that was sent from here comes after the command's answer. It
-// fails if the nodes disagree on the number of partitions or Redis does not answer.
-func (g *Gateway) Start(ctx context.Context, handle message.NoPublishHandlerFunc) error {
+// handle one at a time, each once, in the order of each command key. An event of a
+// command that was sent from here comes after the command's answer. When events were
+// missed, missed is called with the reason (ResyncGap, ResyncEpoch), at most once a
+// second. Neither may block. Start fails if the nodes disagree on the number of
+// partitions or Redis does not answer.
+func (g *Gateway) Start(ctx context.Context, handle message.NoPublishHandlerFunc, missed func(reason string)) error {
 	if err := g.agreeOnPartitions(ctx); err != nil {
 		return err
 	}
@@ -45,13 +48,15 @@ func (g *Gateway) Start(ctx context.Context, handle message.NoPublishHandlerFunc
 	for p := range g.cfg.Partitions {
 		streams = append(streams, replyStream(p, g.boot))
 	}
-	t := newTail(g.read, streams)
-	if err := t.seekEnd(ctx); err != nil {
+	t := newTail(g.read, streams) // nobody writes to this boot's replies yet
+	g.watch = newWatch(g.Lanes, missed)
+	if err := g.watch.seek(ctx, t); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
 	}
 	run, stop := context.WithCancel(context.Background())
 	g.stop = stop
 	g.wg.Go(func() { g.follow(run, t) })
+	g.wg.Go(func() { g.watch.keepAsking(run) })
 	g.wg.Go(func() { g.pending.run(run) })
 	return nil
 }
@@ -114,23 +119,32 @@ func (l *Lanes) publish(c *Command, bounded bool, deadline time.Time, done func(
 func (g *Gateway) follow(ctx context.Context, t *tail) {
 	var wait backoff
 	for ctx.Err() == nil {
+		counters := g.watch.counters.Load() // before the read: it finds what they count
 		all, err := t.next(ctx)
+		if err == nil {
+			g.take(t, all)
+			err = g.watch.compare(ctx, t, counters)
+		}
 		if err != nil {
 			if ctx.Err() == nil {
 				wait.sleep(ctx, g.log, "read events and replies", err)
 			}
 			continue
 		}
+		g.watch.flush(time.Now())
 		wait.reset()
-		g.take(t, all)
 	}
 }
 
 // take handles what one read has found. All that a command has brought about comes
 // in one lane, its answer with the first of it, so a read is worked off in order.
 func (g *Gateway) take(t *tail, all []found) {
+	now := time.Now()
 	for _, f := range all {
 		for _, e := range f.entries {
+			if f.stream < g.cfg.Partitions && !g.watch.take(f.stream, e, now) {
+				continue
+			}
 			m, err := decode(e)
 			if err == nil && m.Metadata[metaReplyTo] == g.boot {
 				err = g.reply(m)

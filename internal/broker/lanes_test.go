@@ -212,7 +212,7 @@ func TestNodesAgreeOnThePartitions(t *testing.T) {
 	}
 	defer lanes.Close()
 	g, w := broker.NewGateway(lanes), broker.NewWorker(lanes, broker.NewHandlers(contract.NewCatalog(nil)))
-	for what, err := range map[string]error{"gateway": g.Start(t.Context(), nil), "worker": w.Start(t.Context())} {
+	for what, err := range map[string]error{"gateway": g.Start(t.Context(), nil, nil), "worker": w.Start(t.Context())} {
 		if err == nil || !strings.Contains(err.Error(), "PARTITIONS is 4 here and 16 in Redis") {
 			t.Errorf("%s: %v", what, err)
 		}

@@ -19,6 +19,7 @@ type entry struct {
 	uuid     string
 	metadata string // msgpack
 	payload  []byte
+	seq      string // its place among the events of its partition; "" for a stranger's
 }
 
 // found is what one read found in one stream.
@@ -208,6 +209,8 @@ func (p *replyParser) entries() []entry {
 				e.metadata = value
 			case fieldPayload:
 				e.payload = bytes
+			case fieldSeq:
+				e.seq = value
 			}
 		}
 		if p.failed {

@@ -28,7 +28,7 @@ func TestRead(t *testing.T) {
 				for _, args := range []*redis.XAddArgs{
 					{Stream: "b", ID: "1-1", Values: []string{fieldUUID, "u", fieldMetadata, "m", fieldPayload, long}},
 					{Stream: "b", ID: "1-2", Values: []string{"foreign", "f", fieldPayload, ""}},
-					{Stream: "d", ID: "2-1", Values: []string{fieldUUID, "v"}},
+					{Stream: "d", ID: "2-1", Values: []string{fieldUUID, "v", fieldSeq, "a.1"}},
 				} {
 					if err := rdb.XAdd(t.Context(), args).Err(); err != nil {
 						t.Fatal(err)
@@ -38,8 +38,8 @@ func TestRead(t *testing.T) {
 				streams := []string{"a", "b", "c", "d"}
 				all, err := r.read(t.Context(), streams, []string{"0", "0", "0", "0"}, 10, 0)
 				want := []found{
-					{1, []entry{{"1-1", "u", "m", []byte(long)}, {"1-2", "", "", []byte{}}}},
-					{3, []entry{{"2-1", "v", "", nil}}},
+					{1, []entry{{"1-1", "u", "m", []byte(long), ""}, {"1-2", "", "", []byte{}, ""}}},
+					{3, []entry{{"2-1", "v", "", nil, "a.1"}}},
 				}
 				if diff := cmp.Diff(want, all, cmp.AllowUnexported(found{}, entry{})); err != nil || diff != "" {
 					t.Errorf("%v %s", err, diff)

@@ -51,7 +51,7 @@ func TestScriptsRunWithoutFreeMemory(t *testing.T) {
 	}
 	run("take", 1, ownScript, own, "take", "node", "boot", epoch, 1000)
 	run("renew", 1, ownScript, own, "renew", "node", "boot", 1, 1000)
-	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "idem:{p0}:a"}, 10, 10, 10, 10_000, "boot", 1, 1, 3, 1, 1, 1, "1-1", 3, "u", "", "", "done")
+	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "idem:{p0}:a"}, 10, 10, 10, 10_000, "series", "boot", 1, 1, 3, 1, 1, 1, "1-1", 3, "u", "", "", "done")
 	run("forward", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("forward again", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("release", 0, ownScript, own, "release", "node", "boot", 1, 1000)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,52 @@ func (t *tail) seekEnd(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// rewind goes back when a stream ends before our position, so that nothing would be read
+// until its ids have come there: it was deleted and the clock set back, or Redis has lost
+// its last writes. The new position is the last entry that was seen, or the beginning.
+func (t *tail) rewind(ctx context.Context, stream int, seen func(redis.XMessage) bool) (back bool, err error) {
+	const page = 256
+	ctx, cancel := context.WithTimeout(ctx, rewindMax)
+	defer cancel()
+	for end := "+"; ; {
+		entries, err := t.rdb.XRevRangeN(ctx, t.streams[stream], end, "-", page).Result()
+		if err != nil {
+			return false, fmt.Errorf("go back in %s: %w", t.streams[stream], err)
+		}
+		if end == "+" && len(entries) > 0 && !idLess(entries[0].ID, t.last[stream]) {
+			return false, nil
+		}
+		for _, e := range entries {
+			if seen(e) {
+				t.last[stream] = e.ID
+				return true, nil
+			}
+		}
+		if len(entries) < page {
+			back, t.last[stream] = t.last[stream] != "0-0", "0-0"
+			return back, nil
+		}
+		end = "(" + entries[page-1].ID
+	}
+}
+
+const rewindMax = 10 * time.Second // for all pages of a stream
+
+// idLess compares two ids of entries, "<ms>-<n>".
+func idLess(a, b string) bool {
+	aMS, aN, _ := strings.Cut(a, "-")
+	bMS, bN, _ := strings.Cut(b, "-")
+	if c := compareNumbers(aMS, bMS); c != 0 {
+		return c < 0
+	}
+	return compareNumbers(aN, bN) < 0
+}
+
+// compareNumbers compares two numbers without leading zeros.
+func compareNumbers(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
 }
 
 // next waits up to tailBlock for entries and returns them by stream; none is no

@@ -55,8 +55,12 @@ var (
 	httpPathRE  = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+|/\{[a-z_]+\})+$`)
 	pathParamRE = regexp.MustCompile(`\{[a-z_]+\}`)
 	httpMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	reserved    = []string{"connect", "connect_error", "disconnect", "disconnecting", "error"}
+	reserved    = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", Resync}
 )
+
+// Resync is the event that tells clients of every namespace that they may have missed
+// events. No use case raises it.
+const Resync = "resync"
 
 // Check returns every mistake in the declarations, joined. What is wrong with
 // their types is found by schema.Compile.

@@ -20,6 +20,8 @@ type Sink interface {
 	Move(namespace string, users, rooms []string, leave bool)
 	// Disconnect ends sockets.
 	Disconnect(namespace string, sockets []string, reason string)
+	// Resync tells every socket on this node that it may have missed events.
+	Resync(reason string)
 }
 
 // An Emission is one event on its way to sockets.
@@ -45,6 +47,9 @@ type Emitter struct{ sink Sink }
 
 // New makes an emitter.
 func New(s Sink) *Emitter { return &Emitter{s} }
+
+// Missed hands over that this node has missed events. Nobody knows whose.
+func (e *Emitter) Missed(reason string) { e.sink.Resync(reason) }
 
 // Handle hands one message over. Its error says why a message cannot be: it was not
 // written by a use case.

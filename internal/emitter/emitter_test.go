@@ -25,6 +25,17 @@ func (r *recorder) Disconnect(namespace string, sockets []string, reason string)
 	r.calls = append(r.calls, fmt.Sprint("disconnect ", namespace, sockets, reason))
 }
 
+func (r *recorder) Resync(reason string) { r.calls = append(r.calls, "resync "+reason) }
+
+func TestMissed(t *testing.T) {
+	t.Parallel()
+	var r recorder
+	emitter.New(&r).Missed("gap")
+	if diff := cmp.Diff([]string{"resync gap"}, r.calls); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

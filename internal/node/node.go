@@ -58,7 +58,7 @@ func (n *Node) Handler() http.Handler {
 // that Stop would have to end.
 func (n *Node) Start(ctx context.Context) error {
 	if n.gateway() {
-		if err := n.Gateway.Start(ctx, n.Emitter.Handle); err != nil {
+		if err := n.Gateway.Start(ctx, n.Emitter.Handle, n.Emitter.Missed); err != nil {
 			return errors.Join(err, n.closeLanes())
 		}
 	}

@@ -17,6 +17,7 @@ type Admin struct{ *http.ServeMux }
 type Clients interface {
 	Connections() int      // now
 	SlowConsumers() uint64 // so far: cut because they took too little
+	Resyncs() uint64       // so far: times they were told that they may have missed events
 }
 
 // Commands are what this node knows of the commands it runs. *broker.Worker is one.
@@ -38,6 +39,9 @@ func NewAdmin(c Clients, commands Commands) *Admin {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "switchyard_commands_expired_total", Help: "Commands completed without being run, because their time was over.",
 		}, func() float64 { return float64(commands.Expired()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "switchyard_resyncs_total", Help: "Times this node told its clients that they may have missed events.",
+		}, func() float64 { return float64(c.Resyncs()) }),
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -230,6 +230,7 @@ type clients struct{}
 
 func (clients) Connections() int      { return 7 }
 func (clients) SlowConsumers() uint64 { return 3 }
+func (clients) Resyncs() uint64       { return 2 }
 
 type commands struct{}
 
@@ -242,6 +243,7 @@ func TestAdmin(t *testing.T) {
 	for path, want := range map[string]string{
 		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3",
 		"/metrics?more": "switchyard_commands_expired_total 5", "/debug/pprof/goroutine?debug=1": "goroutine profile",
+		"/metrics?resyncs": "switchyard_resyncs_total 2",
 	} {
 		resp, err := http.Get(srv.URL + path)
 		if err != nil {

@@ -53,6 +53,9 @@ type Gateway struct {
 	departed map[string]contract.Route // namespace -> its OnDisconnect command
 	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
+
+	namespaces []string
+	resyncs    atomic.Uint64
 }
 
 // name is how a client names a command.
@@ -76,9 +79,8 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 			g.commands[name{cmd.Namespace.Name, cmd.Event}] = cmd
 		}
 	}
-	var namespaces []string
 	for _, n := range c.Namespaces {
-		namespaces = append(namespaces, n.Name)
+		g.namespaces = append(g.namespaces, n.Name)
 		if r, ok := c.Route(n.OnDisconnect); ok {
 			g.departed[n.Name] = r
 		}
@@ -91,7 +93,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 		}
 		return origins.Check(r)
 	}
-	g.sockets = sockets.New(cfg, namespaces, (*handler)(g))
+	g.sockets = sockets.New(cfg, g.namespaces, (*handler)(g))
 	return g
 }
 
@@ -107,6 +109,10 @@ func (g *Gateway) Connections() int { return g.sockets.Connections() }
 // SlowConsumers counts the clients that this node has cut because they took too
 // little of what they were sent.
 func (g *Gateway) SlowConsumers() uint64 { return g.sockets.SlowConsumers() }
+
+// Resyncs counts how often this node has told its clients that they may have missed
+// events.
+func (g *Gateway) Resyncs() uint64 { return g.resyncs.Load() }
 
 // Refuse lets no new client connect.
 func (g *Gateway) Refuse() { g.refusing.Store(true) }
@@ -250,6 +256,25 @@ func (g *Gateway) Disconnect(namespace string, ids []string, reason string) {
 	for _, s := range g.sockets.Find(namespace, audience(emitter.Audience{Sockets: ids})) {
 		g.log.Info("a use case disconnected a socket", "socket", s.ID(), "reason", reason)
 		s.Disconnect()
+	}
+}
+
+// A resync tells a client that it may have missed events.
+type resync struct {
+	Rooms  []string `json:"rooms"`  // in these rooms; none means anywhere
+	Reason string   `json:"reason"` // broker.ResyncGap, broker.ResyncEpoch
+}
+
+// Resync tells every socket on this node that it may have missed events.
+func (g *Gateway) Resync(reason string) {
+	g.resyncs.Add(1)
+	payload, err := json.Marshal(resync{Rooms: []string{}, Reason: reason})
+	if err != nil {
+		g.log.Error("cannot encode a resync", "error", err)
+		return
+	}
+	for _, n := range g.namespaces {
+		g.sockets.Broadcast(n, sockets.Audience{Everyone: true}, contract.Resync, payload, false)
 	}
 }
 

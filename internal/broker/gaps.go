@@ -1,0 +1,208 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A watch finds out which events a gateway has missed: lua/complete.lua numbers those of
+// each partition, so an entry tells by its number, and once a second the counters in
+// Redis tell of a partition from which no entry comes. Only the goroutine that reads
+// may use it, except for keepAsking.
+//
+// What was missed is not known, and so neither is whom it concerns: everyone is told.
+type watch struct {
+	*Lanes
+	announce func(reason string)
+	lanes    []numbering              // by partition
+	counters atomic.Pointer[counters] // the newest
+	compared *counters                // the last that were compared
+	due      string                   // the reason to announce next
+	last     time.Time                // when something was announced
+}
+
+const (
+	compareEvery  = time.Second
+	announceEvery = time.Second // at most: one cause shows in many partitions, one after the other
+)
+
+func newWatch(l *Lanes, announce func(reason string)) *watch {
+	return &watch{Lanes: l, announce: announce, lanes: make([]numbering, l.cfg.Partitions)}
+}
+
+// counters are what Redis says of all partitions, at some moment after asked.
+type counters struct {
+	asked     time.Time
+	last      []mark // the last event
+	noReplies []bool // the gateway's reply stream does not exist
+}
+
+func (w *watch) keepAsking(ctx context.Context) {
+	t := time.NewTicker(compareEvery)
+	defer t.Stop()
+	var failed throttle
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		c, err := w.ask(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				failed.warn(w.log, "cannot see whether events were missed, trying again", "error", err)
+			}
+			continue
+		}
+		w.counters.Store(c)
+	}
+}
+
+// ask reads the counters in one round trip.
+func (w *watch) ask(ctx context.Context) (*counters, error) {
+	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
+	defer cancel()
+	c := &counters{asked: time.Now()}
+	pipe := w.rdb.Pipeline()
+	owners, replies := make([]*redis.SliceCmd, len(w.lanes)), make([]*redis.IntCmd, len(w.lanes))
+	for p := range w.lanes {
+		owners[p] = askCounter(ctx, pipe, p)
+		replies[p] = pipe.Exists(ctx, replyStream(p, w.boot))
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("read the counters of events: %w", err)
+	}
+	for p := range w.lanes {
+		c.last = append(c.last, counterOf(owners[p]))
+		c.noReplies = append(c.noReplies, replies[p].Val() == 0)
+	}
+	return c, nil
+}
+
+func askCounter(ctx context.Context, pipe redis.Pipeliner, p int) *redis.SliceCmd {
+	return pipe.HMGet(ctx, ownerKey(p), "lane", "seq", "prev")
+}
+
+// counterOf reads the mark of a partition's last event; none before the first commit. A
+// lane that has begun and has no event yet ends where the one before it does.
+func counterOf(cmd *redis.SliceCmd) mark {
+	var text [3]string
+	for i, v := range cmd.Val() {
+		text[i], _ = v.(string)
+	}
+	last, _ := parseMark(text[0] + "." + text[1])
+	if last.seq == 0 {
+		last, _ = parseMark(text[2])
+	}
+	return last
+}
+
+// seek moves a tail of the event streams, by partition, to their end, and the numberings
+// with it. The last entry tells its own number. Where there is none, nothing was
+// committed since the counter was read.
+func (w *watch) seek(ctx context.Context, t *tail) error {
+	pipe := w.rdb.Pipeline()
+	owners, ends := make([]*redis.SliceCmd, len(w.lanes)), make([]*redis.XMessageSliceCmd, len(w.lanes))
+	for p := range w.lanes {
+		owners[p] = askCounter(ctx, pipe, p)
+		ends[p] = pipe.XRevRangeN(ctx, t.streams[p], "+", "-", 1)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("find the end of %d event lanes: %w", len(w.lanes), err)
+	}
+	for p := range w.lanes {
+		n := &w.lanes[p]
+		n.at = counterOf(owners[p])
+		for _, last := range ends[p].Val() {
+			t.last[p] = last.ID
+			if at, _, ok := parseSeq(seqOf(last)); ok {
+				n.at = at
+			}
+		}
+		n.told = n.at
+	}
+	return nil
+}
+
+func seqOf(m redis.XMessage) string {
+	s, _ := m.Values[fieldSeq].(string)
+	return s
+}
+
+// take follows an entry of an event stream; false means that it came before. A
+// stranger's entry has no number and is always new.
+func (w *watch) take(p int, e entry, now time.Time) bool {
+	n := &w.lanes[p]
+	n.moved = now
+	at, before, ok := parseSeq(e.seq)
+	if !ok {
+		return true
+	}
+	was := n.at
+	seen, reason := n.take(at, before)
+	if reason != "" {
+		w.missed(p, was, at, reason)
+	}
+	return !seen
+}
+
+// compare compares with the newest counters, once. They were there before the last read
+// began: a partition that has brought nothing since they were asked for has nothing to
+// bring, and must be where its counter is.
+func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
+	if c == nil || c == w.compared {
+		return nil
+	}
+	for p := range w.lanes {
+		n := &w.lanes[p]
+		reason := ""
+		if n.moved.Before(c.asked) {
+			reason = n.compare(c.last[p])
+		}
+		if reason != "" || c.noReplies[p] {
+			t.last[len(w.lanes)+p] = "0-0" // replies are read whatever their ids; one that comes again finds nobody waiting
+		}
+		if reason == "" {
+			continue
+		}
+		back, err := t.rewind(ctx, p, func(m redis.XMessage) bool {
+			at, _, ok := parseSeq(seqOf(m))
+			return ok && n.seen(at)
+		})
+		if err != nil {
+			return err // the next counters are compared again
+		}
+		if back {
+			reason = ResyncEpoch
+		}
+		was := n.at
+		n.told = c.last[p]
+		w.missed(p, was, n.told, reason)
+	}
+	w.compared = c
+	return nil
+}
+
+// missed notes that events were missed, and announces it.
+func (w *watch) missed(p int, was, is mark, reason string) {
+	w.log.Warn("events were missed", "partition", p, "reason", reason,
+		"last", fmt.Sprint(was.lane, ".", was.seq), "next", fmt.Sprint(is.lane, ".", is.seq))
+	if w.due != ResyncEpoch {
+		w.due = reason
+	}
+	w.flush(time.Now())
+}
+
+// flush announces what is due, unless something was announced just before.
+func (w *watch) flush(now time.Time) {
+	if w.due == "" || now.Sub(w.last) < announceEvery {
+		return
+	}
+	w.last = now
+	w.announce(w.due)
+	w.due = ""
+}

@@ -1,0 +1,111 @@
+package broker
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Why clients are told that events were missed.
+const (
+	ResyncGap   = "gap"   // some are gone that were there
+	ResyncEpoch = "epoch" // their numbers began anew: Redis was emptied, or has lost its last writes
+)
+
+// laneName names a numbering of events. It need not be secret, only another one than
+// those before it.
+func laneName() string { return strconv.FormatUint(rand.Uint64()>>24, 36) }
+
+// A mark is the place of an event among those of its partition: lua/complete.lua counts
+// them in lanes. The zero mark is before the first event of all.
+type mark struct {
+	lane string
+	seq  int64
+}
+
+// parseSeq reads the field _seq: "<lane>.<number>", and on the first entry of a lane the
+// mark of the event before it.
+func parseSeq(s string) (at, before mark, ok bool) {
+	s, first, began := strings.Cut(s, " ")
+	if at, ok = parseMark(s); ok && began {
+		before, ok = parseMark(first)
+	}
+	return at, before, ok && at.seq > 0 && began == (at.seq == 1)
+}
+
+// parseMark reads "<lane>.<number>"; the lane shares the text's memory.
+func parseMark(s string) (mark, bool) {
+	dot := strings.IndexByte(s, '.')
+	if dot < 0 {
+		return mark{}, false
+	}
+	n, err := strconv.ParseInt(s[dot+1:], 10, 64)
+	return mark{s[:dot], n}, err == nil && n >= 0
+}
+
+// A numbering is how far a gateway has come with the events of one partition.
+type numbering struct {
+	at     mark
+	before []mark    // where the lanes before it ended, the newest last
+	told   mark      // up to there it was told what was missed
+	moved  time.Time // when an entry last came
+}
+
+const lanesKnown = 32 // of a partition; each change of its owner makes one
+
+// take follows an entry that has come. seen means that it came before; reason is why
+// clients are to be told that events were missed before it.
+func (n *numbering) take(at, before mark) (seen bool, reason string) {
+	if n.seen(at) {
+		return true, ""
+	}
+	switch {
+	case at.lane == n.told.lane && at.seq <= n.told.seq+1:
+	case at.lane == n.at.lane:
+		if at.seq != n.at.seq+1 {
+			reason = ResyncGap
+		}
+	case at.seq != 1 || before != n.at && before != n.told:
+		reason = ResyncEpoch
+	}
+	if at.lane == n.at.lane {
+		n.at.seq = at.seq
+	} else {
+		n.begin(at)
+	}
+	if n.told.lane != at.lane || n.told.seq < at.seq {
+		n.told = n.at
+	}
+	return false, reason
+}
+
+// begin goes over to another lane.
+func (n *numbering) begin(at mark) {
+	if n.at.seq > 0 {
+		n.before = append(n.before, n.at)
+		n.before = slices.Delete(n.before, 0, max(0, len(n.before)-lanesKnown))
+	}
+	n.at = mark{strings.Clone(at.lane), at.seq} // which would keep the whole read
+}
+
+// seen tells whether an entry came before.
+func (n *numbering) seen(at mark) bool {
+	if at.lane == n.at.lane {
+		return at.seq <= n.at.seq
+	}
+	return slices.ContainsFunc(n.before, func(m mark) bool { return m.lane == at.lane && at.seq <= m.seq })
+}
+
+// compare compares with the counter in Redis, when nothing is left to be read. The
+// reason is "" when nothing was missed, or nothing that was not told.
+func (n *numbering) compare(last mark) string {
+	switch {
+	case last == n.at || last == n.told:
+		return ""
+	case last.lane == n.at.lane && last.seq > n.at.seq:
+		return ResyncGap
+	}
+	return ResyncEpoch
+}
