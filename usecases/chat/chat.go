@@ -79,6 +79,9 @@ type History interface {
 	// Before returns at most limit messages of a room, the newest last: those before
 	// the message with this id, or the newest of all for "".
 	Before(ctx context.Context, room, id string, limit int) ([]Message, error)
+	// After returns at most limit messages of a room, the newest last: those right after
+	// the message with this id, which need not be kept any more.
+	After(ctx context.Context, room, id string, limit int) ([]Message, error)
 }
 
 // Service serves the commands.

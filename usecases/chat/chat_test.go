@@ -72,3 +72,6 @@ func (brokenHistory) Append(context.Context, chat.Message) error { return errBro
 func (brokenHistory) Before(context.Context, string, string, int) ([]chat.Message, error) {
 	return nil, errBroken
 }
+func (brokenHistory) After(context.Context, string, string, int) ([]chat.Message, error) {
+	return nil, errBroken
+}

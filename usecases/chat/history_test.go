@@ -52,6 +52,30 @@ func TestHistoryPages(t *testing.T) {
 	}
 }
 
+func TestHistoryPagesAfterAMessage(t *testing.T) {
+	t.Parallel()
+	h := memstore.NewHistory()
+	for i := range 120 {
+		if err := h.Append(t.Context(), chat.Message{ID: fmt.Sprint("1-", i), Room: "lobby"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for next := "1-17"; next != ""; {
+		out, _, err := contracttest.Call(t, chat.New(h).Routes(), chat.Read, alice, chat.ReadInput{Room: "lobby", After: next, Limit: 51})
+		if err != nil {
+			t.Fatal(err)
+		}
+		next = out.Next
+		got = append(got, fmt.Sprint(out.Messages[0].ID, " to ", out.Messages[len(out.Messages)-1].ID, ", then ", next))
+	}
+	if diff := cmp.Diff([]string{"1-18 to 1-68, then 1-68", "1-69 to 1-119, then "}, got); diff != "" {
+		t.Error(diff)
+	}
+	_, _, err := contracttest.Call(t, routes(), chat.Read, alice, chat.ReadInput{Room: "lobby", Before: "1-1", After: "1-2"})
+	wantFault(t, err, fault.Invalid)
+}
+
 func TestHistoryIsAnEmptyListNotNull(t *testing.T) {
 	t.Parallel()
 	out, _, err := contracttest.Call(t, routes(), chat.Read, alice, chat.ReadInput{Room: "empty"})

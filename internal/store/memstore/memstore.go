@@ -4,8 +4,10 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/example/switchyard/usecases/chat"
@@ -47,6 +49,28 @@ func (h *History) Before(_ context.Context, room, id string, limit int) ([]chat.
 		end = max(0, index(all, id))
 	}
 	return slices.Clone(all[max(0, end-limit):end]), nil
+}
+
+// After returns the messages after one, the newest last.
+func (h *History) After(_ context.Context, room, id string, limit int) ([]chat.Message, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := h.rooms[room]
+	begin := len(all)
+	if strings.Contains(id, "-") { // else no message has such an id
+		begin = slices.IndexFunc(all, func(m chat.Message) bool { return earlier(id, m.ID) })
+	}
+	if begin < 0 {
+		return nil, nil
+	}
+	return slices.Clone(all[begin:min(len(all), begin+limit)]), nil
+}
+
+// earlier compares two ids, which are positions of commands: "<ms>-<n>".
+func earlier(a, b string) bool {
+	aMS, aN, _ := strings.Cut(a, "-")
+	bMS, bN, _ := strings.Cut(b, "-")
+	return cmp.Or(cmp.Compare(len(aMS), len(bMS)), cmp.Compare(aMS, bMS), cmp.Compare(len(aN), len(bN)), cmp.Compare(aN, bN)) < 0
 }
 
 func index(all []chat.Message, id string) int {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/wire"
@@ -74,7 +75,18 @@ func (h *History) Before(ctx context.Context, room, id string, limit int) ([]cha
 	if id != "" {
 		end = "(" + id
 	}
-	found, err := h.rdb.XRevRangeN(ctx, roomKey(room), end, "-", int64(limit)).Result()
+	messages, err := decoded(h.rdb.XRevRangeN(ctx, roomKey(room), end, "-", int64(limit)).Result())
+	slices.Reverse(messages)
+	return messages, err
+}
+
+// After returns the messages after one, the newest last.
+func (h *History) After(ctx context.Context, room, id string, limit int) ([]chat.Message, error) {
+	return decoded(h.rdb.XRangeN(ctx, roomKey(room), "("+id, "+", int64(limit)).Result())
+}
+
+// decoded are the messages of some entries.
+func decoded(found []redis.XMessage, err error) ([]chat.Message, error) {
 	switch {
 	case redis.HasErrorPrefix(err, "Invalid stream ID"): // no message has such an id
 		return nil, nil
@@ -84,7 +96,7 @@ func (h *History) Before(ctx context.Context, room, id string, limit int) ([]cha
 	messages := make([]chat.Message, len(found))
 	for i, entry := range found {
 		body, _ := entry.Values[field].(string)
-		if err := json.Unmarshal([]byte(body), &messages[len(found)-1-i]); err != nil {
+		if err := json.Unmarshal([]byte(body), &messages[i]); err != nil {
 			return nil, fmt.Errorf("decode message %s of a room: %w", entry.ID, err)
 		}
 	}

@@ -37,9 +37,10 @@ func TestErrorsOfRedisAreTransient(t *testing.T) {
 	}
 	h, s := redisstore.NewHistory(rdb), redisstore.NewTasks(rdb)
 	_, beforeErr := h.Before(t.Context(), "r", "", 1)
+	_, afterErr := h.After(t.Context(), "r", "1-0", 1)
 	_, getErr := s.Get(t.Context(), "t")
 	for what, err := range map[string]error{
-		"append": h.Append(t.Context(), chat.Message{ID: "1-0"}), "before": beforeErr, "get": getErr, "put": s.Put(t.Context(), tasks.Task{}),
+		"append": h.Append(t.Context(), chat.Message{ID: "1-0"}), "before": beforeErr, "after": afterErr, "get": getErr, "put": s.Put(t.Context(), tasks.Task{}),
 	} {
 		if !fault.IsTransient(err) {
 			t.Errorf("%s: %v", what, err)

@@ -65,8 +65,41 @@ func History(t *testing.T, h chat.History) {
 			t.Errorf("before %s are %d messages", before, len(got))
 		}
 	}
+	historyAfter(t, h, room, total, all[0].ID)
 	if got := page("another", "", 10); len(got) != 0 {
 		t.Errorf("rooms are mixed: %v", got)
+	}
+}
+
+// historyAfter tests the pages after a message of a room with so many, of which the
+// first are no longer kept.
+func historyAfter(t *testing.T, h chat.History, room string, total int, oldest string) {
+	for name, tc := range map[string]struct {
+		room, after string
+		want        []string
+	}{
+		"the newest":        {room, id(total - 3), []string{id(total - 2), id(total - 1)}},
+		"a full page":       {room, id(total - 9), []string{id(total - 8), id(total - 7), id(total - 6)}},
+		"nothing new":       {room, id(total - 1), nil},
+		"the future":        {room, "9999999999999-0", nil},
+		"no longer kept":    {room, id(0), []string{oldest}},
+		"longer ago":        {room, "999-999", []string{oldest}},
+		"no id":             {room, "never", nil},
+		"an unknown room":   {"empty", id(0), nil},
+		"between two of it": {room, "1763715600000-99", []string{oldest}},
+	} {
+		limit := 3
+		if len(tc.want) == 1 {
+			limit = 1
+		}
+		messages, err := h.After(t.Context(), tc.room, tc.after, limit)
+		var got []string
+		for _, m := range messages {
+			got = append(got, m.ID)
+		}
+		if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
+			t.Errorf("after %s: %v %s", name, err, diff)
+		}
 	}
 }
 
