@@ -67,7 +67,12 @@ func (t *tail) rewind(ctx context.Context, stream int, seen func(redis.XMessage)
 		if err != nil {
 			return false, fmt.Errorf("go back in %s: %w", t.streams[stream], err)
 		}
-		if end == "+" && len(entries) > 0 && !idLess(entries[0].ID, t.last[stream]) {
+		switch {
+		case end != "+":
+		case len(entries) == 0:
+			t.last[stream] = "0-0" // whatever its next entries are called
+			return false, nil
+		case !idLess(entries[0].ID, t.last[stream]):
 			return false, nil
 		}
 		for _, e := range entries {
@@ -77,8 +82,8 @@ func (t *tail) rewind(ctx context.Context, stream int, seen func(redis.XMessage)
 			}
 		}
 		if len(entries) < page {
-			back, t.last[stream] = t.last[stream] != "0-0", "0-0"
-			return back, nil
+			t.last[stream] = "0-0"
+			return true, nil
 		}
 		end = "(" + entries[page-1].ID
 	}

@@ -86,10 +86,12 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 	h := func(context.Context, in) (out, []contract.Effect, error) { return out{}, nil, nil }
 	ok := func(context.Context, fine) (fine, []contract.Effect, error) { return fine{}, nil, nil }
 	shouty := contract.Event[fine]{Namespace: ns, Name: "Shouted", Doc: "Loud."}
+	resync := contract.Event[fine]{Namespace: ns, Name: "resync", Doc: "The service's own."}
 	cat := contract.NewCatalog([]contract.Route{
 		contract.Command[in, out]{Namespace: ns, Event: "open", Operation: "board.open", Doc: "Open."}.Handle(h),
-		contract.Command[fine, fine]{Namespace: ns, Event: "open", Operation: "close", Raises: []contract.EventSpec{shouty.Spec()}}.Handle(ok),
+		contract.Command[fine, fine]{Namespace: ns, Event: "open", Operation: "close", Raises: []contract.EventSpec{shouty.Spec(), resync.Spec()}}.Handle(ok),
 		contract.Command[fine, fine]{Namespace: ns, Event: "get", Operation: "board.get", Doc: "Get.", HTTP: contract.HTTP{Method: "FETCH", Path: "/v1/{nothing}"}}.Handle(nil),
+		contract.Command[fine, fine]{Namespace: ns, Event: "error", Operation: "board.fail", Doc: "Fail."}.Handle(ok),
 	})
 	_, err := schema.Compile(cat)
 	if err == nil {
@@ -104,6 +106,8 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 		`command "board.get": the HTTP method must be one of GET, POST`,
 		`command "board.get": the HTTP path has {nothing}, which is no field of the input`,
 		`event "Shouted" on /board: the name "Shouted" must be lowercase`,
+		`event "resync" on /board: the name "resync" is reserved`,
+		`command "board.fail": the event name "error" is reserved`,
 		`schema_test.in.Name: unknown tag "minlength"`,
 		`schema_test.out.Bad: JSON has no chan`,
 	}

@@ -315,6 +315,15 @@ func TestTheSink(t *testing.T) {
 			t.Errorf("heard %v, want %s", got, tc.want)
 		}
 	}
+	g.Resync("gap")
+	for _, c := range []*rawsio.Client{one, two, other} {
+		if got := c.Expect("/board", "resync"); got != `{"rooms":[],"reason":"gap"}` {
+			t.Errorf("resync %s", got)
+		}
+	}
+	if n := g.Resyncs(); n != 1 {
+		t.Errorf("%d resyncs are counted", n)
+	}
 	g.Disconnect("/board", []string{sid}, "enough")
 	one.Disconnected("/board")
 }
