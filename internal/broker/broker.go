@@ -8,7 +8,7 @@
 // carries that partition's hash tag:
 //
 //	cmd:{p3}              accepted, not yet completed commands: the stream is the backlog
-//	own:{p3}              who owns the partition: node, boot, epoch, until
+//	own:{p3}              who owns the partition: node, boot, epoch, until; numbers of commits and events
 //	evt:{p3}              events, and requests to the nodes that hold sockets
 //	rep:{p3}:<node.boot>  replies for one gateway's boot
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
@@ -45,6 +45,19 @@
 // up after it has taken the partition, when the old one can commit no more. An outcome
 // in memory may be replayed before it is committed, because a partition's completions
 // are committed in order, or not at all.
+//
+// # Gaps
+//
+// A commit numbers its events in the same script: each entry has "<series>.<number>"
+// in the field _seq, and own:{p3} the last one. A gateway sees a jump in what it reads, and
+// once a second it compares with the counters, so that an idle partition tells as well.
+// It then announces resync to all its clients: what was missed is not known.
+//
+// A series has a random name. The script begins another when its commit does not follow the owner's last one: after a change of owner, but also
+// when Redis was emptied or a failover took back the last writes, of which numbers that
+// went on would tell nothing. The first entry of a series names the event before it, so a
+// change of owner is not announced, and a loss is. A number stands for one event for
+// ever, so one that comes again, when a stream is read again from its start, is dropped.
 //
 // # The wire
 //

@@ -230,7 +230,7 @@ func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 // arguments lays out one run as lua/complete.lua wants it.
 func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 	args = append(make([]any, 0, 5+16*len(run)),
-		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), laneName())
+		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), seriesName())
 	for _, k := range run {
 		own := len(keys)
 		keys = append(keys, k.p.owner, k.p.commands, k.p.events)

@@ -17,12 +17,12 @@ import (
 // What was missed is not known, and so neither is whom it concerns: everyone is told.
 type watch struct {
 	*Lanes
-	announce func(reason string)
-	lanes    []numbering              // by partition
-	counters atomic.Pointer[counters] // the newest
-	compared *counters                // the last that were compared
-	due      string                   // the reason to announce next
-	last     time.Time                // when something was announced
+	announce   func(reason string)
+	numberings []numbering              // by partition
+	counters   atomic.Pointer[counters] // the newest
+	compared   *counters                // the last that were compared
+	due        string                   // the reason to announce next
+	last       time.Time                // when something was announced
 }
 
 const (
@@ -31,7 +31,7 @@ const (
 )
 
 func newWatch(l *Lanes, announce func(reason string)) *watch {
-	return &watch{Lanes: l, announce: announce, lanes: make([]numbering, l.cfg.Partitions)}
+	return &watch{Lanes: l, announce: announce, numberings: make([]numbering, l.cfg.Partitions)}
 }
 
 // counters are what Redis says of all partitions, at some moment after asked.
@@ -68,15 +68,15 @@ func (w *watch) ask(ctx context.Context) (*counters, error) {
 	defer cancel()
 	c := &counters{asked: time.Now()}
 	pipe := w.rdb.Pipeline()
-	owners, replies := make([]*redis.SliceCmd, len(w.lanes)), make([]*redis.IntCmd, len(w.lanes))
-	for p := range w.lanes {
+	owners, replies := make([]*redis.SliceCmd, len(w.numberings)), make([]*redis.IntCmd, len(w.numberings))
+	for p := range w.numberings {
 		owners[p] = askCounter(ctx, pipe, p)
 		replies[p] = pipe.Exists(ctx, replyStream(p, w.boot))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read the counters of events: %w", err)
 	}
-	for p := range w.lanes {
+	for p := range w.numberings {
 		c.last = append(c.last, counterOf(owners[p]))
 		c.noReplies = append(c.noReplies, replies[p].Val() == 0)
 	}
@@ -84,11 +84,11 @@ func (w *watch) ask(ctx context.Context) (*counters, error) {
 }
 
 func askCounter(ctx context.Context, pipe redis.Pipeliner, p int) *redis.SliceCmd {
-	return pipe.HMGet(ctx, ownerKey(p), "lane", "seq", "prev")
+	return pipe.HMGet(ctx, ownerKey(p), "series", "seq", "prev")
 }
 
 // counterOf reads the mark of a partition's last event; none before the first commit. A
-// lane that has begun and has no event yet ends where the one before it does.
+// series that has begun and has no event yet ends where the one before it does.
 func counterOf(cmd *redis.SliceCmd) mark {
 	var text [3]string
 	for i, v := range cmd.Val() {
@@ -106,16 +106,16 @@ func counterOf(cmd *redis.SliceCmd) mark {
 // committed since the counter was read.
 func (w *watch) seek(ctx context.Context, t *tail) error {
 	pipe := w.rdb.Pipeline()
-	owners, ends := make([]*redis.SliceCmd, len(w.lanes)), make([]*redis.XMessageSliceCmd, len(w.lanes))
-	for p := range w.lanes {
+	owners, ends := make([]*redis.SliceCmd, len(w.numberings)), make([]*redis.XMessageSliceCmd, len(w.numberings))
+	for p := range w.numberings {
 		owners[p] = askCounter(ctx, pipe, p)
 		ends[p] = pipe.XRevRangeN(ctx, t.streams[p], "+", "-", 1)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("find the end of %d event lanes: %w", len(w.lanes), err)
+		return fmt.Errorf("find the end of the events of %d partitions: %w", len(w.numberings), err)
 	}
-	for p := range w.lanes {
-		n := &w.lanes[p]
+	for p := range w.numberings {
+		n := &w.numberings[p]
 		n.at = counterOf(owners[p])
 		for _, last := range ends[p].Val() {
 			t.last[p] = last.ID
@@ -136,7 +136,7 @@ func seqOf(m redis.XMessage) string {
 // take follows an entry of an event stream; false means that it came before. A
 // stranger's entry has no number and is always new.
 func (w *watch) take(p int, e entry, now time.Time) bool {
-	n := &w.lanes[p]
+	n := &w.numberings[p]
 	n.moved = now
 	at, before, ok := parseSeq(e.seq)
 	if !ok {
@@ -157,14 +157,14 @@ func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 	if c == nil || c == w.compared {
 		return nil
 	}
-	for p := range w.lanes {
-		n := &w.lanes[p]
+	for p := range w.numberings {
+		n := &w.numberings[p]
 		reason := ""
 		if n.moved.Before(c.asked) {
 			reason = n.compare(c.last[p])
 		}
 		if reason != "" || c.noReplies[p] {
-			t.last[len(w.lanes)+p] = "0-0" // replies are read whatever their ids; one that comes again finds nobody waiting
+			t.last[len(w.numberings)+p] = "0-0" // replies are read whatever their ids; one that comes again finds nobody waiting
 		}
 		if reason == "" {
 			continue
@@ -190,7 +190,7 @@ func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 // missed notes that events were missed, and announces it.
 func (w *watch) missed(p int, was, is mark, reason string) {
 	w.log.Warn("events were missed", "partition", p, "reason", reason,
-		"last", fmt.Sprint(was.lane, ".", was.seq), "next", fmt.Sprint(is.lane, ".", is.seq))
+		"last", fmt.Sprint(was.series, ".", was.seq), "next", fmt.Sprint(is.series, ".", is.seq))
 	if w.due != ResyncEpoch {
 		w.due = reason
 	}

@@ -1,9 +1,6 @@
 package broker
 
-import (
-	"cmp"
-	"strings"
-)
+import "strings"
 
 // keyWindow is how many commands of one key may wait in this process. Without it a key
 // that is slower than its commands come would fill its partition's window, and stop the
@@ -132,13 +129,3 @@ func (w *Worker) catchUp(p *partition, from string, entries []entry) {
 		}
 	}
 }
-
-// compareIDs compares the ids of two entries: milliseconds and a number, in decimal
-// without leading zeros.
-func compareIDs(a, b string) int {
-	aTime, aNumber, _ := strings.Cut(a, "-")
-	bTime, bNumber, _ := strings.Cut(b, "-")
-	return cmp.Or(compareNumbers(aTime, bTime), compareNumbers(aNumber, bNumber))
-}
-
-func compareNumbers(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }

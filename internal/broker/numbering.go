@@ -14,19 +14,19 @@ const (
 	ResyncEpoch = "epoch" // their numbers began anew: Redis was emptied, or has lost its last writes
 )
 
-// laneName names a numbering of events. It need not be secret, only another one than
+// seriesName names a series of events. It need not be secret, only another one than
 // those before it.
-func laneName() string { return strconv.FormatUint(rand.Uint64()>>24, 36) }
+func seriesName() string { return strconv.FormatUint(rand.Uint64()>>24, 36) }
 
 // A mark is the place of an event among those of its partition: lua/complete.lua counts
-// them in lanes. The zero mark is before the first event of all.
+// them in series. The zero mark is before the first event of all.
 type mark struct {
-	lane string
-	seq  int64
+	series string
+	seq    int64
 }
 
-// parseSeq reads the field _seq: "<lane>.<number>", and on the first entry of a lane the
-// mark of the event before it.
+// parseSeq reads the field _seq: "<series>.<number>", and on the first entry of a series
+// the mark of the event before it.
 func parseSeq(s string) (at, before mark, ok bool) {
 	s, first, began := strings.Cut(s, " ")
 	if at, ok = parseMark(s); ok && began {
@@ -35,7 +35,7 @@ func parseSeq(s string) (at, before mark, ok bool) {
 	return at, before, ok && at.seq > 0 && began == (at.seq == 1)
 }
 
-// parseMark reads "<lane>.<number>"; the lane shares the text's memory.
+// parseMark reads "<series>.<number>"; the series shares the text's memory.
 func parseMark(s string) (mark, bool) {
 	dot := strings.IndexByte(s, '.')
 	if dot < 0 {
@@ -48,12 +48,12 @@ func parseMark(s string) (mark, bool) {
 // A numbering is how far a gateway has come with the events of one partition.
 type numbering struct {
 	at     mark
-	before []mark    // where the lanes before it ended, the newest last
+	before []mark    // where the series before it ended, the newest last
 	told   mark      // up to there it was told what was missed
 	moved  time.Time // when an entry last came
 }
 
-const lanesKnown = 32 // of a partition; each change of its owner makes one
+const seriesKnown = 32 // of a partition; each change of its owner begins one
 
 // take follows an entry that has come. seen means that it came before; reason is why
 // clients are to be told that events were missed before it.
@@ -62,40 +62,40 @@ func (n *numbering) take(at, before mark) (seen bool, reason string) {
 		return true, ""
 	}
 	switch {
-	case at.lane == n.told.lane && at.seq <= n.told.seq+1:
-	case at.lane == n.at.lane:
+	case at.series == n.told.series && at.seq <= n.told.seq+1:
+	case at.series == n.at.series:
 		if at.seq != n.at.seq+1 {
 			reason = ResyncGap
 		}
 	case at.seq != 1 || before != n.at && before != n.told:
 		reason = ResyncEpoch
 	}
-	if at.lane == n.at.lane {
+	if at.series == n.at.series {
 		n.at.seq = at.seq
 	} else {
 		n.begin(at)
 	}
-	if n.told.lane != at.lane || n.told.seq < at.seq {
+	if n.told.series != at.series || n.told.seq < at.seq {
 		n.told = n.at
 	}
 	return false, reason
 }
 
-// begin goes over to another lane.
+// begin goes over to another series.
 func (n *numbering) begin(at mark) {
 	if n.at.seq > 0 {
 		n.before = append(n.before, n.at)
-		n.before = slices.Delete(n.before, 0, max(0, len(n.before)-lanesKnown))
+		n.before = slices.Delete(n.before, 0, max(0, len(n.before)-seriesKnown))
 	}
-	n.at = mark{strings.Clone(at.lane), at.seq} // which would keep the whole read
+	n.at = mark{strings.Clone(at.series), at.seq} // which would keep the whole read
 }
 
 // seen tells whether an entry came before.
 func (n *numbering) seen(at mark) bool {
-	if at.lane == n.at.lane {
+	if at.series == n.at.series {
 		return at.seq <= n.at.seq
 	}
-	return slices.ContainsFunc(n.before, func(m mark) bool { return m.lane == at.lane && at.seq <= m.seq })
+	return slices.ContainsFunc(n.before, func(m mark) bool { return m.series == at.series && at.seq <= m.seq })
 }
 
 // compare compares with the counter in Redis, when nothing is left to be read. The
@@ -104,7 +104,7 @@ func (n *numbering) compare(last mark) string {
 	switch {
 	case last == n.at || last == n.told:
 		return ""
-	case last.lane == n.at.lane && last.seq > n.at.seq:
+	case last.series == n.at.series && last.seq > n.at.seq:
 		return ResyncGap
 	}
 	return ResyncEpoch

@@ -14,23 +14,23 @@ func TestNumbering(t *testing.T) {
 		entries string // read one after the other; "=a.1" compares with that counter, which is told
 		want    string // what each gives: new, seen, or a reason
 	}{
-		"in order":                   {"a.6 a.7 a.8 =a.8", "new new new -"},
-		"a jump":                     {"a.6 a.8 a.9 =a.9", "new gap new -"},
-		"again":                      {"a.5 a.6 a.6 a.4", "seen new seen seen"},
-		"another owner":              {"a.6 b.1<a.6 b.2 c.1<b.2 =c.1", "new new new new -"},
-		"the end of a lane missed":   {"a.6 b.1<a.7 b.2", "new epoch new"},
-		"the start of a lane missed": {"b.2 b.3", "epoch new"},
-		"lanes read before":          {"b.1<a.5 c.1<b.1 a.4 a.5 b.1<a.5 a.6", "new new seen seen seen epoch"},
-		"idle, and behind":           {"=a.7 =a.7 a.8 =a.8", "gap - new -"},
-		"told, and there after all":  {"=a.7 a.6 a.7 a.8", "gap new new new"},
-		"told, and partly there":     {"=a.8 a.7 a.9", "gap new new"},
-		"told of another lane":       {"=b.3 b.4 b.5", "epoch new new"},
-		"told, and lanes there":      {"=b.2 a.6 b.1<a.6 b.2 b.3", "epoch new new new new"},
-		"emptied":                    {"=.0 b.1<.0 b.2", "epoch new new"},
-		"emptied, and not told":      {"b.1<.0 b.2", "epoch new"},
-		"taken back":                 {"=a.3 =a.3 a.4 a.5 a.6", "epoch - seen seen new"},
-		"taken back, then another":   {"=a.3 b.1<a.3 b.2", "epoch new new"},
-		"taken back twice":           {"=a.3 b.1<a.3 =a.3", "epoch new epoch"},
+		"in order":                     {"a.6 a.7 a.8 =a.8", "new new new -"},
+		"a jump":                       {"a.6 a.8 a.9 =a.9", "new gap new -"},
+		"again":                        {"a.5 a.6 a.6 a.4", "seen new seen seen"},
+		"another owner":                {"a.6 b.1<a.6 b.2 c.1<b.2 =c.1", "new new new new -"},
+		"the end of a series missed":   {"a.6 b.1<a.7 b.2", "new epoch new"},
+		"the start of a series missed": {"b.2 b.3", "epoch new"},
+		"series read before":           {"b.1<a.5 c.1<b.1 a.4 a.5 b.1<a.5 a.6", "new new seen seen seen epoch"},
+		"idle, and behind":             {"=a.7 =a.7 a.8 =a.8", "gap - new -"},
+		"told, and there after all":    {"=a.7 a.6 a.7 a.8", "gap new new new"},
+		"told, and partly there":       {"=a.8 a.7 a.9", "gap new new"},
+		"told of another series":       {"=b.3 b.4 b.5", "epoch new new"},
+		"told, and series there":       {"=b.2 a.6 b.1<a.6 b.2 b.3", "epoch new new new new"},
+		"emptied":                      {"=.0 b.1<.0 b.2", "epoch new new"},
+		"emptied, and not told":        {"b.1<.0 b.2", "epoch new"},
+		"taken back":                   {"=a.3 =a.3 a.4 a.5 a.6", "epoch - seen seen new"},
+		"taken back, then another":     {"=a.3 b.1<a.3 b.2", "epoch new new"},
+		"taken back twice":             {"=a.3 b.1<a.3 =a.3", "epoch new epoch"},
 	} {
 		n := numbering{at: mark{"a", 5}, told: mark{"a", 5}}
 		var got []string
@@ -74,16 +74,16 @@ func TestNumbersOfStrangers(t *testing.T) {
 	}
 }
 
-func TestLanesKnownAreBounded(t *testing.T) {
+func TestSeriesKnownAreBounded(t *testing.T) {
 	t.Parallel()
 	var n numbering
-	for i := range 3 * lanesKnown {
-		if seen, reason := n.take(mark{fmt.Sprint("lane", i), 1}, n.at); seen || reason != "" {
-			t.Fatalf("lane %d: %t %s", i, seen, reason)
+	for i := range 3 * seriesKnown {
+		if seen, reason := n.take(mark{fmt.Sprint("s", i), 1}, n.at); seen || reason != "" {
+			t.Fatalf("series %d: %t %s", i, seen, reason)
 		}
 	}
-	if len(n.before) != lanesKnown || !n.seen(mark{fmt.Sprint("lane", 2*lanesKnown), 1}) {
-		t.Errorf("%d lanes are known", len(n.before))
+	if len(n.before) != seriesKnown || !n.seen(mark{fmt.Sprint("s", 2*seriesKnown), 1}) {
+		t.Errorf("%d series are known", len(n.before))
 	}
 }
 
@@ -101,7 +101,7 @@ func TestIDLess(t *testing.T) {
 		{"1-9", "1-10", true},
 		{"0-0", "1-0", true},
 	} {
-		if got := idLess(tc.a, tc.b); got != tc.want {
+		if got := compareIDs(tc.a, tc.b) < 0; got != tc.want {
 			t.Errorf("%s before %s: %t", tc.a, tc.b, got)
 		}
 	}

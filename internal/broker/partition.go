@@ -14,7 +14,7 @@ type partition struct {
 	last                    string // id of the last entry read; only the reader touches it
 	behind                  positions
 	onwards                 bool // the last read was from last; only the reader touches it
-	commits                 int    // counts its commits; only the committer touches it
+	commits                 int  // counts its commits; only the committer touches it
 
 	open atomic.Int64 // entries read and not yet committed
 	lost atomic.Bool  // somebody else may own it: start nothing, commit nothing

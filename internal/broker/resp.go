@@ -1,11 +1,13 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -21,6 +23,16 @@ type entry struct {
 	payload  []byte
 	seq      string // its place among the events of its partition; "" for a stranger's
 }
+
+// compareIDs compares the ids of two entries: milliseconds and a number, in decimal
+// without leading zeros.
+func compareIDs(a, b string) int {
+	aTime, aNumber, _ := strings.Cut(a, "-")
+	bTime, bNumber, _ := strings.Cut(b, "-")
+	return cmp.Or(compareNumbers(aTime, bTime), compareNumbers(aNumber, bNumber))
+}
+
+func compareNumbers(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
 // found is what one read found in one stream.
 type found struct {

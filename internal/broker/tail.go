@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +71,7 @@ func (t *tail) rewind(ctx context.Context, stream int, seen func(redis.XMessage)
 		case len(entries) == 0:
 			t.last[stream] = "0-0" // whatever its next entries are called
 			return false, nil
-		case !idLess(entries[0].ID, t.last[stream]):
+		case compareIDs(entries[0].ID, t.last[stream]) >= 0:
 			return false, nil
 		}
 		for _, e := range entries {
@@ -90,21 +89,6 @@ func (t *tail) rewind(ctx context.Context, stream int, seen func(redis.XMessage)
 }
 
 const rewindMax = 10 * time.Second // for all pages of a stream
-
-// idLess compares two ids of entries, "<ms>-<n>".
-func idLess(a, b string) bool {
-	aMS, aN, _ := strings.Cut(a, "-")
-	bMS, bN, _ := strings.Cut(b, "-")
-	if c := compareNumbers(aMS, bMS); c != 0 {
-		return c < 0
-	}
-	return compareNumbers(aN, bN) < 0
-}
-
-// compareNumbers compares two numbers without leading zeros.
-func compareNumbers(a, b string) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
-}
 
 // next waits up to tailBlock for entries and returns them by stream; none is no
 // error. A connection that is half open is given up after twice that time.

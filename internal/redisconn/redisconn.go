@@ -28,8 +28,9 @@ type Clients struct {
 const (
 	patience     = 10 * time.Second // for a Redis that starts together with us
 	dialTimeout  = 2 * time.Second
-	storeTimeout = time.Second // of a write, and of a read
-	oldest       = 7           // major version
+	storeTimeout = time.Second            // of a write, and of a read
+	idleMax      = 900 * time.Millisecond // less than any call may take
+	oldest       = 7                      // major version
 )
 
 // Open connects to the Redis of a URL and checks it; an empty URL starts an embedded
@@ -47,15 +48,11 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 		url, stop = "redis://"+m.Addr(), m.Close
 		log.Warn("REDIS_URL is empty: using an embedded Redis. It is for trying out: nothing is kept, and no other node shares it")
 	}
-	opts, err := redis.ParseURL(url)
+	opts, err := Options(url)
 	if err != nil {
 		stop()
-		return nil, nil, errors.New("REDIS_URL is no URL of a Redis, like redis://host:6379/0") // it may hold a password: not shown
+		return nil, nil, err
 	}
-	opts.MaxRetries = -1
-	opts.DialerRetries = 1
-	opts.DialTimeout = dialTimeout
-	opts.ContextTimeoutEnabled = true
 	reads, forStores := *opts, *opts
 	forStores.ReadTimeout, forStores.WriteTimeout = storeTimeout, storeTimeout
 	stores := redis.NewClient(&forStores)
@@ -77,6 +74,22 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 		return nil, nil, err
 	}
 	return c, closeAll, nil
+}
+
+// Options are those of every connection. When the connections are half open, the first
+// call is given up after its time, and no other one may wait as long on the next of
+// them: those that were idle meanwhile are not used again.
+func Options(url string) (*redis.Options, error) {
+	opts, err := redis.ParseURL(url)
+	if err != nil {
+		return nil, errors.New("REDIS_URL is no URL of a Redis, like redis://host:6379/0") // it may hold a password: not shown
+	}
+	opts.MaxRetries = -1
+	opts.DialerRetries = 1
+	opts.DialTimeout = dialTimeout
+	opts.ContextTimeoutEnabled = true
+	opts.ConnMaxIdleTime = idleMax
+	return opts, nil
 }
 
 // check waits for Redis to answer, and looks whether it keeps what it is told.

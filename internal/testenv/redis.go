@@ -14,6 +14,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/testcontainers/testcontainers-go"
 	tcredis "github.com/testcontainers/testcontainers-go/modules/redis"
+
+	"github.com/example/switchyard/internal/redisconn"
 )
 
 // Redis starts a Redis for one test and returns its URL: in a container where
@@ -38,11 +40,10 @@ func Embedded(t testing.TB) string {
 // XADD is a second entry.
 func Client(t testing.TB, url string) *redis.Client {
 	t.Helper()
-	o, err := redis.ParseURL(url)
+	o, err := redisconn.Options(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.MaxRetries, o.ContextTimeoutEnabled = -1, true
 	c := redis.NewClient(o)
 	t.Cleanup(func() { _ = c.Close() })
 	return c

@@ -33,7 +33,7 @@ while a <= #ARGV do
   local keys, commands, messages, records = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5]), tonumber(ARGV[a + 6])
   local owner, entries, m = KEYS[k + 1], KEYS[k + 2], a + 7 + commands
   local r = m + 4 * messages - 1 -- before the first record
-  local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit', 'lane', 'seq', 'prev')
+  local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit', 'series', 'seq', 'prev')
   local err = unusable(k + 2, k + keys)
   if own[1] ~= boot or own[2] ~= epoch then
     results[#results + 1] = -1
@@ -45,13 +45,13 @@ while a <= #ARGV do
     -- Events are numbered, so that a reader sees what it has missed. After another owner's
     -- last commit, and after commits that Redis has lost, they begin anew, in another
     -- series: no number ever stands for two events. The first tells what it follows.
-    local lane, seq, prev = own[4] or '', tonumber(own[5] or 0), own[6]
+    local series, seq, prev = own[4] or '', tonumber(own[5] or 0), own[6]
     local anew = tonumber(own[3] or -1) ~= number - 1 or not own[4]
     if anew then
       if seq > 0 or not prev then
-        prev = string.format('%s.%.0f', lane, seq)
+        prev = string.format('%s.%.0f', series, seq)
       end
-      lane, seq = ARGV[5], 0
+      series, seq = ARGV[5], 0
     end
     for i = m, r, 4 do
       local key = tonumber(ARGV[i])
@@ -61,7 +61,7 @@ while a <= #ARGV do
         seq = seq + 1
         redis.call('XADD', KEYS[k + 3], 'MAXLEN', '~', ARGV[1], '*',
           '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3],
-          '_seq', string.format(seq == 1 and '%s.%.0f %s' or '%s.%.0f', lane, seq, prev))
+          '_seq', string.format(seq == 1 and '%s.%.0f %s' or '%s.%.0f', series, seq, prev))
       else
         redis.call('XADD', KEYS[k + key], 'MAXLEN', '~', ARGV[2], '*',
           '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
@@ -75,7 +75,7 @@ while a <= #ARGV do
     end
     -- Last, so that what fails midway all the same is committed again and not lost.
     if anew then
-      redis.call('HSET', owner, 'commit', number, 'lane', lane, 'seq', seq, 'prev', prev)
+      redis.call('HSET', owner, 'commit', number, 'series', series, 'seq', seq, 'prev', prev)
     else
       redis.call('HSET', owner, 'commit', number, 'seq', seq)
     end

@@ -1,0 +1,107 @@
+package broker_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// A half-open connection is one that stands and brings nothing. On it nothing waits for
+// longer than a round trip may take.
+func TestHalfOpenConnectionsAreGivenUp(t *testing.T) {
+	t.Parallel()
+	const within = 2 * 3 * time.Second // twice what is promised, since the machine may be busy
+	for name, run := range map[string]func(t *testing.T, url, proxied string, hole func()){
+		"reader": func(t *testing.T, url, proxied string, hole func()) {
+			near, far := startNode(t, url, "near", newNotebook()), startNode(t, proxied, "far", nil)
+			near.fill(1)
+			testenv.WaitFor(t, 5*time.Second, "the events", func() bool { return len(far.heard()) == many })
+			hole()
+			begin := time.Now()
+			near.fill(2)
+			testenv.WaitFor(t, 10*time.Second, "the events", func() bool { return len(far.heard()) == 2*many })
+			tookAtMost(t, within, begin)
+			if told := far.announced(); len(told) > 0 {
+				t.Errorf("nothing was missed: %v", told)
+			}
+		},
+		"publisher": func(t *testing.T, url, proxied string, hole func()) {
+			startNode(t, url, "near", newNotebook())
+			far := startNode(t, proxied, "far", nil)
+			far.fill(1)
+			hole()
+			begin := time.Now()
+			far.untilAnswered()
+			tookAtMost(t, within, begin)
+		},
+		"worker": func(t *testing.T, url, proxied string, hole func()) {
+			near := startNode(t, url, "near", nil)
+			startNode(t, proxied, "far", newNotebook())
+			near.fill(1)
+			hole()
+			begin := time.Now()
+			near.fill(2)
+			tookAtMost(t, within, begin)
+		},
+		"whole node, with idle connections": func(t *testing.T, _, proxied string, hole func()) {
+			rdb := testenv.Client(t, proxied)
+			far := startNodeOn(t, rdb, testenv.Client(t, proxied), "far", newNotebook())
+			far.fill(1)
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() { _ = rdb.BLPop(t.Context(), time.Second, "nothing").Err() })
+			}
+			wg.Wait()
+			t.Logf("%d connections are idle", rdb.PoolStats().IdleConns)
+			hole()
+			begin := time.Now()
+			far.untilAnswered()
+			tookAtMost(t, within, begin)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			on(t, func(t *testing.T, url string) {
+				proxy, proxied := testenv.NewProxy(t, url)
+				run(t, url, proxied, proxy.BlackHole)
+			})
+		})
+	}
+}
+
+const many = 50
+
+// fill sends many commands at once and waits for their answers.
+func (n *testNode) fill(round int) {
+	n.t.Helper()
+	var replies []<-chan broker.Reply
+	for i := range many {
+		replies = append(replies, n.submit(noteInput{Key: fmt.Sprint("key", i), Text: fmt.Sprint(round)}, 10*time.Second))
+	}
+	for _, r := range replies {
+		if got := n.await(r); got.Code != "" {
+			n.t.Fatalf("%s %s", got.Code, got.Body)
+		}
+	}
+}
+
+// untilAnswered sends commands, one after the other, until one is answered in time.
+func (n *testNode) untilAnswered() {
+	n.t.Helper()
+	testenv.WaitFor(n.t, 30*time.Second, "an answer", func() bool {
+		return n.await(n.submit(noteInput{Key: "k"}, 300*time.Millisecond)).Code == ""
+	})
+}
+
+func tookAtMost(t *testing.T, most time.Duration, begin time.Time) {
+	t.Helper()
+	if took := time.Since(begin); took > most {
+		t.Errorf("it took %s, want at most %s", took, most)
+	} else {
+		t.Logf("it took %s", took)
+	}
+}
