@@ -48,16 +48,18 @@
 //
 // # Gaps
 //
-// A commit numbers its events in the same script: each entry has "<series>.<number>"
-// in the field _seq, and own:{p3} the last one. A gateway sees a jump in what it reads, and
-// once a second it compares with the counters, so that an idle partition tells as well.
-// It then announces resync to all its clients: what was missed is not known.
+// A commit numbers its events in the same script: each entry has "<series>.<number>" in
+// the field _seq, and own:{p3} keeps the last one. A gateway sees a jump in what it
+// reads, and once a second it compares with the counters, so that an idle partition tells
+// as well. It then announces resync to all its clients: what was missed is not known.
 //
-// A series has a random name. The script begins another when its commit does not follow the owner's last one: after a change of owner, but also
-// when Redis was emptied or a failover took back the last writes, of which numbers that
-// went on would tell nothing. The first entry of a series names the event before it, so a
-// change of owner is not announced, and a loss is. A number stands for one event for
-// ever, so one that comes again, when a stream is read again from its start, is dropped.
+// A series has a random name. The script begins another when a commit does not follow
+// the owner's last one: after a change of owner, but also when Redis was emptied or a
+// failover took back the last writes, of which numbers that went on would tell nothing.
+// The first entry of a series names the event before it, so a change of owner is not
+// announced, and a loss is. A number stands for one event for ever, so one that comes
+// again, when a stream is read again from its start, is dropped. Strangers' entries have
+// no number: they are emitted and not counted.
 //
 // # The wire
 //
