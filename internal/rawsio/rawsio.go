@@ -289,37 +289,6 @@ func (c *Client) Call(ns, event, payload string) string {
 	return c.Begin(ns, event, payload)()
 }
 
-// TryCall is Call for tests in which the server may end the connection.
-func (c *Client) TryCall(ns, event, payload string) (string, error) {
-	c.mu.Lock()
-	id := strconv.Itoa(c.nextID)
-	c.nextID++
-	c.mu.Unlock()
-	if err := c.send(fmt.Sprintf("42%s,%s[%q,%s]", ns, id, event, payload)); err != nil {
-		return "", err
-	}
-	deadline := time.After(Patience)
-	for {
-		c.mu.Lock()
-		ack, changed, closed := c.acks[ns+" "+id], c.changed, c.closed
-		c.mu.Unlock()
-		var args []json.RawMessage
-		switch {
-		case ack != nil && json.Unmarshal(ack, &args) == nil && len(args) == 1:
-			return string(args[0]), nil
-		case ack != nil:
-			return "", fmt.Errorf("acknowledged %s", ack)
-		case closed != nil:
-			return "", closed
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			return "", fmt.Errorf("no acknowledgement within %s", Patience)
-		}
-	}
-}
-
 // Expect waits for the next event of that name on a namespace, takes it out of what
 // was heard, and returns its payload.
 func (c *Client) Expect(ns, name string) string {

@@ -1,0 +1,288 @@
+package faults
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/tests/faults/oracle"
+)
+
+// A load is clients that post messages and never repeat one, and what became of each.
+type load struct {
+	t       *testing.T
+	redis   *redisServer
+	nodes   func(i int) *node // where client i connects; nil: nowhere at the moment
+	clients []*client
+	hearers []*hearer
+	rooms   [][]string // by key: a room holds 1,000 messages, so each has several
+	window  int
+	pace    time.Duration
+
+	stop    chan struct{}
+	running sync.WaitGroup
+	fault   time.Time
+	oks     atomic.Int64
+}
+
+const (
+	answerWithin = 5 * time.Second        // T
+	lateBy       = 500 * time.Millisecond // what the machine may add to it
+	roomHolds    = 400                    // messages of one of its two clients
+)
+
+// loadOptions says how much load there is; zero values take the defaults.
+type loadOptions struct {
+	clients int           // 24; two share a key
+	window  int           // 2: commands that a client has under way
+	pace    time.Duration // 50 ms: between two commands of a client
+	lasts   time.Duration // 30 s: the longest that it may be needed
+}
+
+// newLoad connects the clients to the nodes in turn, and on each node one that hears
+// every room, and starts.
+func newLoad(t *testing.T, r *redisServer, o loadOptions, nodes ...*node) *load {
+	t.Helper()
+	l := prepareLoad(t, r, o, nodes...)
+	for _, n := range nodes {
+		l.hear(n)
+	}
+	l.begin()
+	return l
+}
+
+func prepareLoad(t *testing.T, r *redisServer, o loadOptions, nodes ...*node) *load {
+	if o.clients == 0 {
+		o.clients = 24
+	}
+	if o.window == 0 {
+		o.window = 2
+	}
+	if o.pace == 0 {
+		o.pace = 50 * time.Millisecond
+	}
+	if o.lasts == 0 {
+		o.lasts = 30 * time.Second
+	}
+	l := &load{t: t, redis: r, window: o.window, pace: o.pace, stop: make(chan struct{})}
+	l.nodes = func(i int) *node {
+		for k := range nodes { // the next one that lives
+			if n := nodes[(i+k)%len(nodes)]; n.alive() {
+				return n
+			}
+		}
+		return nil
+	}
+	keys := (o.clients + 1) / 2
+	generations := int(o.lasts/o.pace)/roomHolds + 1
+	for k := range keys {
+		var rooms []string
+		for g := range generations {
+			rooms = append(rooms, fmt.Sprintf("room-%d-%d", k, g))
+		}
+		l.rooms = append(l.rooms, rooms)
+	}
+	for i := range o.clients {
+		l.clients = append(l.clients, &client{l: l, number: i, rooms: l.rooms[i%keys]})
+	}
+	return l
+}
+
+func (l *load) begin() {
+	for _, c := range l.clients {
+		l.running.Go(c.run)
+	}
+	l.t.Cleanup(l.end)
+	l.flows(50)
+}
+
+// end stops the clients once all their commands are answered.
+func (l *load) end() {
+	select {
+	case <-l.stop:
+	default:
+		close(l.stop)
+	}
+	l.running.Wait()
+}
+
+// flows waits until so many more commands are answered "ok".
+func (l *load) flows(n int64) {
+	l.t.Helper()
+	want := l.oks.Load() + n
+	testenv.WaitFor(l.t, 20*time.Second, fmt.Sprintf("%d commands to be answered", n), func() bool { return l.oks.Load() >= want })
+}
+
+// run lets time pass under load.
+func (l *load) run(d time.Duration) { <-time.After(d) }
+
+// A client posts in one room at a time, in order.
+type client struct {
+	l      *load
+	number int
+	rooms  []string
+
+	mu       sync.Mutex
+	commands []oracle.Command
+}
+
+func (c *client) run() {
+	for attempt := 0; ; attempt++ {
+		select {
+		case <-c.l.stop:
+			return
+		case <-time.After(min(time.Duration(attempt), 5) * 20 * time.Millisecond):
+		}
+		n := c.l.nodes(c.number + attempt)
+		if n == nil {
+			continue
+		}
+		conn, err := rawsio.TryDial(c.l.t, n.url)
+		if err != nil {
+			continue
+		}
+		if conn.TryOpen("/chat", fmt.Sprintf(`{"user":"user-%d"}`, c.number)) == nil {
+			c.post(conn)
+		}
+		conn.Close()
+	}
+}
+
+// post posts until the connection or the load ends, and waits for the answers.
+func (c *client) post(conn *rawsio.Client) {
+	slots := make(chan struct{}, c.l.window)
+	var answers sync.WaitGroup
+	defer answers.Wait()
+	tick := time.NewTicker(c.l.pace)
+	defer tick.Stop()
+	for open := true; open; {
+		select {
+		case <-c.l.stop:
+			return
+		case <-tick.C:
+		}
+		select {
+		case <-c.l.stop:
+			return
+		case slots <- struct{}{}:
+		}
+		i, payload := c.next()
+		if i < 0 {
+			c.l.t.Errorf("client %d has filled its rooms: the load was made for a shorter time", c.number)
+			<-c.l.stop
+			return
+		}
+		wait, err := conn.TryBegin("/chat", "message", payload)
+		if err != nil {
+			c.answered(i, "", err)
+			return
+		}
+		answers.Go(func() {
+			answer, err := wait()
+			c.answered(i, answer, err)
+			<-slots
+		})
+		open = !conn.Over()
+	}
+}
+
+// next notes the next command as sent.
+func (c *client) next() (i int, payload string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i = len(c.commands)
+	if i/roomHolds >= len(c.rooms) {
+		return -1, ""
+	}
+	cmd := oracle.Command{
+		ID: fmt.Sprintf("%d-%d", c.number, i), Client: fmt.Sprint(c.number), Key: c.rooms[i/roomHolds], Sent: time.Now(),
+	}
+	c.commands = append(c.commands, cmd)
+	return i, fmt.Sprintf(`{"room":%q,"text":"x","client_id":%q}`, cmd.Key, cmd.ID)
+}
+
+func (c *client) answered(i int, answer string, err error) {
+	what := oracle.OK
+	var problem struct{ Kind, Code string }
+	switch {
+	case errors.Is(err, rawsio.ErrSilent):
+		what = oracle.Silent
+	case err != nil:
+		what = oracle.Closed
+	case json.Unmarshal([]byte(answer), &problem) != nil:
+		what = "not JSON"
+	case problem.Kind == "error":
+		what = problem.Code
+	default:
+		c.l.oks.Add(1)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.commands[i].Ended, c.commands[i].Answer = time.Now(), what
+}
+
+// A hearer is a connection that is in every room.
+type hearer struct {
+	conn *rawsio.Client
+	mu   sync.Mutex
+	sub  oracle.Subscriber
+}
+
+// hear adds a hearer on a node.
+func (l *load) hear(n *node) *hearer {
+	l.t.Helper()
+	h := &hearer{conn: rawsio.Dial(l.t, n.url)}
+	h.conn.Connect("/chat", `{"user":"hearer"}`)
+	for _, rooms := range l.rooms {
+		for _, room := range rooms {
+			if got := h.conn.Call("/chat", "join", fmt.Sprintf(`{"room":%q}`, room)); got != fmt.Sprintf(`{"room":%q,"joined":true}`, room) {
+				l.t.Fatalf("join %s on %s: %s", room, n.name, got)
+			}
+		}
+	}
+	h.sub.Name, h.sub.From = n.name, time.Now()
+	go func() {
+		_ = h.conn.Wait() // how it ends does not matter
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.sub.Until = time.Now()
+	}()
+	l.hearers = append(l.hearers, h)
+	return h
+}
+
+// heard is what has been heard until now.
+func (h *hearer) heard() oracle.Subscriber {
+	h.mu.Lock()
+	s := h.sub
+	h.mu.Unlock()
+	for _, e := range h.conn.Events() {
+		switch e.Name {
+		case "resync":
+			s.Gaps++
+		case "message.posted":
+			var m message
+			if json.Unmarshal(e.Payload, &m) == nil {
+				s.Events = append(s.Events, oracle.Event{Key: m.Room, ID: m.ClientID, Position: m.ID})
+			}
+		}
+	}
+	return s
+}
+
+func (l *load) commands() []oracle.Command {
+	var all []oracle.Command
+	for _, c := range l.clients {
+		c.mu.Lock()
+		all = append(all, slices.Clone(c.commands)...)
+		c.mu.Unlock()
+	}
+	return all
+}
