@@ -19,6 +19,7 @@ import (
 type load struct {
 	t       *testing.T
 	redis   *redisServer
+	name    string
 	nodes   func(i int) *node // where client i connects; nil: nowhere at the moment
 	clients []*client
 	hearers []*hearer
@@ -40,6 +41,7 @@ const (
 
 // loadOptions says how much load there is; zero values take the defaults.
 type loadOptions struct {
+	name    string        // of its rooms and clients, where there are two loads
 	clients int           // 24; two share a key
 	window  int           // 2: commands that a client has under way
 	pace    time.Duration // 50 ms: between two commands of a client
@@ -71,7 +73,7 @@ func prepareLoad(t *testing.T, r *redisServer, o loadOptions, nodes ...*node) *l
 	if o.lasts == 0 {
 		o.lasts = 30 * time.Second
 	}
-	l := &load{t: t, redis: r, window: o.window, pace: o.pace, stop: make(chan struct{})}
+	l := &load{t: t, redis: r, name: o.name, window: o.window, pace: o.pace, stop: make(chan struct{})}
 	l.nodes = func(i int) *node {
 		for k := range nodes { // the next one that lives
 			if n := nodes[(i+k)%len(nodes)]; n.alive() {
@@ -85,7 +87,7 @@ func prepareLoad(t *testing.T, r *redisServer, o loadOptions, nodes ...*node) *l
 	for k := range keys {
 		var rooms []string
 		for g := range generations {
-			rooms = append(rooms, fmt.Sprintf("room-%d-%d", k, g))
+			rooms = append(rooms, fmt.Sprintf("%sroom-%d-%d", o.name, k, g))
 		}
 		l.rooms = append(l.rooms, rooms)
 	}
@@ -202,30 +204,37 @@ func (c *client) next() (i int, payload string) {
 		return -1, ""
 	}
 	cmd := oracle.Command{
-		ID: fmt.Sprintf("%d-%d", c.number, i), Client: fmt.Sprint(c.number), Key: c.rooms[i/roomHolds], Sent: time.Now(),
+		ID: fmt.Sprintf("%s%d-%d", c.l.name, c.number, i), Client: fmt.Sprint(c.number), Key: c.rooms[i/roomHolds], Sent: time.Now(),
 	}
 	c.commands = append(c.commands, cmd)
 	return i, fmt.Sprintf(`{"room":%q,"text":"x","client_id":%q}`, cmd.Key, cmd.ID)
 }
 
 func (c *client) answered(i int, answer string, err error) {
-	what := oracle.OK
-	var problem struct{ Kind, Code string }
+	what := codeOf(answer)
 	switch {
 	case errors.Is(err, rawsio.ErrSilent):
 		what = oracle.Silent
 	case err != nil:
 		what = oracle.Closed
-	case json.Unmarshal([]byte(answer), &problem) != nil:
-		what = "not JSON"
-	case problem.Kind == "error":
-		what = problem.Code
-	default:
+	case what == oracle.OK:
 		c.l.oks.Add(1)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.commands[i].Ended, c.commands[i].Answer = time.Now(), what
+}
+
+// codeOf is the code of a problem, and "ok" for any other answer.
+func codeOf(answer string) string {
+	var problem struct{ Kind, Code string }
+	switch {
+	case json.Unmarshal([]byte(answer), &problem) != nil:
+		return "no JSON"
+	case problem.Kind == "error":
+		return problem.Code
+	}
+	return oracle.OK
 }
 
 // A hearer is a connection that is in every room.

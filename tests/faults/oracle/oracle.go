@@ -66,7 +66,7 @@ type Verdict struct {
 	Duplicates []string // kept twice, or heard twice on one connection
 	Silent     []string // not answered in time, on a connection that stayed open
 	Disorder   []string // kept in another order than sent, or heard in another than kept
-	Unheard    []string // kept, and not heard by a subscriber that was there
+	Unheard    []string // answered "ok", kept, and not heard by a subscriber that was there
 	Foreign    []string // kept or heard, and never sent
 
 	Answers  map[string]int
@@ -177,11 +177,13 @@ func (j *judge) subscriber(s Subscriber) {
 	if s.Gaps > 0 {
 		return
 	}
+	// A handler that fails after it has kept something raises no event: only "ok" says
+	// that there was one.
 	for _, c := range j.run.Commands {
 		_, kept := j.at[c.ID]
 		switch {
-		case !kept || heard[c.ID] || c.Sent.Before(s.From):
-		case !s.Until.IsZero() && (c.Answer != OK || c.Ended.After(s.Until.Add(-j.run.Grace))):
+		case c.Answer != OK || !kept || heard[c.ID] || c.Sent.Before(s.From):
+		case !s.Until.IsZero() && c.Ended.After(s.Until.Add(-j.run.Grace)):
 		default:
 			j.v.Unheard = append(j.v.Unheard, fmt.Sprintf("%s by %s", c.ID, s.Name))
 		}

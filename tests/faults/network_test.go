@@ -1,0 +1,87 @@
+package faults
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/tests/faults/proxy"
+)
+
+// Redis does what it is told, and its answer is lost: to a command that is sent, and
+// to a commit.
+func TestAnswersLost(t *testing.T) {
+	t.Parallel()
+	for name, word := range map[string]string{"to commands": "XADD\r\n", "to commits": "rep:{p", "of stores": "\r\nxadd\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redis := startRedis(t)
+			a, b := launchProxied(t, redis, "a"), launchProxied(t, redis, "b")
+			l := newLoad(t, redis, loadOptions{}, a, b)
+			for range 5 {
+				for _, n := range []*node{a, b} {
+					n.redis.LoseAnswers(word, 3)
+					testenv.WaitFor(t, 10*time.Second, "answers to be lost", func() bool { return n.redis.Lost() == 3 })
+				}
+			}
+			l.run(time.Second)
+			l.judge(b)
+		})
+	}
+}
+
+// A node loses Redis: its connections break, or nothing comes through them any more,
+// in one direction or both. Its clients are told, others take over its work, and when
+// the network is back, so is the node.
+func TestNodeCutOff(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]func(*proxy.Proxy){
+		"cut":                   (*proxy.Proxy).Cut,
+		"half open":             func(p *proxy.Proxy) { p.Hold(proxy.Both) },
+		"half open to Redis":    func(p *proxy.Proxy) { p.Hold(proxy.ToServer) },
+		"half open to the node": func(p *proxy.Proxy) { p.Hold(proxy.ToClient) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			redis := startRedis(t)
+			a, b, c := launchProxied(t, redis, "a"), launch(t, redis, "b"), launch(t, redis, "c")
+			off := newLoad(t, redis, loadOptions{name: "a-", clients: 8}, a)
+			on := newLoad(t, redis, loadOptions{clients: 16}, b, c)
+			off.hear(b)
+			on.hear(a)
+			begin := time.Now()
+			on.fault = begin
+			cut(a.redis)
+			testenv.WaitFor(t, 10*time.Second, "the node not to be ready", func() bool { return a.status("/readyz") == 503 })
+			within(t, "/readyz 503", time.Since(begin), 3*time.Second)
+			on.run(8*time.Second - time.Since(begin))
+			a.redis.Heal()
+			off.fault = time.Now()
+			a.ready()
+			off.flows(50)
+			on.run(2 * time.Second)
+			within(t, "takeover", on.judge(b).Recovery, 4*time.Second)
+			within(t, "recovery", off.judge(a, outage...).Recovery, 5*time.Second)
+		})
+	}
+}
+
+// Redis is far away.
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	for _, latency := range []time.Duration{time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond} {
+		t.Run(fmt.Sprint(latency), func(t *testing.T) {
+			t.Parallel()
+			redis := startRedis(t)
+			a, b := launchProxied(t, redis, "a"), launchProxied(t, redis, "b")
+			for _, n := range []*node{a, b} {
+				n.redis.Delay(latency)
+			}
+			l := newLoad(t, redis, loadOptions{}, a, b)
+			l.fault = time.Now()
+			l.run(3 * time.Second)
+			l.judge(b)
+		})
+	}
+}
