@@ -9,20 +9,27 @@ import (
 	"github.com/example/switchyard/tests/faults/proxy"
 )
 
-// Redis does what it is told, and its answer is lost: to a command that is sent, and
-// to a commit.
+// Redis does what it is told, and its answer is lost: to commands that are sent, to
+// commits and leases, to reads, and to what handlers keep.
 func TestAnswersLost(t *testing.T) {
 	t.Parallel()
-	for name, word := range map[string]string{"to commands": "XADD\r\n", "to commits": "rep:{p", "of stores": "\r\nxadd\r\n"} {
+	for name, lost := range map[string]struct {
+		word string
+		n    int // in a row; a handler tries three times
+	}{
+		"to commands": {"\r\nXADD\r\n", 3}, "to scripts": {"\r\nevalsha\r\n", 3}, "to reads": {"\r\nxread\r\n", 3}, "to handlers": {"\r\nxadd\r\n", 1},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			redis := startRedis(t)
 			a, b := launchProxied(t, redis, "a"), launchProxied(t, redis, "b")
 			l := newLoad(t, redis, loadOptions{}, a, b)
-			for range 5 {
+			l.fault = time.Now()
+			for range 3 {
 				for _, n := range []*node{a, b} {
-					n.redis.LoseAnswers(word, 3)
-					testenv.WaitFor(t, 10*time.Second, "answers to be lost", func() bool { return n.redis.Lost() == 3 })
+					n.redis.LoseAnswers(lost.word, lost.n)
+					testenv.WaitFor(t, 10*time.Second, "answers to be lost", func() bool { return n.redis.Lost() == lost.n })
+					l.flows(100) // or all tries of one thing fail
 				}
 			}
 			l.run(time.Second)

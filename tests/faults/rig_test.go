@@ -25,9 +25,9 @@ import (
 var programs string
 
 // build builds a program of this module once, without the race detector.
-func build(folder string) func() (string, error) {
+func build(name, folder string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
-		path := filepath.Join(programs, filepath.Base(folder))
+		path := filepath.Join(programs, name)
 		out, err := exec.Command("go", "build", "-o", path, folder).CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("build %s: %w\n%s", folder, err, out)
@@ -36,7 +36,7 @@ func build(folder string) func() (string, error) {
 	})
 }
 
-var server = build("../../cmd/server")
+var server = build("server", "../../cmd/server")
 
 func TestMain(m *testing.M) {
 	for _, s := range config.Table() { // the settings of whoever runs the tests are not meant

@@ -1,0 +1,157 @@
+package faults
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+var faultyServer = build("faulty", "./server")
+
+// faulty starts a node of tests/faults/server.
+func faulty(t *testing.T, r *redisServer, name string) *node {
+	t.Helper()
+	n := begin(t, faultyServer, name, "REDIS_URL="+r.url())
+	n.ready()
+	return n
+}
+
+// executions is how often handlers have run for a key, on all nodes.
+func executions(t *testing.T, key string, nodes ...*node) int {
+	t.Helper()
+	total := 0
+	for _, n := range nodes {
+		b, err := os.ReadFile(n.log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += strings.Count(string(b), "EXECUTED "+key+"\n")
+	}
+	return total
+}
+
+// lines is how many lines a node has logged.
+func lines(t *testing.T, n *node) int {
+	t.Helper()
+	b, err := os.ReadFile(n.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(string(b), "level=")
+}
+
+// Handlers go wrong in every way. Each command is answered as it should be, after as
+// many attempts as it should have, and the others go on meanwhile.
+func TestHandlersGoWrong(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	n := faulty(t, redis, "a")
+	before := lines(t, n)
+	others := goOn(t, n)
+	c := rawsio.Dial(t, n.url)
+	c.Connect("/faults", "")
+	for _, test := range []struct {
+		name, input, want string
+		executions        int
+	}{
+		{"an error", `"how":"fail"`, "internal", 1},
+		{"a fault", `"how":"refuse"`, "conflict", 1},
+		{"a panic", `"how":"panic"`, "internal", 1},
+		{"an error that passes", `"how":"transient","times":2`, "ok", 3},
+		{"an error that could pass and does not", `"how":"transient","times":10`, "internal", 3},
+		{"a context that is ignored", `"how":"hang","ms":8000`, "timeout", 1},
+	} {
+		key := strings.ReplaceAll(test.name, " ", "-")
+		begin := time.Now()
+		answer := c.Call("/faults", "run", fmt.Sprintf(`{"key":%q,%s}`, key, test.input))
+		if got := codeOf(answer); got != test.want {
+			t.Errorf("%s: answered %s", test.name, answer)
+		}
+		if took := time.Since(begin); took > answerWithin+lateBy {
+			t.Errorf("%s: answered after %s", test.name, took)
+		}
+		if got := executions(t, key, n); got != test.executions {
+			t.Errorf("%s: ran %d times, want %d", test.name, got, test.executions)
+		}
+	}
+	within(t, "the slowest of the others", others.end(), time.Second)
+	if n := lines(t, n) - before; n >= 10 {
+		t.Errorf("%d lines were logged", n)
+	}
+	if got := c.Call("/faults", "run", `{"key":"a-context-that-is-ignored","how":"work"}`); codeOf(got) != "ok" {
+		t.Errorf("after the handler that hung has returned: %s", got)
+	}
+	testenv.WaitFor(t, 10*time.Second, "the backlog to be worked off", func() bool { return redis.backlog() == 0 })
+}
+
+// A load of harmless commands, beside handlers that go wrong.
+type harmless struct {
+	done    chan struct{}
+	running sync.WaitGroup
+	mu      sync.Mutex
+	slowest time.Duration
+}
+
+// goOn runs commands of other keys, one after the other, all of which must work.
+func goOn(t *testing.T, n *node) *harmless {
+	t.Helper()
+	h := &harmless{done: make(chan struct{})}
+	for i := range 16 {
+		c := rawsio.Dial(t, n.url)
+		c.Connect("/faults", "")
+		h.running.Go(func() {
+			for tick := time.NewTicker(50 * time.Millisecond); ; {
+				select {
+				case <-h.done:
+					return
+				case <-tick.C:
+				}
+				begin := time.Now()
+				answer, err := c.TryCall("/faults", "run", fmt.Sprintf(`{"key":"other-%d","how":"work"}`, i))
+				if err != nil || codeOf(answer) != "ok" {
+					t.Errorf("another command: %s %v", answer, err)
+					return
+				}
+				h.mu.Lock()
+				h.slowest = max(h.slowest, time.Since(begin))
+				h.mu.Unlock()
+			}
+		})
+	}
+	return h
+}
+
+// end stops and returns the time of the slowest.
+func (h *harmless) end() time.Duration {
+	close(h.done)
+	h.running.Wait()
+	return h.slowest
+}
+
+// A handler takes three leases, while other nodes come and want its partition.
+func TestHandlerTakesThreeLeases(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	a := faulty(t, redis, "a")
+	c := rawsio.Dial(t, a.url)
+	c.Connect("/faults", "")
+	var waits []func() string
+	for i := range partitions { // in most partitions
+		waits = append(waits, c.Begin("/faults", "run_patiently", fmt.Sprintf(`{"key":"long-%d","how":"work","ms":7500}`, i)))
+	}
+	b := faulty(t, redis, "b")
+	for i, wait := range waits {
+		if got := wait(); got != `{"attempt":1}` {
+			t.Errorf("long-%d: %s", i, got)
+		}
+		if n := executions(t, fmt.Sprint("long-", i), a, b); n != 1 {
+			t.Errorf("long-%d ran %d times", i, n)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+// Command server is a node of the service whose one command goes wrong as it is told,
+// for tests of what happens to handlers. It is put together as the real one is, in
+// wire.go. Start at run.go.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/example/switchyard/internal/config"
+	"github.com/example/switchyard/internal/node"
+)
+
+func main() {
+	if err := serve(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func serve() error {
+	cfg, err := config.Load()
+	if err != nil {
+		return err
+	}
+	ctx := node.UntilSignal(context.Background())
+	n, closeAll, err := New(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	return n.Run(ctx)
+}
