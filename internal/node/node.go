@@ -33,6 +33,8 @@ type Node struct {
 	Public  *web.Server
 	Admin   *web.Admin
 	Health  *web.Health
+
+	name *name `wire:"-"` // while it runs
 }
 
 const (
@@ -55,8 +57,13 @@ func (n *Node) Handler() http.Handler {
 }
 
 // Start starts the lanes. When it returns nil, the node is ready; else nothing runs
-// that Stop would have to end.
+// that Stop would have to end. It fails if another node has the same NODE_ID, and has
+// not gone within 5 s.
 func (n *Node) Start(ctx context.Context) error {
+	n.name = newName(n.Redis.Commands, n.Log, n.Config.NodeID, n.Lanes.Boot())
+	if err := n.name.take(ctx, nameWait); err != nil {
+		return errors.Join(err, n.closeLanes())
+	}
 	if n.gateway() {
 		if err := n.Gateway.Start(ctx, n.Emitter.Handle, n.Emitter.Missed); err != nil {
 			return errors.Join(err, n.closeLanes())
@@ -100,10 +107,13 @@ func (n *Node) Stop(ctx context.Context) error {
 	return err
 }
 
+// closeLanes ends what Start has begun.
 func (n *Node) closeLanes() error {
 	n.Gateway.Close()
 	n.Worker.Close()
-	return n.Lanes.Close()
+	err := n.Lanes.Close()
+	n.name.release(context.Background())
+	return err
 }
 
 func within(ctx context.Context, d time.Duration, f func(context.Context) error) error {

@@ -2,6 +2,8 @@ package faults
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 )
@@ -66,4 +68,57 @@ func TestNodeFrozen(t *testing.T) {
 	l.run(2 * time.Second)
 	v := l.judge(a)
 	within(t, "takeover", v.Recovery, 4*time.Second)
+}
+
+// Nodes come and go under load, and partitions move.
+func TestScaleOutAndIn(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	a := launch(t, redis, "a")
+	l := newLoad(t, redis, loadOptions{lasts: time.Minute}, a)
+	l.fault = time.Now()
+	b, c := launch(t, redis, "b"), launch(t, redis, "c")
+	l.hear(b)
+	l.run(2 * time.Second)
+	b.terminate()
+	l.run(time.Second)
+	c.terminate()
+	l.run(time.Second)
+	v := l.judge(a)
+	within(t, "the longest pause of a key", v.Recovery, time.Second)
+}
+
+// Two nodes have one name: the second waits for the first to go, and says who has it.
+func TestTwoNodesWithOneName(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	first := launch(t, redis, "same")
+	begun := time.Now()
+	second := begin(t, server, "same", "REDIS_URL="+redis.url())
+	select {
+	case <-second.ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the second node neither starts nor ends")
+	}
+	took, log := time.Since(begun), tailOf(second.log, 5)
+	if code := second.cmd.ProcessState.ExitCode(); code != 1 || took < 5*time.Second || took > 10*time.Second {
+		t.Errorf("the second ended with %d after %s", code, took)
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, told, _ := strings.Cut(log, "on host "+host+" and started at ")
+	told, _, _ = strings.Cut(told, " ")
+	if started, err := time.Parse(time.RFC3339, told); err != nil || begun.Sub(started).Abs() > time.Minute {
+		t.Errorf("it does not say who has the name: %s", log)
+	}
+	if first.status("/readyz") != 200 {
+		t.Error("the first is not ready any more")
+	}
+	third := begin(t, server, "same", "REDIS_URL="+redis.url())
+	first.terminate()
+	third.ready()
+	third.kill()
+	launch(t, redis, "same") // its name lapses in time
 }
