@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test lint generate verify build up down clean
+.PHONY: help run test chaos lint generate verify build up down clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -9,6 +9,9 @@ run: build ## Start one node on :8080, with an embedded Redis
 
 test: ## Run all tests that this machine can run; the last line says which were left out
 	@bash scripts/test.sh
+
+chaos: ## Random faults on whole nodes: SEED=1 repeats a run, DURATION=10m is how long
+	CHAOS_SEED=$(SEED) CHAOS_DURATION=$(DURATION) go test -race -timeout 24h -count 1 -v -run TestNemesis ./tests/faults
 
 lint: ## Look for mistakes that tests do not find
 	@go tool -modfile=tools.mod golangci-lint run ./...

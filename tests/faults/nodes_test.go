@@ -42,7 +42,7 @@ func TestRollingRestart(t *testing.T) {
 	for i, n := range nodes {
 		within(t, fmt.Sprintf("%s to end", n.name), n.terminate(), 25*time.Second/2)
 		nodes[i] = launch(t, redis, n.name)
-		l.hear(nodes[i])
+		l.replace(i, nodes[i])
 		l.flows(100)
 	}
 	v := l.judge(nodes[0], "closed", "unavailable")
