@@ -14,7 +14,9 @@ type link struct {
 	done           chan struct{} // closed when it has ended
 	once           sync.Once
 
-	loses bool // the server's next answer; guarded by the proxy's mutex
+	// Guarded by the proxy's mutex:
+	loses bool // the server's next answer
+	held  Direction
 }
 
 // A piece is what one read found; the last one of a direction says that it ended.
@@ -91,7 +93,7 @@ func (l *link) wait(d Direction, due time.Time) bool {
 	}
 	for {
 		l.p.mu.Lock()
-		held, changed := l.p.held&d != 0, l.p.changed
+		held, changed := (l.p.held|l.held)&d != 0, l.p.changed
 		l.p.mu.Unlock()
 		if !held {
 			return true

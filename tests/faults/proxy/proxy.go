@@ -82,6 +82,15 @@ func (p *Proxy) Reset() {
 // was sent arrives when it works again, even if its sender has given up.
 func (p *Proxy) Hold(d Direction) { p.change(func() { p.held = d }) }
 
+// HoldOpen is Hold for the connections that there are. New ones work.
+func (p *Proxy) HoldOpen(d Direction) {
+	p.change(func() {
+		for l := range p.links {
+			l.held = d
+		}
+	})
+}
+
 // Delay adds to the time of a round trip.
 func (p *Proxy) Delay(roundTrip time.Duration) { p.change(func() { p.delay = roundTrip / 2 }) }
 
@@ -101,7 +110,12 @@ func (p *Proxy) Lost() int {
 
 // Heal ends every fault.
 func (p *Proxy) Heal() {
-	p.change(func() { p.cut, p.held, p.delay, p.toLose = false, 0, 0, 0 })
+	p.change(func() {
+		p.cut, p.held, p.delay, p.toLose = false, 0, 0, 0
+		for l := range p.links {
+			l.held = 0
+		}
+	})
 }
 
 func (p *Proxy) change(f func()) {

@@ -159,6 +159,23 @@ func TestHoldKeepsConnectionsHalfOpen(t *testing.T) {
 	}
 }
 
+func TestHoldOpenSparesNewConnections(t *testing.T) {
+	t.Parallel()
+	p, _ := start(t)
+	c := dial(t, p)
+	c.says("a")
+	p.HoldOpen(proxy.Both)
+	c.send("b")
+	dial(t, p).says("c")
+	if got, err := c.hear(100 * time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("held back: %q %v", got, err)
+	}
+	p.Heal()
+	if got, err := c.hear(patience); err != nil || got != "b" {
+		t.Errorf("after healing: %q %v", got, err)
+	}
+}
+
 func TestWhatWasHeldArrivesAfterItsSenderGaveUp(t *testing.T) {
 	t.Parallel()
 	p, e := start(t)
