@@ -1,0 +1,62 @@
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/tests/faults/oracle"
+)
+
+// A hearer is a connection that is in every room.
+type hearer struct {
+	conn *rawsio.Client
+	mu   sync.Mutex
+	sub  oracle.Subscriber
+}
+
+// hear adds a hearer on a node.
+func (l *load) hear(n *node) *hearer {
+	l.t.Helper()
+	h := &hearer{conn: rawsio.Dial(l.t, n.url)}
+	h.conn.Connect("/chat", `{"user":"hearer"}`)
+	for _, rooms := range l.rooms {
+		for _, room := range rooms {
+			testenv.WaitFor(l.t, 20*time.Second, "joining "+room+" on "+n.name, func() bool {
+				return codeOf(h.conn.Call("/chat", "join", fmt.Sprintf(`{"room":%q}`, room))) == oracle.OK
+			})
+		}
+	}
+	h.sub.Name, h.sub.From = n.name, time.Now()
+	go func() {
+		_ = h.conn.Wait() // how it ends does not matter
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.sub.Until = time.Now()
+	}()
+	l.hearers = append(l.hearers, h)
+	return h
+}
+
+// heard is what has been heard until now.
+func (h *hearer) heard() oracle.Subscriber {
+	h.mu.Lock()
+	s := h.sub
+	h.mu.Unlock()
+	for _, e := range h.conn.Events() {
+		switch e.Name {
+		case "resync":
+			s.Gaps++
+		case "message.posted":
+			var m message
+			if json.Unmarshal(e.Payload, &m) == nil {
+				s.Events = append(s.Events, oracle.Event{Key: m.Room, ID: m.ClientID, Position: m.ID})
+			}
+		}
+	}
+	return s
+}
+
