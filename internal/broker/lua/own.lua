@@ -23,8 +23,10 @@ if what == 'release' then
   return 0
 end
 if what == 'take' then
-  epoch = redis.call('HINCRBY', KEYS[1], 'epoch', 1)
-  redis.call('HSET', KEYS[1], 'node', node, 'boot', boot)
+  -- After every epoch there was, also when Redis has forgotten them: else a commit of the
+  -- last one, still under way, would be taken for one of this.
+  epoch = string.format('%.0f', math.max(tonumber(own[2] or 0) + 1, t[1] * 1000000 + t[2]))
+  redis.call('HSET', KEYS[1], 'node', node, 'boot', boot, 'epoch', epoch)
   redis.call('HDEL', KEYS[1], 'commit') -- the new owner counts from 1
 end
 redis.call('HSET', KEYS[1], 'until', now + lease)
