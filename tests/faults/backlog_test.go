@@ -52,6 +52,7 @@ func TestNoWorkersInTime(t *testing.T) {
 	if redis.backlog() == 0 {
 		t.Error("no command waits for a worker")
 	}
+	late.run(200 * time.Millisecond) // the answers come a little before the commands expire
 	launch(t, redis, "other", "ROLE=worker")
 	testenv.WaitFor(t, 20*time.Second, "the backlog to be worked off", func() bool { return redis.backlog() == 0 })
 	late.answers("timeout")

@@ -59,4 +59,3 @@ func (h *hearer) heard() oracle.Subscriber {
 	}
 	return s
 }
-

@@ -52,7 +52,7 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(socketioGateway)
+	admin := node.NewAdmin(socketioGateway, worker)
 	nodeNode := &node.Node{
 		Config:  cfg,
 		Log:     logger,
