@@ -69,9 +69,9 @@ async def converse():
     for who in alice, bob:
         same(await who.next("message.posted"), {**posted, "from": "alice", "text": text, "client_id": "c1"})
 
-    # Many at once: all acknowledged, and heard in the order in which they were sent.
-    acks = await asyncio.gather(*(alice.call("message", {"room": room, "text": str(i)}) for i in range(200)))
-    same([(await bob.next("message.posted"))["id"] for _ in range(200)], [ack["id"] for ack in acks])
+    # Many at once, as many as one connection may: all acknowledged, and heard in the order in which they were sent.
+    acks = await asyncio.gather(*(alice.call("message", {"room": room, "text": str(i)}) for i in range(30)))
+    same([(await bob.next("message.posted"))["id"] for _ in range(30)], [ack["id"] for ack in acks])
 
     # Problems: as the acknowledgement, or as an event when none was asked for.
     problem = await alice.call("message", {"room": room})
