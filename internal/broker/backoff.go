@@ -16,6 +16,15 @@ type throttle struct {
 }
 
 func (t *throttle) warn(log *slog.Logger, text string, args ...any) {
+	t.log(log, slog.LevelWarn, text, args)
+}
+
+// error logs what somebody must look at.
+func (t *throttle) error(log *slog.Logger, text string, args ...any) {
+	t.log(log, slog.LevelError, text, args)
+}
+
+func (t *throttle) log(log *slog.Logger, level slog.Level, text string, args []any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
@@ -23,7 +32,7 @@ func (t *throttle) warn(log *slog.Logger, text string, args ...any) {
 		t.skipped++
 		return
 	}
-	log.Warn(text, append(args, "not_logged", t.skipped)...)
+	log.Log(context.Background(), level, text, append(args, "not_logged", t.skipped)...)
 	t.logged, t.skipped = now, 0
 }
 

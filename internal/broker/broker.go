@@ -12,6 +12,7 @@
 //	evt:{p3}              events, and requests to the nodes that hold sockets
 //	rep:{p3}:<node.boot>  replies for one gateway's boot
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
+//	dlq:{p3}              dead letters: commands that failed by accident
 //
 // Each partition has one owner, a worker node that holds its lease. The owner
 // reads the stream with plain XREAD, which changes nothing, so that a reader that
@@ -103,6 +104,7 @@ type Config struct {
 	Backlog        int           // 1,000: commands of one partition that wait, beyond which new ones are refused
 	CommandTimeout time.Duration // 5 s: for commands that declare none
 	IdempotencyTTL time.Duration // how long the outcome of a command with an idempotency key is kept; 0: it is not
+	DeadLetters    int           // 100,000: about as many are kept, of all partitions together
 }
 
 func (c *Config) setDefaults() {
@@ -117,6 +119,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.CommandTimeout == 0 {
 		c.CommandTimeout = 5 * time.Second
+	}
+	if c.DeadLetters == 0 {
+		c.DeadLetters = 100_000
 	}
 }
 
@@ -180,6 +185,7 @@ func commandStream(p int) string { return "cmd:{p" + strconv.Itoa(p) + "}" }
 func ownerKey(p int) string      { return "own:{p" + strconv.Itoa(p) + "}" }
 func recordPrefix(p int) string  { return "idem:{p" + strconv.Itoa(p) + "}:" }
 func eventStream(p int) string   { return "evt:{p" + strconv.Itoa(p) + "}" }
+func deadStream(p int) string    { return "dlq:{p" + strconv.Itoa(p) + "}" }
 func replyStream(p int, boot string) string {
 	return "rep:{p" + strconv.Itoa(p) + "}:" + boot
 }

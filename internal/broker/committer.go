@@ -17,13 +17,19 @@ type completion struct {
 	entry    string // its stream entry, which the commit deletes
 	replyTo  string
 	messages []*message.Message
-	copies   *copies // of a command with an idempotency key; else nil
-	outcome  string  // the value of their record; "" for none
+	copies   *copies          // of a command with an idempotency key; else nil
+	outcome  string           // the value of their record; "" for none
+	key      string           // which orders it; none: nothing does
+	dead     *message.Message // for the dead letters
+	hung     *job             // whose handler has not returned
 }
 
 // size is about how many bytes it takes to commit it.
 func (c *completion) size() int {
 	n := len(c.outcome)
+	if c.dead != nil {
+		n += len(c.dead.Payload)
+	}
 	for _, m := range c.messages {
 		n += len(m.Payload)
 		for k, v := range m.Metadata {
@@ -44,7 +50,10 @@ type committer struct {
 	wake  chan struct{}
 
 	failed  []*chunk // to be tried again; only run touches them
+	apart   map[*partition]*setApart
 	unhappy throttle
+	refused throttle
+	buried  deadLetters
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -60,7 +69,7 @@ const (
 )
 
 func newCommitter(w *Worker) *committer {
-	return &committer{w: w, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	return &committer{w: w, apart: map[*partition]*setApart{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 func (c *committer) start() {
@@ -89,6 +98,8 @@ type chunk struct {
 	done     []*completion
 	failures int
 	due      time.Time // when it is tried again
+	unsure   bool      // whether it was committed
+	apart    bool      // see setApart
 }
 
 // next takes what one round trip commits: the chunks that are due to be tried again,
@@ -108,6 +119,10 @@ func (c *committer) next(now time.Time) (chunks []*chunk) {
 		taken += len(k.done)
 		return true
 	})
+	for _, k := range c.dueApart(now, byPartition) {
+		chunks = append(chunks, k)
+		taken += len(k.done)
+	}
 	left := c.queue[:0]
 	for n, done := range c.queue {
 		if taken >= commitRun || size >= commitBytes {
@@ -116,14 +131,15 @@ func (c *committer) next(now time.Time) (chunks []*chunk) {
 		}
 		k, known := byPartition[done.p]
 		switch {
-		case !known:
-			done.p.commits++
-			k = &chunk{p: done.p, number: done.p.commits}
-			byPartition[done.p] = k
-			chunks = append(chunks, k)
-		case k == nil || len(k.done) == commitBatch:
+		case known && (k == nil || len(k.done) == commitBatch):
 			left = append(left, done)
 			continue
+		case c.waits(done):
+			continue
+		case !known:
+			k = newChunk(done.p)
+			byPartition[done.p] = k
+			chunks = append(chunks, k)
 		}
 		k.done = append(k.done, done)
 		taken++
@@ -151,6 +167,9 @@ func (c *committer) run(ctx context.Context) {
 		for _, k := range c.failed {
 			retry.Reset(time.Until(k.due)) // the last one will do: it looks for all that are due
 		}
+		for _, a := range c.apart {
+			retry.Reset(time.Until(a.due))
+		}
 	}
 }
 
@@ -161,8 +180,11 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 		k := todo[i]
 		switch {
 		case k.p.lost.Load():
+		case result.err != nil && c.split(k, result.err):
+			continue
 		case result.err != nil:
 			k.failures++
+			k.unsure = k.unsure || !answeredByRedis(result.err)
 			k.due = time.Now().Add(pause(k.failures))
 			c.failed = append(c.failed, k)
 			c.unhappy.warn(c.w.log, "cannot commit what commands have brought about, trying again",
@@ -170,17 +192,23 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 			continue
 		case result.n < 0:
 			c.w.lose(k.p)
+		default:
+			c.buried.count(c.w, k, result)
 		}
+		c.written(k)
 		for _, done := range k.done {
-			c.w.finished(k.p, done.copies)
+			if done.hung == nil || done.hung.over() {
+				c.w.finished(k.p, done.copies)
+			}
 		}
 	}
 }
 
 // committed is what the script says of one chunk.
 type committed struct {
-	n   int64
-	err error
+	n             int64
+	kept, dropped int64 // dead letters
+	err           error
 }
 
 // send commits all chunks in one round trip. On a Redis Cluster a run of the script
@@ -188,10 +216,8 @@ type committed struct {
 func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	runs := [][]*chunk{todo}
-	if _, ok := c.w.rdb.(*redis.ClusterClient); ok {
-		runs = slices.Collect(slices.Chunk(todo, 1))
-	}
+	_, cluster := c.w.rdb.(*redis.ClusterClient)
+	runs := runsOf(todo, cluster)
 	cmds := make([]*redis.Cmd, len(runs))
 	for attempt := 0; ; attempt++ {
 		_, err := c.w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -214,12 +240,7 @@ func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 		for j := range runs[i] {
 			r := committed{err: err}
 			if err == nil {
-				switch answer := answers[j].(type) {
-				case int64:
-					r.n = answer
-				default:
-					r.err = fmt.Errorf("partition %d: %v", runs[i][j].p.number, answer)
-				}
+				r = answered(runs[i][j], answers[j])
 			}
 			results = append(results, r)
 		}
@@ -229,8 +250,8 @@ func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 
 // arguments lays out one run as lua/complete.lua wants it.
 func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
-	args = append(make([]any, 0, 5+16*len(run)),
-		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), seriesName())
+	args = append(make([]any, 0, 6+16*len(run)),
+		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), seriesName(), c.w.deadLettersKept())
 	for _, k := range run {
 		own := len(keys)
 		keys = append(keys, k.p.owner, k.p.commands, k.p.events)
@@ -239,7 +260,9 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 		for _, done := range k.done {
 			args = append(args, done.entry)
 		}
-		messages := 0
+		var messages int
+		args, messages = appendDead(args, k)
+		buries := messages > 0
 		for _, done := range k.done {
 			for _, m := range done.messages {
 				stream := 3
@@ -257,6 +280,9 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 				args = append(args, stream, m.UUID, metadata, payload)
 				messages++
 			}
+		}
+		if buries {
+			keys = append(keys, deadStream(k.p.number))
 		}
 		args[head+3], args[head+5] = len(keys)-own, messages
 		streams := len(keys)

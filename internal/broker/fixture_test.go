@@ -71,6 +71,9 @@ func (n *notebook) handle(ctx context.Context, in noteInput) (noteOutput, []cont
 		if n.tries.Add(1) < 3 {
 			return out, nil, fault.Transient(errors.New("try again"))
 		}
+	case "broken":
+		n.tries.Add(1)
+		return out, nil, fault.Transient(errors.New("the store is away"))
 	case "block":
 		<-n.block
 	case "wait":

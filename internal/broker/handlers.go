@@ -73,7 +73,7 @@ func recovered(next serveFunc) serveFunc {
 	return func(ctx context.Context, j *job) (messages []*message.Message, err error) {
 		defer func() {
 			if v := recover(); v != nil {
-				messages, err = nil, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+				messages, err = nil, &panicError{value: v, stack: debug.Stack()}
 			}
 		}()
 		return next(ctx, j)
@@ -84,6 +84,7 @@ func recovered(next serveFunc) serveFunc {
 // command's deadline. Watermill's Retry would make a timer for every message.
 func retryTransient(next serveFunc) serveFunc {
 	return func(ctx context.Context, j *job) ([]*message.Message, error) {
+		j.attempts = 1
 		messages, err := next(ctx, j)
 		if err == nil {
 			return messages, nil
@@ -92,6 +93,7 @@ func retryTransient(next serveFunc) serveFunc {
 			if !fault.IsTransient(err) || !sleep(ctx, pause) {
 				break
 			}
+			j.attempts++
 			messages, err = next(ctx, j)
 		}
 		return messages, err
@@ -110,26 +112,54 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 	return l.results(c, route.Namespace.Name, out)
 }
 
+// accept queues one admitted entry for its key.
+func (w *Worker) accept(p *partition, e entry, c *Command, err error, alone bool) {
+	w.inFlight.Add(1)
+	if err != nil {
+		w.undecodable.error(w.log, "an entry is no command: it becomes a dead letter", "stream", p.commands, "entry", e.id, "error", bounded(fmt.Sprint(err)))
+		w.commits.add(&completion{p: p, entry: e.id, dead: deadEntry(p, e, err)})
+		return
+	}
+	j := &job{p: p, entry: e, command: c, alone: alone}
+	if e.id == p.suspects.died {
+		j.attempts = attemptsOfDead
+		messages := w.failed(j, errDied)
+		w.commits.add(j.completion().with(messages, j.dead))
+		return
+	}
+	if w.cfg.IdempotencyTTL > 0 && c.repeatable() {
+		var first bool
+		if j.copies, first = p.join(c); first {
+			w.lookups.add(p, j.copies)
+		}
+	}
+	w.pool.add(j)
+}
+
 // run serves one job on a goroutine of the pool.
 func (w *Worker) run(j *job) {
-	if !w.awaitLease(j.p) {
+	if !w.begin(j) {
 		w.finished(j.p, j.copies)
 		return
 	}
-	done := &completion{p: j.p, entry: j.entry.id, replyTo: j.command.replyTo, copies: j.copies}
+	done := j.completion()
+	var messages []*message.Message
 	switch {
 	case j.command.forward:
 		w.forward(j)
 	case j.copies != nil:
-		done.messages, done.outcome = w.once(j)
+		messages, done.outcome = w.once(j)
 	default:
-		done.messages = w.execute(j)
+		messages = w.execute(j)
 	}
-	if done.replyTo == "" {
-		done.messages = slices.DeleteFunc(done.messages, isReply)
+	if j.alone {
+		j.end()
 	}
-	done.messages = together(done.messages)
-	w.commits.add(done)
+	if !j.answered.CompareAndSwap(false, true) {
+		w.returned(j)
+		return
+	}
+	w.commits.add(done.with(messages, j.dead))
 }
 
 // execute runs a command's handler and returns the messages to commit: whatever
@@ -141,18 +171,19 @@ func (w *Worker) execute(j *job) []*message.Message {
 		c.Caller.Deadline = c.Caller.Accepted.Add(c.Timeout)
 		if timeout = c.Caller.Deadline.Sub(w.now()); timeout <= 0 {
 			w.expired.Add(1)
-			return w.failed(c, errTimeout)
+			return w.failed(j, errTimeout)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	j.overdue.Store(int64(time.Since(began) + timeout + hungAfter))
 	messages, err := w.serve(ctx, j)
 	if err != nil {
 		j.transient = fault.IsTransient(err)
-		return w.failed(c, deadline(ctx, err))
+		return w.failed(j, deadline(ctx, err))
 	}
 	if c.answered() && !slices.ContainsFunc(messages, isReply) {
-		return w.failed(c, errors.New("a middleware returned no reply and no error"))
+		return w.failed(j, errors.New("a middleware returned no reply and no error"))
 	}
 	return messages
 }
@@ -166,18 +197,29 @@ func deadline(ctx context.Context, err error) error {
 	return err
 }
 
-// failed is a problem as the answer to a command. What nobody is told is logged: an
-// accident, and whatever happens to a command that nobody waits for.
-func (w *Worker) failed(c *Command, err error) []*message.Message {
+// failed is a problem as the answer to a command, and an accident is a dead letter as
+// well. What nobody is told is logged: an accident, and whatever happens to a command
+// that nobody waits for.
+func (w *Worker) failed(j *job, err error) []*message.Message {
+	c := j.command
 	var answer *fault.Fault
-	if c.replyTo == "" || !errors.As(err, &answer) {
-		w.log.Error("a command failed", "command", c.ID, "operation", c.Operation, "error", err)
+	accident := !errors.As(err, &answer)
+	if accident {
+		j.dead = deadCommand(j, err)
 	}
+	if c.replyTo == "" || accident {
+		w.log.Error("a command failed", append([]any{"command", c.ID, "operation", c.Operation}, logged(err)...)...)
+	}
+	return problem(c, err)
+}
+
+// problem is an error as the answer to a command, if that is of use.
+func problem(c *Command, err error) []*message.Message {
 	if !c.answered() {
 		return nil
 	}
-	problem := fault.ProblemOf(err, c.ID)
-	return []*message.Message{newMessage(c.ID, message.Metadata{metaReplyTo: c.replyTo, metaCode: string(problem.Code)}, problem.JSON())}
+	p := fault.ProblemOf(err, c.ID)
+	return []*message.Message{newMessage(c.ID, message.Metadata{metaReplyTo: c.replyTo, metaCode: string(p.Code)}, p.JSON())}
 }
 
 const forwardedFor = time.Hour // how long a command that was sent on is known to have been

@@ -34,7 +34,7 @@ func executed(t *testing.T, replyTo string, serve func(context.Context) error, c
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer = w.execute(&job{entry: e, command: c})
+	answer = w.execute(&job{p: newPartition(0), entry: e, command: c})
 	return answer, out.String()
 }
 

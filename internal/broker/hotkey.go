@@ -74,14 +74,24 @@ func (w *Worker) readOn(p *partition, entries []entry) {
 		if err == nil {
 			key = c.lane()
 		}
+		begin, alone := p.suspects.next(e.id, p.open.Load() > 0)
+		if alone {
+			key = aloneKey
+		}
 		if _, behind := p.behind[key]; !behind {
+			if !begin {
+				return
+			}
 			switch p.admit(key) {
 			case notOurs:
 				return
 			case keyFull:
+				if alone {
+					return // those behind it come when it has run dry
+				}
 				p.behind[key] = strings.Clone(p.last) // which would keep the whole read
 			case admitted:
-				w.accept(p, e, c, err)
+				w.accept(p, e, c, err, alone)
 			}
 		}
 		p.last = e.id
@@ -116,7 +126,7 @@ func (w *Worker) catchUp(p *partition, from string, entries []entry) {
 			full[key] = true
 		case admitted:
 			p.behind[key] = strings.Clone(e.id)
-			w.accept(p, e, c, nil)
+			w.accept(p, e, c, nil, false)
 		}
 	}
 	for key, position := range p.behind {

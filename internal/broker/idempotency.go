@@ -61,12 +61,13 @@ func (p *partition) found(s *copies, outcome string) *keyQueue {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.outcome, s.known = outcome, true
-	q := p.keys[s.lane]
-	if q == nil || !q.stalled || !q.waiting[0].ready() {
-		return nil
+	for _, key := range [...]string{s.lane, aloneKey} {
+		if q := p.keys[key]; q != nil && q.stalled && q.waiting[0].ready() {
+			q.stalled = false
+			return q
+		}
 	}
-	q.stalled = false
-	return q
+	return nil
 }
 
 // repeatable tells whether a command has an identity that its copies share. Without a
@@ -168,9 +169,9 @@ func (w *Worker) replay(j *job, input string) []*message.Message {
 	}
 	switch {
 	case err != nil:
-		return w.failed(c, fmt.Errorf("read the outcome of an earlier attempt, %s (delete it to let the command run): %w", j.copies.record, err))
+		return w.failed(j, fmt.Errorf("read the outcome of an earlier attempt, %s (delete it to let the command run): %w", j.copies.record, err))
 	case recorded != input:
-		return w.failed(c, errOtherInput)
+		return w.failed(j, errOtherInput)
 	}
 	return []*message.Message{reply}
 }

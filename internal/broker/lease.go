@@ -71,7 +71,7 @@ func (w *Worker) lookAround(ctx context.Context) ([]string, error) {
 
 // own runs the script for some partitions in one round trip and returns the epochs:
 // after an error as well, of those for which it has worked.
-func (w *Worker) own(ctx context.Context, what string, parts []*partition) ([]int64, error) {
+func (w *Worker) own(ctx context.Context, what string, parts []*partition, more ...any) ([]int64, error) {
 	if len(parts) == 0 {
 		return nil, nil
 	}
@@ -80,7 +80,8 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition) ([]in
 		cmds := make([]*redis.Cmd, len(parts))
 		_, err := w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			for i, p := range parts {
-				cmds[i] = ownScript.EvalSha(ctx, pipe, []string{ownerKey(p.number)}, what, w.cfg.Node, w.boot, p.epoch, leaseFor.Milliseconds())
+				args := append([]any{what, w.cfg.Node, w.boot, p.epoch, leaseFor.Milliseconds()}, more...)
+				cmds[i] = ownScript.EvalSha(ctx, pipe, []string{ownerKey(p.number)}, args...)
 			}
 			return nil
 		})
@@ -92,7 +93,7 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition) ([]in
 		}
 		var failed error // the first
 		for i, c := range cmds {
-			if epochs[i], err = c.Int64(); err != nil && failed == nil {
+			if epochs[i], err = parts[i].owned(c); err != nil && failed == nil {
 				failed = fmt.Errorf("%s partition %d of %d: %w", what, parts[i].number, len(parts), err)
 			}
 		}

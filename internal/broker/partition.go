@@ -15,6 +15,7 @@ type partition struct {
 	behind                  positions
 	onwards                 bool // the last read was from last; only the reader touches it
 	commits                 int  // counts its commits; only the committer touches it
+	suspects                suspects
 
 	open atomic.Int64 // entries read and not yet committed
 	lost atomic.Bool  // somebody else may own it: start nothing, commit nothing

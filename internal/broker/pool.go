@@ -3,6 +3,9 @@ package broker
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
+
+	"github.com/ThreeDotsLabs/watermill/message"
 )
 
 // A job is one command that was read and is not yet committed.
@@ -13,6 +16,15 @@ type job struct {
 
 	copies    *copies // of a command with an idempotency key; else nil
 	transient bool    // the command failed by an error that was marked as transient
+
+	alone    bool             // no other command of the partition may run meanwhile
+	end      func()           // once: another one may run alone
+	attempts int              // of the handler
+	dead     *message.Message // the dead letter, when it failed by accident
+
+	overdue  atomic.Int64 // when it must have returned, in ns since the process began; 0: it does not run
+	answered atomic.Bool  // by its handler, or at its deadline
+	ends     atomic.Int32 // of a hung one: its return and its commit
 }
 
 // ready tells whether the job may run. Hold its partition's mu.
@@ -74,6 +86,9 @@ func newPool(limit int, run func(*job)) *pool {
 // add queues a job behind the others of its key. It never blocks.
 func (p *pool) add(j *job) {
 	key := j.command.lane()
+	if j.alone {
+		key = aloneKey
+	}
 	j.p.mu.Lock()
 	q, running := j.p.keys[key]
 	if !running {

@@ -22,6 +22,7 @@ type entry struct {
 	metadata string // msgpack
 	payload  []byte
 	seq      string // its place among the events of its partition; "" for a stranger's
+	fields   string // all of it, as Redis sent it, for who cannot make sense of it
 }
 
 // compareIDs compares the ids of two entries: milliseconds and a number, in decimal
@@ -211,6 +212,7 @@ func (p *replyParser) entries() []entry {
 		p.array(2)
 		var e entry
 		e.id, _ = p.string()
+		from := p.at
 		for i := p.array(0); i >= 2; i -= 2 {
 			field, _ := p.string()
 			value, bytes := p.string()
@@ -228,7 +230,18 @@ func (p *replyParser) entries() []entry {
 		if p.failed {
 			return nil
 		}
+		e.fields = p.text[from:p.at]
 		all = append(all, e)
 	}
 	return all
+}
+
+// eachField walks over all fields of an entry, in their order.
+func (e *entry) eachField(do func(name, value string)) {
+	p := replyParser{raw: []byte(e.fields), text: e.fields}
+	for i := p.array(0); i >= 2 && !p.failed; i -= 2 {
+		name, _ := p.string()
+		value, _ := p.string()
+		do(name, value)
+	}
 }

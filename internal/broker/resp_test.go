@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/testenv"
@@ -38,11 +39,16 @@ func TestRead(t *testing.T) {
 				streams := []string{"a", "b", "c", "d"}
 				all, err := r.read(t.Context(), streams, []string{"0", "0", "0", "0"}, 10, 0)
 				want := []found{
-					{1, []entry{{"1-1", "u", "m", []byte(long), ""}, {"1-2", "", "", []byte{}, ""}}},
-					{3, []entry{{"2-1", "v", "", nil, "a.1"}}},
+					{1, []entry{{id: "1-1", uuid: "u", metadata: "m", payload: []byte(long)}, {id: "1-2", payload: []byte{}}}},
+					{3, []entry{{id: "2-1", uuid: "v", seq: "a.1"}}},
 				}
-				if diff := cmp.Diff(want, all, cmp.AllowUnexported(found{}, entry{})); err != nil || diff != "" {
+				if diff := cmp.Diff(want, all, cmp.AllowUnexported(found{}, entry{}), cmpopts.IgnoreFields(entry{}, "fields")); err != nil || diff != "" {
 					t.Errorf("%v %s", err, diff)
+				}
+				var fields []string
+				all[0].entries[1].eachField(func(name, value string) { fields = append(fields, name, value) })
+				if diff := cmp.Diff([]string{"foreign", "f", fieldPayload, ""}, fields); diff != "" {
+					t.Errorf("all fields: %s", diff)
 				}
 				if all, err = r.read(t.Context(), streams, []string{"0", "1-2", "0", "2-1"}, 10, -1); err != nil || len(all) != 0 {
 					t.Errorf("nothing more: %v %v", all, err)

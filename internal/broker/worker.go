@@ -33,7 +33,12 @@ type Worker struct {
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
 	offset   atomic.Int64  // Redis' clock minus ours, in ns
+	alone    chan struct{} // holds one while a suspect runs
+	hung     atomic.Int64  // handlers that were given up and have not returned
 	expired  atomic.Uint64 // commands that came to their turn too late to run
+	sweeper  sweeper
+
+	undecodable, hangs throttle
 
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours
@@ -51,7 +56,7 @@ const (
 
 // NewWorker makes the worker side. It does nothing before Start.
 func NewWorker(l *Lanes, h *Handlers) *Worker {
-	w := &Worker{Lanes: l, serve: h.server(l), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1)}
+	w := &Worker{Lanes: l, serve: h.server(l), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1), alone: make(chan struct{}, 1)}
 	w.reader, w.batch = reader{rdb: l.read}, batchSize{now: readBatch, max: readBatch}
 	w.leases.L = new(sync.Mutex)
 	w.pool = newPool(l.cfg.InFlight, w.run)
@@ -74,6 +79,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.stop = stop
 	w.wg.Go(func() { w.keepBeating(run) })
 	w.wg.Go(func() { w.follow(run) })
+	w.sweeper.start(w.sweep)
 	w.commits.start()
 	w.lookups.start()
 	return nil
@@ -130,6 +136,8 @@ func (w *Worker) readable() (parts []*partition, full bool) {
 	for _, p := range w.owned {
 		switch {
 		case !p.readable():
+		case p.suspects.wait && p.open.Load() > 0:
+			full = true
 		case p.open.Load() >= partitionWindow:
 			full = true
 		default:
@@ -179,24 +187,6 @@ func (w *Worker) waitForRoom(ctx context.Context, d time.Duration) {
 	case <-w.room:
 	case <-t.C:
 	}
-}
-
-// accept queues one admitted entry for its key, or drops it.
-func (w *Worker) accept(p *partition, e entry, c *Command, err error) {
-	w.inFlight.Add(1)
-	if err != nil {
-		w.log.Error("dropped an undecodable command", "stream", p.commands, "entry", e.id, "error", err)
-		w.commits.add(&completion{p: p, entry: e.id})
-		return
-	}
-	j := &job{p: p, entry: e, command: c}
-	if w.cfg.IdempotencyTTL > 0 && c.repeatable() {
-		var first bool
-		if j.copies, first = p.join(c); first {
-			w.lookups.add(p, j.copies)
-		}
-	}
-	w.pool.add(j)
 }
 
 // entryTime is when Redis appended an entry.
@@ -295,6 +285,7 @@ func (w *Worker) Close() {
 		w.lose(p)
 	}
 	w.lookups.close()
+	w.sweeper.close()
 	w.commits.close()
 	w.pool.close()
 }

@@ -1,17 +1,19 @@
 -- Commits what commands have brought about: for each partition all of it, once, or
 -- nothing at all for an owner that is no longer it.
--- KEYS: for each partition: own:{p}, cmd:{p}, evt:{p}, then its reply streams, then
---       records of outcomes
+-- KEYS: for each partition: own:{p}, cmd:{p}, evt:{p}, then its reply streams, then, if
+--       there are dead letters, dlq:{p}, then records of outcomes
 -- ARGV: length kept of evt, length kept of a reply stream, ms a reply stream outlives
---       its last use, ms a record is kept, a name that no series of events has had; then
---       for each partition: boot, epoch, number of the commit, number of its streams
---       (own:{p} with them), of its commands, of their messages and of the records, the
---       commands' entry ids, for each message: index of its stream among the partition's
---       keys, uuid, metadata, payload, and the values of the records
+--       its last use, ms a record is kept, a name that no series of events has had,
+--       length kept of a dlq; then for each partition: boot, epoch, number of the commit,
+--       number of its streams (own:{p} with them), of its commands, of their messages and
+--       of the records, the commands' entry ids, for each message: index of its stream
+--       among the partition's keys, uuid, metadata, payload, and the values of the
+--       records. Dead letters are the first messages and have index 0.
 -- Returns for each partition: 1 for "committed", 0 for "it was already", -1 for "not
--- the owner", or the error for which nothing of it was begun.
+-- the owner", or the error for which nothing of it was begun; for one committed with
+-- dead letters: 1, how many the dlq has now, and how many older ones were dropped.
 local results = {}
-local k, a = 0, 6 -- before the first key, and at the first argument, of the partition
+local k, a = 0, 7 -- before the first key, and at the first argument, of the partition
 
 -- unusable returns the error of the first key that is no stream, or not ours to use.
 -- Redis takes nothing back when a script fails midway, so this is found out before.
@@ -22,6 +24,28 @@ local function unusable(first, last)
       return length.err .. ' (' .. KEYS[i] .. ')'
     end
   end
+end
+
+-- bury appends the dead letters at the head of the messages, all or none. It returns
+-- the first argument after them, the error if there is one, and what is said of the
+-- dlq.
+local function bury(dlq, first, last)
+  local ids, dropped, i = {}, 0, first
+  while i <= last and ARGV[i] == '0' do
+    local before = redis.call('XLEN', dlq)
+    local id = redis.pcall('XADD', dlq, 'MAXLEN', '~', ARGV[6], '*',
+      '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
+    if type(id) == 'table' then
+      if #ids > 0 then
+        redis.call('XDEL', dlq, unpack(ids))
+      end
+      return i, id.err .. ' (' .. dlq .. ')'
+    end
+    ids[#ids + 1] = id
+    dropped = dropped + before + 1 - redis.call('XLEN', dlq)
+    i = i + 4
+  end
+  return i, nil, #ids > 0 and { 1, redis.call('XLEN', dlq), dropped }
 end
 
 -- Redis at its maxmemory refuses a script whose first write may need memory. This one
@@ -35,6 +59,10 @@ while a <= #ARGV do
   local r = m + 4 * messages - 1 -- before the first record
   local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit', 'series', 'seq', 'prev')
   local err = unusable(k + 2, k + keys)
+  local first, buried = m, nil
+  if not err and own[1] == boot and own[2] == epoch and own[3] ~= number then
+    first, err, buried = bury(KEYS[k + keys], m, r) -- what cannot be buried is not begun
+  end
   if own[1] ~= boot or own[2] ~= epoch then
     results[#results + 1] = -1
   elseif tonumber(own[3] or 0) >= tonumber(number) then -- also an attempt that was given up, and arrives late
@@ -53,7 +81,7 @@ while a <= #ARGV do
       end
       series, seq = ARGV[5], 0
     end
-    for i = m, r, 4 do
+    for i = first, r, 4 do
       local key = tonumber(ARGV[i])
       if key == 2 then -- a follow-up: the backlog is never trimmed
         redis.call('XADD', entries, '*', '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
@@ -67,7 +95,7 @@ while a <= #ARGV do
           '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
       end
     end
-    for i = k + 4, k + keys do
+    for i = k + 4, k + keys - (buried and 1 or 0) do
       redis.call('PEXPIRE', KEYS[i], ARGV[3])
     end
     for i = 1, records do
@@ -80,7 +108,7 @@ while a <= #ARGV do
       redis.call('HSET', owner, 'commit', number, 'seq', seq)
     end
     redis.call('XDEL', entries, unpack(ARGV, a + 7, m - 1))
-    results[#results + 1] = 1
+    results[#results + 1] = buried or 1
   end
   k, a = k + keys + records, r + 1 + records
 end

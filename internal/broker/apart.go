@@ -1,0 +1,186 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A setApart holds completions of one partition whose dead letters Redis refuses, and
+// behind them those of their keys. They stay in the backlog and are tried again by
+// themselves, so that the partition's other keys go on.
+type setApart struct {
+	done     []*completion
+	failures int
+	due      time.Time
+}
+
+func (a *setApart) holds(key string) bool {
+	for _, done := range a.done {
+		if key != "" && done.key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// waits sets a completion apart that is a dead letter too, or comes behind one.
+func (c *committer) waits(done *completion) bool {
+	if len(c.apart) == 0 {
+		return false
+	}
+	a := c.apart[done.p]
+	if a == nil || done.dead == nil && !a.holds(done.key) {
+		return false
+	}
+	a.done = append(a.done, done)
+	return true
+}
+
+// dueApart makes chunks of what was set apart and is due, unless its partition has one
+// under way.
+func (c *committer) dueApart(now time.Time, byPartition map[*partition]*chunk) (chunks []*chunk) {
+	for p, a := range c.apart {
+		if _, busy := byPartition[p]; busy || now.Before(a.due) {
+			continue
+		}
+		k := newChunk(p)
+		k.done, k.apart = a.done[:min(len(a.done), commitBatch)], true
+		byPartition[p] = nil
+		chunks = append(chunks, k)
+	}
+	return chunks
+}
+
+// split sets apart what cannot be committed because of dead letters, and queues the
+// rest of the chunk again. That needs certainty that nothing of the chunk was
+// committed, since the rest gets another number.
+func (c *committer) split(k *chunk, err error) bool {
+	var refusal refusal
+	certain := errors.As(err, &refusal) || redis.HasErrorPrefix(err, "NOPERM") && !k.unsure
+	if !certain || !k.buries() {
+		return false
+	}
+	a := c.apart[k.p]
+	if a == nil {
+		a = &setApart{}
+		c.apart[k.p] = a
+	}
+	a.failures++
+	a.due = time.Now().Add(pause(a.failures))
+	c.refused.error(c.w.log, "Redis refuses dead letters: their commands stay in the backlog and are tried again",
+		"stream", deadStream(k.p.number), "failures", a.failures, "error", err)
+	if k.apart {
+		return true
+	}
+	var rest []*completion
+	for _, done := range k.done {
+		if done.dead != nil || a.holds(done.key) {
+			a.done = append(a.done, done)
+		} else {
+			rest = append(rest, done)
+		}
+	}
+	c.mu.Lock()
+	c.queue = append(rest, c.queue...)
+	c.mu.Unlock()
+	return true
+}
+
+// written forgets what was set apart once it is written, or not ours to write.
+func (c *committer) written(k *chunk) {
+	if !k.apart {
+		return
+	}
+	a := c.apart[k.p]
+	a.done, a.failures = a.done[len(k.done):], 0
+	if len(a.done) == 0 {
+		delete(c.apart, k.p)
+	}
+}
+
+// A refusal is why the script did not begin with a partition.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// answeredByRedis tells an answer from silence, after which nothing is known.
+func answeredByRedis(err error) bool {
+	var r refusal
+	return errors.As(err, &r) || refused(err)
+}
+
+func newChunk(p *partition) *chunk {
+	p.commits++
+	return &chunk{p: p, number: p.commits}
+}
+
+// buries tells whether dead letters are in it.
+func (k *chunk) buries() bool {
+	for _, done := range k.done {
+		if done.dead != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// runsOf divides the chunks of a round trip into runs of the script, and sorts them so.
+// On a Redis Cluster a run must stay in one slot, and so in one partition. Dead letters
+// have runs of their own, because Redis refuses the whole run where an ACL forbids one
+// key of it.
+func runsOf(todo []*chunk, cluster bool) [][]*chunk {
+	if cluster {
+		return slices.Collect(slices.Chunk(todo, 1))
+	}
+	slices.SortStableFunc(todo, func(a, b *chunk) int { return a.alone() - b.alone() })
+	shared := 0
+	for shared < len(todo) && todo[shared].alone() == 0 {
+		shared++
+	}
+	runs := slices.Collect(slices.Chunk(todo[shared:], 1))
+	if shared > 0 {
+		runs = append([][]*chunk{todo[:shared]}, runs...)
+	}
+	return runs
+}
+
+// alone is 1 for a chunk that needs a run of its own.
+func (k *chunk) alone() int {
+	if k.buries() {
+		return 1
+	}
+	return 0
+}
+
+// answered reads what the script says of one chunk.
+func answered(k *chunk, answer any) committed {
+	switch answer := answer.(type) {
+	case int64:
+		return committed{n: answer}
+	case []any:
+		var r committed
+		for i, to := range []*int64{&r.n, &r.kept, &r.dropped} {
+			if i < len(answer) {
+				*to, _ = answer[i].(int64)
+			}
+		}
+		return r
+	}
+	return committed{err: refusal(fmt.Sprintf("partition %d: %v", k.p.number, answer))}
+}
+
+// appendDead lays out the dead letters of a chunk, which come before its messages.
+func appendDead(args []any, k *chunk) (_ []any, n int) {
+	for _, done := range k.done {
+		if done.dead != nil {
+			metadata, payload := encode(done.dead)
+			args = append(args, 0, done.dead.UUID, metadata, payload)
+			n++
+		}
+	}
+	return args, n
+}

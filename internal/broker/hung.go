@@ -1,0 +1,140 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// A handler that ignores its context would keep the answer to its command back, and
+// the commands behind it. At its deadline the command is answered without it. Its key
+// stays blocked until it returns, and so does its partition's hand-over: what it does
+// then must not meet the next command of its key. What it returns is dropped, because
+// its command was answered.
+
+const hungAfter = sweepEvery // its deadline: one that heeds its context returns before
+
+var began = time.Now()
+
+// sweep answers what has passed its deadline: commands whose handlers hang, and those
+// that wait behind others.
+func (w *Worker) sweep() {
+	now, redisNow := int64(time.Since(began)), w.now()
+	var hung, expired []*job
+	for _, p := range w.ownedPartitions() {
+		p.mu.Lock()
+		for _, q := range p.keys {
+			if j := q.current; j != nil && !j.answered.Load() {
+				if overdue := j.overdue.Load(); overdue != 0 && overdue < now {
+					hung = append(hung, j)
+				}
+			}
+			expired = q.expired(redisNow, expired)
+		}
+		p.mu.Unlock()
+	}
+	for _, j := range hung {
+		w.giveUp(j)
+	}
+	for _, j := range expired {
+		w.expired.Add(1)
+		w.commits.add(j.completion().with(w.failed(j, errTimeout), nil))
+	}
+}
+
+// expired takes the commands out of the queue whose callers no longer wait. Nothing of
+// them has happened, so they need not come after those before them.
+func (q *keyQueue) expired(now time.Time, all []*job) []*job {
+	if q.stalled { // whoever lets it go on counts on its first one
+		return all
+	}
+	left := q.waiting[:0]
+	for _, j := range q.waiting {
+		if c := j.command; c.Timeout > 0 && !c.forward && now.After(c.Caller.Accepted.Add(c.Timeout)) {
+			all = append(all, j)
+			continue
+		}
+		left = append(left, j)
+	}
+	clear(q.waiting[len(left):])
+	q.waiting = left
+	return all
+}
+
+// giveUp answers a command in its handler's place, unless that has just returned.
+func (w *Worker) giveUp(j *job) {
+	if !j.answered.CompareAndSwap(false, true) {
+		return
+	}
+	w.hung.Add(1)
+	if j.alone {
+		j.end()
+	}
+	c := j.command
+	w.hangs.error(w.log, "a handler ignores that its time is over; its key waits for it", "command", c.ID, "operation", c.Operation)
+	done := j.completion()
+	done.hung = j
+	w.commits.add(done.with(w.failed(j, errTimeout), nil))
+}
+
+// returned follows the return of a handler that was given up.
+func (w *Worker) returned(j *job) {
+	w.hung.Add(-1)
+	if j.copies != nil { // what is not committed is no outcome: the next copy runs
+		j.copies.outcome = ""
+	}
+	w.log.Warn("a handler has returned after its time", "command", j.command.ID, "operation", j.command.Operation)
+	if j.over() {
+		w.finished(j.p, j.copies)
+	}
+}
+
+// over tells the second one of a hung command's commit and its handler's return.
+func (j *job) over() bool { return j.ends.Add(1) == 2 }
+
+func (j *job) completion() *completion {
+	return &completion{p: j.p, entry: j.entry.id, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies}
+}
+
+// with adds what the command has brought about, less an answer that nobody waits for.
+func (c *completion) with(messages []*message.Message, dead *message.Message) *completion {
+	if c.replyTo == "" {
+		messages = slices.DeleteFunc(messages, isReply)
+	}
+	c.messages, c.dead = together(messages), dead
+	return c
+}
+
+// HungHandlers is how many handlers run on although their commands' time is over.
+func (w *Worker) HungHandlers() int { return int(max(w.hung.Load(), 0)) }
+
+// A sweeper calls a function from time to time.
+type sweeper struct {
+	stop context.CancelFunc
+	wg   sync.WaitGroup
+}
+
+func (s *sweeper) start(sweep func()) {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.wg.Go(func() {
+		t := time.NewTicker(sweepEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-t.C:
+				sweep()
+			}
+		}
+	})
+}
+
+func (s *sweeper) close() {
+	s.stop()
+	s.wg.Wait()
+}

@@ -1,0 +1,53 @@
+package broker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// A handler that ignores its context is given up at its deadline. Its key waits for it,
+// no other one does, and what it returns in the end is dropped.
+func TestAHungHandlerBlocksItsKeyAlone(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		book := newNotebook()
+		n := startNode(t, url, "a", book, onePartition)
+		hung := n.submit(noteInput{Key: "k", Text: "hung", Do: "block"}, 300*time.Millisecond)
+		expired := n.submit(noteInput{Key: "k", Text: "expired"}, 300*time.Millisecond)
+		for _, r := range []fault.Code{n.await(hung).Code, n.await(expired).Code} {
+			if r != fault.Timeout {
+				t.Errorf("answered %q", r)
+			}
+		}
+		testenv.WaitFor(t, 5*time.Second, "both to be completed while the handler hangs", func() bool {
+			return n.worker.HungHandlers() == 1 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
+		})
+		behind := n.submit(noteInput{Key: "k", Text: "behind"}, 20*time.Second)
+		if r := n.call(noteInput{Key: "other", Text: "other"}); r.Code != "" {
+			t.Errorf("another key: %s", r.Body)
+		}
+		select {
+		case r := <-behind:
+			t.Errorf("its key went on: %s", r.Body)
+		default:
+		}
+		close(book.block)
+		if r := n.await(behind); r.Code != "" {
+			t.Errorf("behind it: %s", r.Body)
+		}
+		testenv.WaitFor(t, 5*time.Second, "no hung handler", func() bool { return n.worker.HungHandlers() == 0 })
+		testenv.WaitFor(t, 5*time.Second, "the events", func() bool { return len(n.texts()) == 2 })
+		if diff := cmp.Diff([]string{"other", "behind"}, n.texts()); diff != "" {
+			t.Errorf("events: %s", diff)
+		}
+		if err := n.worker.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,101 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A command that kills its process is found by what is left of it. An owner that ends
+// without handing a partition over has attempted, for all that is known, every entry
+// that it had read. The first time says nothing of any of them. What was there when it
+// happened twice is suspect: it runs alone, and with its name written down before, so
+// that the third time is charged to it and to nothing else.
+//
+// Ids are times, and suspects are the first in their lane: it needs no counter for each
+// entry, and taking it costs the same with any backlog.
+type suspects struct {
+	until time.Time // entries of then and before are suspect
+	died  string    // id of the entry that ran alone when an owner ended
+
+	wait bool // for all that was read to be committed, before more is read. The reader's alone
+}
+
+// attemptsOfDead is how often an entry has been attempted that died alone.
+const attemptsOfDead = 3
+
+var errDied = errors.New("the process died while it ran")
+
+// owned reads the answer of lua/own.lua: the epoch, and of a partition that was taken
+// what is suspect in it.
+func (p *partition) owned(c *redis.Cmd) (epoch int64, err error) {
+	taken, ok := c.Val().([]any)
+	if !ok || c.Err() != nil {
+		return c.Int64()
+	}
+	if len(taken) != 3 {
+		return 0, errors.New("the script's answer has not three parts")
+	}
+	epoch, ok = taken[0].(int64)
+	until, ok2 := taken[1].(string)
+	died, ok3 := taken[2].(string)
+	if !ok || !ok2 || !ok3 {
+		return 0, errors.New("the script's answer is no epoch, time and entry")
+	}
+	p.suspects.died = died
+	if ms, err := strconv.ParseInt(until, 10, 64); err == nil && ms > 0 {
+		p.suspects.until = time.UnixMilli(ms)
+	}
+	return epoch, nil
+}
+
+// next tells whether the next entry of the lane may be begun, and whether it must run
+// alone. While suspects are under way nothing else is.
+func (s *suspects) next(id string, underWay bool) (begin, alone bool) {
+	alone = !s.until.IsZero() && !entryTime(id).After(s.until)
+	switch {
+	case alone:
+		s.wait = true
+	case s.wait && underWay:
+		return false, false
+	default:
+		s.wait = false
+	}
+	return true, alone
+}
+
+// aloneKey is the queue of a partition's suspects. They come before all else, so its
+// name can be that of another one.
+const aloneKey = "\x00alone"
+
+// begin waits until a command may run: while the leases hold, and for one that is
+// suspect until no other suspect runs on this node, which would be charged as well,
+// and Redis knows its name. False means that the partition was lost; j.end follows the
+// run of a suspect.
+func (w *Worker) begin(j *job) bool {
+	if !j.alone {
+		return w.awaitLease(j.p)
+	}
+	w.alone <- struct{}{}
+	j.end = sync.OnceFunc(func() { <-w.alone })
+	var wait backoff
+	for w.awaitLease(j.p) {
+		ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
+		epochs, err := w.own(ctx, "mark", []*partition{j.p}, j.entry.id)
+		cancel()
+		switch {
+		case err != nil:
+			wait.sleep(context.Background(), w.log, "mark a command that runs alone", err)
+		case epochs[0] == 0:
+			w.lose(j.p)
+		default:
+			return true
+		}
+	}
+	j.end()
+	return false
+}
