@@ -42,6 +42,7 @@ type Config struct {
 	IdempotencyTTL Period        `env:"IDEMPOTENCY_TTL" envDefault:"1h" doc:"how long the outcome of a command with an idempotency key is kept for its retries, or off; the same on every node"`
 	InFlight       int           `env:"NODE_IN_FLIGHT" envDefault:"2000" doc:"commands of one node's clients that wait for an answer, and commands that one node runs at a time"`
 	Backlog        int           `env:"PARTITION_BACKLOG" envDefault:"1000" doc:"commands of one lane that wait for a node to run them"`
+	DLQMax         int           `env:"DLQ_MAX" envDefault:"100000" doc:"dead letters kept, about, of all partitions together; the oldest are dropped"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
 
 	Sockets Sockets
@@ -206,6 +207,9 @@ func (c Config) Validate() error {
 	}
 	if c.Backlog < 1 || c.Backlog > 1_000_000 {
 		wrong("PARTITION_BACKLOG", "%d is not between 1 and 1000000", c.Backlog)
+	}
+	if c.DLQMax < c.Partitions || c.DLQMax > 100_000_000 {
+		wrong("DLQ_MAX", "%d is not between %d (PARTITIONS) and 100000000", c.DLQMax, c.Partitions)
 	}
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)

@@ -22,7 +22,10 @@ type Clients interface {
 
 // Commands are what this node knows of the commands it runs. *broker.Worker is one.
 type Commands interface {
-	Expired() uint64 // so far: completed without being run, because their time was over
+	Expired() uint64            // so far: completed without being run, because their time was over
+	DeadLetters() uint64        // so far: commands that failed by accident
+	DroppedDeadLetters() uint64 // so far: older ones, for new ones
+	HungHandlers() int          // now: they run although their time is over
 }
 
 // NewAdmin makes the admin handler.
@@ -42,6 +45,15 @@ func NewAdmin(c Clients, commands Commands) *Admin {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "switchyard_resyncs_total", Help: "Times this node told its clients that they may have missed events.",
 		}, func() float64 { return float64(c.Resyncs()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "switchyard_dead_letters_total", Help: "Dead letters that this node has written: commands that failed by accident.",
+		}, func() float64 { return float64(commands.DeadLetters()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "switchyard_dead_letters_dropped_total", Help: "Dead letters dropped because DLQ_MAX was reached.",
+		}, func() float64 { return float64(commands.DroppedDeadLetters()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "switchyard_hung_handlers", Help: "Handlers that run on although their commands' time is over; their keys wait for them.",
+		}, func() float64 { return float64(commands.HungHandlers()) }),
 	)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

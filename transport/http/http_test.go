@@ -234,7 +234,10 @@ func (clients) Resyncs() uint64       { return 2 }
 
 type commands struct{}
 
-func (commands) Expired() uint64 { return 5 }
+func (commands) Expired() uint64            { return 5 }
+func (commands) DeadLetters() uint64        { return 4 }
+func (commands) DroppedDeadLetters() uint64 { return 5 }
+func (commands) HungHandlers() int          { return 6 }
 
 func TestAdmin(t *testing.T) {
 	t.Parallel()
@@ -244,6 +247,7 @@ func TestAdmin(t *testing.T) {
 		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3",
 		"/metrics?more": "switchyard_commands_expired_total 5", "/debug/pprof/goroutine?debug=1": "goroutine profile",
 		"/metrics?resyncs": "switchyard_resyncs_total 2",
+		"/metrics?dead":    "switchyard_dead_letters_total 4", "/metrics?dropped": "switchyard_dead_letters_dropped_total 5", "/metrics?hung": "switchyard_hung_handlers 6",
 	} {
 		resp, err := http.Get(srv.URL + path)
 		if err != nil {
