@@ -23,8 +23,8 @@ generate: ## Write what is generated: wire_gen.go, .env.example, the settings in
 verify: generate ## Fail if something generated is not up to date
 	@git diff --exit-code
 
-build: ## Build bin/server
-	@go build -o bin/server ./cmd/server
+build: ## Build bin/server and bin/yard, the operator's tool
+	@go build -o bin/ ./cmd/server ./cmd/yard
 
 up: ## Start two nodes, Redis and a load balancer on :8080
 	docker compose up --build --wait

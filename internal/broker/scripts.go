@@ -21,10 +21,14 @@ var groupSource string
 //go:embed lua/forward.lua
 var forwardSource string
 
+//go:embed lua/replay.lua
+var replaySource string
+
 var (
 	groupScript    = redis.NewScript(groupSource)
 	forwardScript  = redis.NewScript(forwardSource)
 	ownScript      = redis.NewScript(ownSource)
 	beatScript     = redis.NewScript(beatSource)
 	completeScript = redis.NewScript(completeSource)
+	replayScript   = redis.NewScript(replaySource)
 )

@@ -1,0 +1,236 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+)
+
+// An Inspector is the lanes' side of the operator: it reads what is in Redis, without a
+// node of its own, and moves or drops dead letters. The rest it leaves as it is.
+type Inspector struct {
+	lanes *Lanes
+}
+
+// Inspect asks Redis how many partitions there are.
+func Inspect(ctx context.Context, rdb redis.UniversalClient) (*Inspector, error) {
+	n, err := rdb.Get(ctx, "partitions").Int()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return nil, errors.New("this Redis has no lanes: no node has started on it; is it the right one, and the right database?")
+	case err != nil:
+		return nil, fmt.Errorf("ask Redis for the number of partitions: %w", err)
+	case n < 1:
+		return nil, fmt.Errorf("the key \"partitions\" says %d, which no node has written", n)
+	}
+	return &Inspector{&Lanes{cfg: Config{Partitions: n}, rdb: rdb, read: rdb}}, nil
+}
+
+// A PartitionState is one partition at one moment.
+type PartitionState struct {
+	Partition   int    `json:"partition"`
+	Backlog     int64  `json:"backlog"`   // commands accepted and not completed
+	OldestMS    int64  `json:"oldest_ms"` // age of the oldest; 0 for none
+	Node        string `json:"node"`      // the last owner
+	Boot        string `json:"boot"`
+	Epoch       int64  `json:"epoch"`
+	Lease       string `json:"lease"`    // "held", "lapsed" or "free"
+	LeaseMS     int64  `json:"lease_ms"` // that it has left; below 0 since it lapsed
+	Events      int64  `json:"events"`   // kept
+	DeadLetters int64  `json:"dead_letters"`
+}
+
+// Partitions looks at all partitions in one round trip.
+func (i *Inspector) Partitions(ctx context.Context) ([]PartitionState, error) {
+	n := i.lanes.cfg.Partitions
+	pipe := i.lanes.rdb.Pipeline()
+	clock := pipe.Time(ctx)
+	lengths, oldest, owners := make([][3]*redis.IntCmd, n), make([]*redis.XMessageSliceCmd, n), make([]*redis.SliceCmd, n)
+	for p := range n {
+		for k, stream := range []string{commandStream(p), eventStream(p), deadStream(p)} {
+			lengths[p][k] = pipe.XLen(ctx, stream)
+		}
+		oldest[p] = pipe.XRangeN(ctx, commandStream(p), "-", "+", 1)
+		owners[p] = pipe.HMGet(ctx, ownerKey(p), "node", "boot", "epoch", "until")
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("look at %d partitions: %w", n, err)
+	}
+	now := clock.Val()
+	all := make([]PartitionState, n)
+	for p := range all {
+		s := PartitionState{Partition: p, Backlog: lengths[p][0].Val(), Events: lengths[p][1].Val(), DeadLetters: lengths[p][2].Val(), Lease: "free"}
+		if first := oldest[p].Val(); len(first) > 0 {
+			s.OldestMS = max(now.Sub(entryTime(first[0].ID)).Milliseconds(), 0)
+		}
+		own := make([]string, 4)
+		for k, v := range owners[p].Val() {
+			own[k], _ = v.(string)
+		}
+		s.Node, s.Boot = own[0], own[1]
+		s.Epoch, _ = strconv.ParseInt(own[2], 10, 64)
+		if until, err := strconv.ParseInt(own[3], 10, 64); err == nil {
+			s.LeaseMS = until - now.UnixMilli()
+			s.Lease = "held"
+			if s.LeaseMS < 0 {
+				s.Lease = "lapsed"
+			}
+		}
+		all[p] = s
+	}
+	return all, nil
+}
+
+// A WorkerState is one worker node.
+type WorkerState struct {
+	Node       string `json:"node"`
+	Boot       string `json:"boot"`
+	BeatMS     int64  `json:"beat_ms"` // since its last beat; -1: it has none, and is gone
+	Partitions []int  `json:"partitions"`
+}
+
+// Workers lists the nodes that run commands: those that beat, and those that are gone
+// and have left partitions behind.
+func (i *Inspector) Workers(ctx context.Context) ([]WorkerState, error) {
+	parts, err := i.Partitions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	beats, err := i.lanes.rdb.ZRangeWithScores(ctx, workersKey, 0, -1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("list the workers: %w", err)
+	}
+	now, err := i.lanes.rdb.Time(ctx).Result()
+	if err != nil {
+		return nil, fmt.Errorf("ask Redis for the time: %w", err)
+	}
+	all := []WorkerState{}
+	for _, b := range beats {
+		boot, _ := b.Member.(string)
+		all = append(all, newWorkerState(boot, max(now.UnixMilli()-int64(b.Score), 0)))
+	}
+	for _, p := range parts {
+		if p.Lease == "free" {
+			continue
+		}
+		at := slices.IndexFunc(all, func(w WorkerState) bool { return w.Boot == p.Boot })
+		if at < 0 {
+			at = len(all)
+			all = append(all, newWorkerState(p.Boot, -1))
+		}
+		all[at].Partitions = append(all[at].Partitions, p.Partition)
+	}
+	slices.SortFunc(all, func(a, b WorkerState) int { return strings.Compare(a.Boot, b.Boot) })
+	return all, nil
+}
+
+func newWorkerState(boot string, beat int64) WorkerState {
+	return WorkerState{Node: boot[:max(strings.LastIndexByte(boot, '.'), 0)], Boot: boot, BeatMS: beat, Partitions: []int{}}
+}
+
+// A LaneEntry is one entry of a lane.
+type LaneEntry struct {
+	Stream   string            `json:"stream"`
+	Entry    string            `json:"entry"`
+	At       time.Time         `json:"at"`
+	ID       string            `json:"id"` // of the message
+	Metadata map[string]string `json:"metadata"`
+	Payload  string            `json:"payload"`
+	Error    string            `json:"error,omitempty"` // why it is no message; the payload is then its fields
+}
+
+func laneEntry(stream string, e entry) LaneEntry {
+	l := LaneEntry{Stream: stream, Entry: strings.Clone(e.id), At: entryTime(e.id).UTC()}
+	m, err := decode(e)
+	if err != nil {
+		l.Error, l.Payload = bounded(err.Error()), string(rawFields(e))
+		return l
+	}
+	l.ID, l.Metadata, l.Payload = m.UUID, m.Metadata, string(m.Payload)
+	return l
+}
+
+// Lanes that can be tailed.
+var laneStreams = map[string]func(int) string{"cmd": commandStream, "evt": eventStream, "dlq": deadStream}
+
+// Tail hands over what comes to a lane of all partitions, "cmd", "evt" or "dlq", until
+// ctx ends or see fails; with everything also what is there. A command that is
+// completed before it is read is not seen.
+func (i *Inspector) Tail(ctx context.Context, lane string, everything bool, see func(LaneEntry) error) error {
+	name, ok := laneStreams[lane]
+	if !ok {
+		return fmt.Errorf("there is no lane %q: tail cmd, evt or dlq", lane)
+	}
+	streams := make([]string, i.lanes.cfg.Partitions)
+	for p := range streams {
+		streams[p] = name(p)
+	}
+	t := newTail(i.lanes.read, streams)
+	if !everything {
+		if err := t.seekEnd(ctx); err != nil {
+			return err
+		}
+	}
+	for ctx.Err() == nil {
+		all, err := t.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("read lane %s: %w", lane, err)
+		}
+		for _, f := range all {
+			for _, e := range f.entries {
+				if err := see(laneEntry(streams[f.stream], e)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// An OutsideEvent is an event that no command brings about.
+type OutsideEvent struct {
+	Namespace, Event string
+	Rooms, Users     []string
+	Everyone         bool
+	Payload          []byte // JSON
+}
+
+// Emit appends an event to the lane of its first room or user, so that those of one
+// room keep their order. It returns the message's id.
+func (i *Inspector) Emit(ctx context.Context, e OutsideEvent) (string, error) {
+	switch {
+	case !strings.HasPrefix(e.Namespace, "/"):
+		return "", fmt.Errorf("%q is no namespace: it begins with /, like /chat", e.Namespace)
+	case e.Event == "":
+		return "", errors.New("the event has no name")
+	case len(e.Rooms) == 0 && len(e.Users) == 0 && !e.Everyone:
+		return "", errors.New("nobody would hear it: name a room, a user or everyone")
+	case !json.Valid(e.Payload):
+		return "", errors.New(`the payload is no JSON, like {"text":"hello"}`)
+	}
+	id := uuid.Must(uuid.NewV7()).String()
+	md := message.Metadata{MetaNamespace: e.Namespace, MetaEvent: e.Event, metaCorrelation: id}
+	set(md, MetaRooms, list(e.Rooms))
+	set(md, MetaUsers, list(e.Users))
+	if e.Everyone {
+		md[MetaEveryone] = "true"
+	}
+	order := append(slices.Concat(e.Rooms, e.Users), e.Namespace)[0]
+	err := i.lanes.rdb.XAdd(ctx, &redis.XAddArgs{
+		Stream: eventStream(i.lanes.partition(order)), MaxLen: maxEvents, Approx: true,
+		Values: []any{fieldUUID, id, fieldMetadata, appendMetadata(nil, md), fieldPayload, e.Payload},
+	}).Err()
+	if err != nil {
+		return "", fmt.Errorf("emit %s: %w", e.Event, err)
+	}
+	return id, nil
+}
