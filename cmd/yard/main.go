@@ -101,8 +101,7 @@ func main() {
 
 func run(ctx context.Context, args []string, redisURL string, out, errs io.Writer) int {
 	if len(args) > 0 && slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
-		fmt.Fprint(out, usage)
-		return exitOK
+		return printed(fmt.Fprint(out, usage))
 	}
 	c, rest, ok := find(args)
 	if !ok {
@@ -113,8 +112,7 @@ func run(ctx context.Context, args []string, redisURL string, out, errs io.Write
 	args, err := y.parse(c, rest, redisURL)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
-		fmt.Fprint(out, usage)
-		return exitOK
+		return printed(fmt.Fprint(out, usage))
 	case err != nil:
 		fmt.Fprintf(errs, "yard %s: %v\n\n%s", c.name, err, usage)
 		return exitUsage
@@ -124,6 +122,14 @@ func run(ctx context.Context, args []string, redisURL string, out, errs io.Write
 	}
 	if err := y.do(ctx, c, args); err != nil {
 		fmt.Fprintf(errs, "yard %s: %v\n", c.name, err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// printed is the exit code of a command that only prints.
+func printed(_ int, err error) int {
+	if err != nil {
 		return exitFailed
 	}
 	return exitOK
@@ -174,7 +180,7 @@ func (y *yard) do(ctx context.Context, c command, args []string) error {
 	}
 	opts.MaxRetries, opts.ContextTimeoutEnabled = -1, true // what is repeated happens twice
 	rdb := redis.NewClient(opts)
-	defer rdb.Close()
+	defer func() { _ = rdb.Close() }()
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if y.Inspector, err = broker.Inspect(short, rdb); err != nil {

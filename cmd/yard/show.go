@@ -18,13 +18,16 @@ func (y *yard) print(v any, head string, rows [][]any) error {
 		return y.line(v)
 	}
 	t := tabwriter.NewWriter(y.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(head, " ", "\t"))
+	lines := []string{strings.ReplaceAll(head, " ", "\t")}
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = plain(fmt.Sprint(cell))
 		}
-		fmt.Fprintln(t, strings.Join(cells, "\t"))
+		lines = append(lines, strings.Join(cells, "\t"))
+	}
+	if _, err := t.Write([]byte(strings.Join(lines, "\n") + "\n")); err != nil {
+		return err
 	}
 	return t.Flush()
 }

@@ -8,7 +8,8 @@
 // carries that partition's hash tag:
 //
 //	cmd:{p3}              accepted, not yet completed commands: the stream is the backlog
-//	own:{p3}              who owns the partition: node, boot, epoch, until; numbers of commits and events
+//	own:{p3}              who owns the partition: node, boot, epoch, until; numbers of
+//	                      commits and events; what was there when an owner died
 //	evt:{p3}              events, and requests to the nodes that hold sockets
 //	rep:{p3}:<node.boot>  replies for one gateway's boot
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
@@ -74,7 +75,7 @@
 // # Where to start
 //
 // Gateway is the side of the sockets: Submit, replies, events. Worker is the side
-// of the use cases. Lanes is what both share. Nothing here knows a socket, and
+// of the use cases, and Inspector that of the operator. Lanes is what both share. Nothing here knows a socket, and
 // nothing here knows a use case.
 package broker
 
