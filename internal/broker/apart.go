@@ -56,12 +56,13 @@ func (c *committer) dueApart(now time.Time, byPartition map[*partition]*chunk) (
 }
 
 // split sets apart what cannot be committed because of dead letters, and queues the
-// rest of the chunk again. That needs certainty that nothing of the chunk was
-// committed, since the rest gets another number.
+// rest of the chunk again. That needs certainty that nothing of the chunk was or will be
+// committed, since the rest gets another number: an attempt that was given up may still
+// arrive.
 func (c *committer) split(k *chunk, err error) bool {
 	var refusal refusal
-	certain := errors.As(err, &refusal) || redis.HasErrorPrefix(err, "NOPERM") && !k.unsure
-	if !certain || !k.buries() {
+	certain := errors.As(err, &refusal) || redis.HasErrorPrefix(err, "NOPERM")
+	if !certain || k.unsure || !k.buries() {
 		return false
 	}
 	a := c.apart[k.p]

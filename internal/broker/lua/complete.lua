@@ -60,12 +60,13 @@ while a <= #ARGV do
   local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit', 'series', 'seq', 'prev')
   local err = unusable(k + 2, k + keys)
   local first, buried = m, nil
-  if not err and own[1] == boot and own[2] == epoch and own[3] ~= number then
+  local already = tonumber(own[3] or 0) >= tonumber(number) -- also an attempt that was given up, and arrives late
+  if not err and not already and own[1] == boot and own[2] == epoch then
     first, err, buried = bury(KEYS[k + keys], m, r) -- what cannot be buried is not begun
   end
   if own[1] ~= boot or own[2] ~= epoch then
     results[#results + 1] = -1
-  elseif tonumber(own[3] or 0) >= tonumber(number) then -- also an attempt that was given up, and arrives late
+  elseif already then
     results[#results + 1] = 0
   elseif err then
     results[#results + 1] = err

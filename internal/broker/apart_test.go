@@ -1,0 +1,108 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// An attempt that was given up and arrives late buries nothing a second time, and
+// neither does somebody who is no longer the owner.
+func TestADeadLetterIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	rdb := testenv.Client(t, testenv.Embedded(t))
+	p := newPartition(0)
+	p.epoch = 1
+	if err := rdb.HSet(t.Context(), p.owner, "boot", "boot", "epoch", 1).Err(); err != nil {
+		t.Fatal(err)
+	}
+	c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb, cfg: Config{DeadLetters: 100}}}}
+	done := &completion{p: p, entry: "1-1", replyTo: "gateway", dead: newMessage("dead", nil, nil)}
+	done.messages = problem(&Command{ID: "dead", replyTo: "gateway"}, errDied)
+	for i, tc := range []struct {
+		number int
+		boot   string
+		n      int64
+	}{{2, "boot", 1}, {2, "boot", 0}, {1, "boot", 0}, {3, "other", -1}} {
+		c.w.boot = tc.boot
+		r := c.send(t.Context(), []*chunk{{p: p, number: tc.number, done: []*completion{done}}})[0]
+		if r.err != nil || r.n != tc.n {
+			t.Errorf("%d: %+v, want %d", i, r, tc.n)
+		}
+		if dead, replies := rdb.XLen(t.Context(), "dlq:{p0}").Val(), rdb.XLen(t.Context(), replyStream(0, "gateway")).Val(); dead != 1 || replies != 1 {
+			t.Errorf("%d: %d dead letters, %d replies", i, dead, replies)
+		}
+	}
+	if ttl := rdb.PTTL(t.Context(), "dlq:{p0}").Val(); ttl >= 0 {
+		t.Errorf("dead letters expire in %s", ttl)
+	}
+}
+
+// What is set apart keeps the order of its keys, and is tried by itself.
+func TestRefusedDeadLettersAreSetApart(t *testing.T) {
+	t.Parallel()
+	p := newPartition(0)
+	c := newCommitter(&Worker{Lanes: &Lanes{log: slog.New(slog.DiscardHandler)}})
+	add := func(entry, key string, dead bool) {
+		done := &completion{p: p, entry: entry, key: key}
+		if dead {
+			done.dead = newMessage(entry, nil, nil)
+		}
+		c.add(done)
+	}
+	now := time.Now()
+	next := func(at time.Time) (k *chunk, entries string) {
+		chunks := c.next(at)
+		var all []string
+		for _, one := range chunks {
+			k = one
+			for _, done := range one.done {
+				all = append(all, done.entry)
+			}
+		}
+		return k, strings.Join(all, " ")
+	}
+	add("a1", "a", false)
+	add("b1", "b", true)
+	add("b2", "b", false)
+	add("c1", "c", false)
+	k, got := next(now)
+	if !c.split(k, refusal("no")) {
+		t.Fatal("it was not split")
+	}
+	add("b3", "b", false)
+	add("a2", "a", true)
+	add("a3", "a", false)
+	add("c2", "c", false)
+	_, others := next(now)
+	later := now.Add(time.Minute)
+	k, apart := next(later)
+	if diff := cmp.Diff([]string{"a1 b1 b2 c1", "a1 c1 c2", "b1 b2 b3 a2 a3"}, []string{got, others, apart}); diff != "" {
+		t.Error(diff)
+	}
+	if number := fmt.Sprint(k.number); number != "3" {
+		t.Errorf("its number is %s", number)
+	}
+	c.written(k)
+	if len(c.apart) != 0 {
+		t.Errorf("%d partitions are set apart", len(c.apart))
+	}
+	add("d1", "d", true)
+	k, _ = next(later)
+	for _, err := range []error{errors.New("i/o timeout"), redis.ErrClosed} {
+		if c.split(k, err) {
+			t.Errorf("split after %v: it may have been committed", err)
+		}
+	}
+	if k.unsure = true; c.split(k, refusal("no")) {
+		t.Error("split although an attempt may arrive late")
+	}
+}
