@@ -106,3 +106,36 @@ func TestRefusedDeadLettersAreSetApart(t *testing.T) {
 		t.Error("split although an attempt may arrive late")
 	}
 }
+
+// Suspects come first and run alone; what was read behind them waits until they are
+// committed. Those that no owner can have begun are none.
+func TestSuspectsComeFirst(t *testing.T) {
+	t.Parallel()
+	s := suspects{until: time.UnixMilli(1000)}
+	for i, tc := range []struct {
+		id           string
+		underWay     bool
+		begin, alone bool
+	}{
+		{"900-0", false, true, true},
+		{"1000-5", true, true, true},
+		{"1001-0", true, false, false},
+		{"1001-0", true, false, false},
+		{"1001-0", false, true, false},
+		{"1002-0", true, true, false},
+	} {
+		if begin, alone := s.next(tc.id, tc.underWay); begin != tc.begin || alone != tc.alone {
+			t.Errorf("%d: begin %v, alone %v", i, begin, alone)
+		}
+	}
+	s = suspects{until: time.UnixMilli(1000)}
+	total := 0
+	for range maxAttempted + 10 {
+		if _, alone := s.next("900-0", false); alone {
+			total++
+		}
+	}
+	if total != maxAttempted {
+		t.Errorf("%d are suspect, want %d", total, maxAttempted)
+	}
+}
