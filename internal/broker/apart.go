@@ -57,14 +57,15 @@ func (c *committer) dueApart(now time.Time, byPartition map[*partition]*chunk) (
 
 // split sets apart what cannot be committed because of dead letters, and queues the
 // rest of the chunk again. That needs certainty that nothing of the chunk was or will be
-// committed, since the rest gets another number: an attempt that was given up may still
-// arrive.
+// committed: an attempt that was given up may still arrive. The number is used again,
+// because events begin anew after one that is left out.
 func (c *committer) split(k *chunk, err error) bool {
 	var refusal refusal
 	certain := errors.As(err, &refusal) || redis.HasErrorPrefix(err, "NOPERM")
 	if !certain || k.unsure || !k.buries() {
 		return false
 	}
+	k.p.commits-- // it is the partition's last one: there is one at a time
 	a := c.apart[k.p]
 	if a == nil {
 		a = &setApart{}

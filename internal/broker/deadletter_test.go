@@ -171,6 +171,15 @@ func TestRefusedDeadLettersHoldUpTheirKeysAlone(t *testing.T) {
 			if got := deadLetters(t, admin); len(got) != 1 {
 				t.Errorf("%d dead letters", len(got))
 			}
+			series := map[string]bool{} // a second one tells clients that they have missed events
+			for _, e := range admin.XRange(t.Context(), "evt:{p0}", "-", "+").Val() {
+				seq, _ := e.Values["_seq"].(string)
+				name, _, _ := strings.Cut(seq, ".")
+				series[name] = true
+			}
+			if len(series) != 1 {
+				t.Errorf("events are of the series %v", series)
+			}
 		})
 	}
 }

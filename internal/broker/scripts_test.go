@@ -172,7 +172,7 @@ func TestAnEpochIsNeverUsedAgain(t *testing.T) {
 			rdb := testenv.Client(t, start(t))
 			var last int64
 			for range 5 {
-				epoch, err := ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "take", "node", "boot", 0, 1000).Int64()
+				epoch, err := newPartition(0).owned(ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "take", "node", "boot", 0, 1000))
 				if err != nil || epoch <= last {
 					t.Errorf("after epoch %d comes %d, %v", last, epoch, err)
 				}
