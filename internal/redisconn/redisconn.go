@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -40,12 +39,10 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 	stop := func() {}
 	embedded := url == ""
 	if embedded {
-		m := miniredis.NewMiniRedis()
-		if err := m.Start(); err != nil {
-			return nil, nil, fmt.Errorf("start the embedded Redis: %w", err)
+		var err error
+		if url, stop, err = Embed(); err != nil {
+			return nil, nil, err
 		}
-		m.ClockTTL(true)
-		url, stop = "redis://"+m.Addr(), m.Close
 		log.Warn("REDIS_URL is empty: using an embedded Redis. It is for trying out: nothing is kept, and no other node shares it")
 	}
 	opts, err := Options(url)

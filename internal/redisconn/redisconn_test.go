@@ -101,3 +101,15 @@ func pump(to, from net.Conn, hang *atomic.Bool) {
 		}
 	}
 }
+
+func TestKeysOfTheEmbeddedRedisExpire(t *testing.T) {
+	t.Parallel()
+	rdb := testenv.Client(t, testenv.Embedded(t))
+	if err := rdb.Set(t.Context(), "k", "v", time.Second).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if n := rdb.Exists(t.Context(), "k").Val(); n != 1 {
+		t.Error("it is gone at once")
+	}
+	testenv.WaitFor(t, 5*time.Second, "the key to expire", func() bool { return rdb.Exists(t.Context(), "k").Val() == 0 })
+}

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 	"github.com/testcontainers/testcontainers-go"
 	tcredis "github.com/testcontainers/testcontainers-go/modules/redis"
@@ -31,9 +30,12 @@ func Redis(t testing.TB) string {
 // Embedded starts a miniredis for one test and returns its URL.
 func Embedded(t testing.TB) string {
 	t.Helper()
-	m := miniredis.RunT(t)
-	m.ClockTTL(true)
-	return "redis://" + m.Addr()
+	url, stop, err := redisconn.Embed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return url
 }
 
 // Client connects to a Redis as the service does: without retries, since a repeated
@@ -108,12 +110,10 @@ func (s *shared) start(t testing.TB) {
 		record(t, "SWITCHYARD_RAN_WITH", "redis-server on the PATH")
 		return
 	}
-	m := miniredis.NewMiniRedis()
-	if err := m.Start(); err != nil {
+	var err error
+	if s.url, s.stop, err = redisconn.Embed(); err != nil {
 		t.Fatal(err)
 	}
-	m.ClockTTL(true)
-	s.url, s.stop = "redis://"+m.Addr(), m.Close
 	record(t, "SWITCHYARD_RAN_WITH", "miniredis")
 	record(t, "SWITCHYARD_LEFT_OUT", "everything on a real Redis (neither Docker nor a redis-server on the PATH)")
 	if os.Getenv("CI") == "true" {
