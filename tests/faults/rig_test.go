@@ -111,6 +111,7 @@ func begin(t *testing.T, program func() (string, error), name string, env ...str
 	n.cmd.Stderr = log
 	n.cmd.Env = append(os.Environ(), append([]string{
 		"HTTP_ADDR=" + address, "ADMIN_ADDR=off", "NODE_ID=" + name, "LOG_FORMAT=text",
+		"SOCKET_RATE=off", "SOCKET_UNACKED=off", // the load is as large as it is
 	}, env...)...)
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
