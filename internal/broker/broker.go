@@ -21,11 +21,17 @@
 // start. Keys run in parallel, one key never does. What commands have brought
 // about is committed by one script for many of them: if the epoch is still the
 // owner's, each command's entry is deleted, and with it its reply, its events and
-// its follow-up commands are appended, or nothing is. There is no consumer group
-// to lose and nothing to trim.
+// its follow-up commands are appended, or nothing is. One run commits for all
+// partitions of a round trip (on a Redis Cluster for one). Commits are numbered within
+// an epoch, and Redis keeps the last number: one that is tried again because its
+// answer was lost, or arrives after it was given up, does nothing, and no entry has to
+// be looked for. There is no consumer group to lose and nothing to trim.
 //
-// Every gateway node reads all event lanes and its own replies from fixed
-// positions, in one XREAD.
+// A reply travels on the first event of its command, if there is one, and else alone:
+// with the events if it changes rooms, and to its gateway only if it does not. So a
+// gateway applies the rooms of an answer in the order of the lane, before the events
+// that come after and after those that came before. Every gateway node reads all event
+// lanes and its own replies from fixed positions, in one XREAD.
 //
 // # Copies of a command
 //
@@ -75,8 +81,9 @@
 // # Where to start
 //
 // Gateway is the side of the sockets: Submit, replies, events. Worker is the side
-// of the use cases, and Inspector that of the operator. Lanes is what both share. Nothing here knows a socket, and
-// nothing here knows a use case.
+// of the use cases, and Inspector that of the operator. Lanes is what they share. A
+// GroupSubscriber is for Watermill handlers of your own. Nothing here knows a socket,
+// and nothing here knows a use case.
 package broker
 
 import (
