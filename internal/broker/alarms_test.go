@@ -26,7 +26,7 @@ func TestNoFalseAlarms(t *testing.T) {
 				sent[key]++
 				answers = append(answers, first.submit(noteInput{Key: fmt.Sprint("key", key), Text: fmt.Sprint(key, "/", sent[key])}, 20*time.Second))
 			}
-			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond) // the load comes in bursts
 			if len(nodes) < 6 && time.Since(begin) > time.Duration(len(nodes))*700*time.Millisecond {
 				book := newNotebook()
 				if len(nodes)%2 == 0 {

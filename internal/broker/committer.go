@@ -164,13 +164,26 @@ func (c *committer) run(ctx context.Context) {
 		for todo := c.next(time.Now()); len(todo) > 0 && ctx.Err() == nil; todo = c.next(time.Now()) {
 			c.commit(ctx, todo)
 		}
-		for _, k := range c.failed {
-			retry.Reset(time.Until(k.due)) // the last one will do: it looks for all that are due
-		}
-		for _, a := range c.apart {
-			retry.Reset(time.Until(a.due))
+		if due := c.nextDue(); !due.IsZero() {
+			retry.Reset(time.Until(due))
 		}
 	}
+}
+
+// nextDue is when the first of what has failed is to be tried again; zero for never.
+func (c *committer) nextDue() (first time.Time) {
+	sooner := func(due time.Time) {
+		if first.IsZero() || due.Before(first) {
+			first = due
+		}
+	}
+	for _, k := range c.failed {
+		sooner(k.due)
+	}
+	for _, a := range c.apart {
+		sooner(a.due)
+	}
+	return first
 }
 
 // commit commits every chunk once and keeps those to try again. One of them may have

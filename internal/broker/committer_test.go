@@ -63,3 +63,20 @@ func repeat(p *partition, n int) []*partition {
 	}
 	return all
 }
+
+func TestWhatFailedIsTriedWhenTheFirstIsDue(t *testing.T) {
+	t.Parallel()
+	c := newCommitter(nil)
+	if !c.nextDue().IsZero() {
+		t.Error("nothing has failed, and something is due")
+	}
+	now := time.Now()
+	c.failed = []*chunk{{due: now.Add(3)}, {due: now.Add(2)}, {due: now.Add(4)}}
+	if got := c.nextDue(); !got.Equal(now.Add(2)) {
+		t.Errorf("the first of the failed is due after %s", got.Sub(now))
+	}
+	c.apart[newPartition(0)] = &setApart{due: now.Add(1)}
+	if got := c.nextDue(); !got.Equal(now.Add(1)) {
+		t.Errorf("with what is set apart it is due after %s", got.Sub(now))
+	}
+}

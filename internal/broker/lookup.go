@@ -164,7 +164,7 @@ func (l *lookups) again(run []lookup) {
 }
 
 func (l *lookups) paceAfter(err error) {
-	l.batch.adapt(err)
+	l.batch.adapt(err, 0) // records are small
 	if len(l.failed) == 0 {
 		l.failures = 0
 	}

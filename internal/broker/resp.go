@@ -44,9 +44,10 @@ type found struct {
 // A reader runs XREAD again and again. It parses the replies itself, because go-redis
 // makes a map and a dozen strings of every entry. Not safe for concurrent use.
 type reader struct {
-	rdb  redis.UniversalClient
-	args []any // XREAD, its options, and streams and positions of the current read
-	size int   // of the last reply
+	rdb   redis.UniversalClient
+	args  []any // XREAD, its options, and streams and positions of the current read
+	size  int   // to reserve for the next reply
+	bytes int   // of the last reply
 }
 
 // read reads the streams, each after its position, and returns those with entries:
@@ -67,13 +68,15 @@ func (r *reader) read(ctx context.Context, streams, after []string, count int64,
 	reply := replyBuffer{make([]byte, 0, r.size+r.size/4)}
 	cmd := redis.NewRawWriteToCmd(ctx, &reply, r.args...)
 	cmd.SetFirstKeyPos(int8(first))
+	r.bytes = 0
 	if err := r.rdb.Process(ctx, cmd); err != nil {
 		if errors.Is(err, redis.Nil) {
 			return nil, nil
 		}
 		return nil, err
 	}
-	r.size = min(len(reply.b), maxReserve)
+	r.bytes = len(reply.b)
+	r.size = min(r.bytes, maxReserve)
 	return parseRead(reply.b, streams)
 }
 

@@ -45,6 +45,9 @@ func TestRead(t *testing.T) {
 				if diff := cmp.Diff(want, all, cmp.AllowUnexported(found{}, entry{}), cmpopts.IgnoreFields(entry{}, "fields")); err != nil || diff != "" {
 					t.Errorf("%v %s", err, diff)
 				}
+				if r.bytes < len(long) {
+					t.Errorf("the reply is said to have %d bytes", r.bytes)
+				}
 				var fields []string
 				all[0].entries[1].eachField(func(name, value string) { fields = append(fields, name, value) })
 				if diff := cmp.Diff([]string{"foreign", "f", fieldPayload, ""}, fields); diff != "" {

@@ -96,7 +96,7 @@ func (t *tail) next(ctx context.Context) ([]found, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*tailBlock)
 	defer cancel()
 	all, err := t.reader.read(ctx, t.streams, t.last, t.batch.now, tailBlock)
-	t.batch.adapt(err)
+	t.batch.adapt(err, t.reader.bytes)
 	for _, f := range all {
 		t.last[f.stream] = strings.Clone(f.entries[len(f.entries)-1].id) // which would keep the whole read
 	}
@@ -104,17 +104,20 @@ func (t *tail) next(ctx context.Context) ([]found, error) {
 }
 
 // A batchSize is how many entries of a stream a reader asks for. A connection that is
-// too slow for as many would bring the same ones too late for ever.
+// too slow for as many would bring the same ones too late for ever, and entries that are
+// large would take a lot of memory at once.
 type batchSize struct{ now, max int64 }
 
-// adapt halves the size after a read that took too long, and doubles it after one
-// that did not.
-func (b *batchSize) adapt(err error) {
+const largeReply = 8 << 20 // bytes
+
+// adapt halves the size after a read that took too long or brought too much, and
+// doubles it after one that is far from either.
+func (b *batchSize) adapt(err error, bytes int) {
 	var timeout net.Error
 	switch {
-	case err == nil:
-		b.now = min(2*b.now, b.max)
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout(), err == nil && bytes > largeReply:
 		b.now = max(b.now/2, 1)
+	case err == nil && bytes < largeReply/4:
+		b.now = min(2*b.now, b.max)
 	}
 }

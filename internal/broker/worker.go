@@ -163,7 +163,7 @@ func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, mo
 	ctx, cancel := context.WithTimeout(ctx, readBlock+roundTripMax)
 	defer cancel()
 	all, err := w.reader.read(ctx, streams, after, min(w.batch.now, most), block)
-	w.batch.adapt(err)
+	w.batch.adapt(err, w.reader.bytes)
 	if err != nil {
 		return 0, err
 	}

@@ -5,7 +5,6 @@ package rawsio
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -287,61 +286,4 @@ func (c *Client) Begin(ns, event, payload string) (wait func() string) {
 func (c *Client) Call(ns, event, payload string) string {
 	c.t.Helper()
 	return c.Begin(ns, event, payload)()
-}
-
-// Expect waits for the next event of that name on a namespace, takes it out of what
-// was heard, and returns its payload.
-func (c *Client) Expect(ns, name string) string {
-	c.t.Helper()
-	var payload string
-	c.until(name+" on "+ns, func() bool {
-		for i, e := range c.events {
-			if e.Namespace == ns && e.Name == name {
-				payload = string(e.Payload)
-				c.events = append(c.events[:i:i], c.events[i+1:]...)
-				return true
-			}
-		}
-		return false
-	})
-	return payload
-}
-
-// Events returns what was heard and not taken by Expect.
-func (c *Client) Events() []Event {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]Event(nil), c.events...)
-}
-
-// Heard returns every Engine.IO packet but the pings.
-func (c *Client) Heard() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return append([]string(nil), c.heard...)
-}
-
-// Ended waits until the server has ended the connection.
-func (c *Client) Ended() error {
-	c.t.Helper()
-	deadline := time.After(Patience)
-	for {
-		c.mu.Lock()
-		changed, closed := c.changed, c.closed
-		c.mu.Unlock()
-		if closed != nil {
-			return closed
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			return errors.New("the connection did not end")
-		}
-	}
-}
-
-// Disconnected waits until the server has ended the socket of a namespace.
-func (c *Client) Disconnected(ns string) {
-	c.t.Helper()
-	c.until("DISCONNECT on "+ns, func() bool { return c.gone[ns] })
 }

@@ -78,7 +78,7 @@ func (l *load) settled(run oracle.Run) oracle.Verdict {
 		if len(v.Unheard) == 0 || time.Now().After(deadline) {
 			return v
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // until all was heard, or the deadline
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/example/switchyard/internal/testenv"
 	"github.com/example/switchyard/tests/faults/proxy"
 )
 
@@ -185,11 +186,7 @@ func TestWhatWasHeldArrivesAfterItsSenderGaveUp(t *testing.T) {
 	c.send("b")
 	c.conn.Close()
 	p.Heal()
-	for deadline := time.Now().Add(patience); e.lines.Load() < 2; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it was lost")
-		}
-	}
+	testenv.WaitFor(t, patience, "what was sent before", func() bool { return e.lines.Load() == 2 })
 }
 
 func TestDelayIsOfTheRoundTripAndKeepsTheRate(t *testing.T) {

@@ -60,8 +60,8 @@ func (a *attempts) run(ctx context.Context, in RunInput) (RunOutput, []contract.
 	a.by[id]++
 	out := RunOutput{Attempt: a.by[id]}
 	a.mu.Unlock()
-	fmt.Fprintf(os.Stderr, "EXECUTED %s\n", in.Key) // tests count these lines, over all nodes
-	time.Sleep(time.Duration(in.MS) * time.Millisecond)
+	fmt.Fprintf(os.Stderr, "EXECUTED %s\n", in.Key)     // tests count these lines, over all nodes
+	time.Sleep(time.Duration(in.MS) * time.Millisecond) // its work, which heeds no deadline
 	switch in.How {
 	case "fail":
 		return out, nil, errors.New("an accident, as it was told")
