@@ -18,8 +18,17 @@ else
   echo "the race detector (no C compiler on the PATH)" >>"$SWITCHYARD_LEFT_OUT"
 fi
 
-go vet ./... && go test ${race[@]+"${race[@]}"} -timeout 20m "$@" ./...
+# What breaks whole nodes under load comes last and alone: other tests beside it would
+# take the time that its nodes need.
+run() { go test ${race[@]+"${race[@]}"} -timeout 20m "$@" 2>&1 | tee -a "$notes/output"; }
+go vet ./... && run "$@" $(go list ./... | grep -v /tests/faults$)
 code=$?
+run "$@" ./tests/faults || code=1
+
+if [ $code != 0 ]; then
+  echo "What failed, from above:"
+  grep -E '^ *--- FAIL|^ +[a-z0-9_]+_test\.go:[0-9]+:|^(FAIL|panic:|WARNING: DATA RACE)|\[build failed\]' "$notes/output" | cut -c1-400 | tail -60
+fi
 
 list() { sort -u "$1" | paste -sd ';' | sed 's/;/; /g'; }
 left="$(list "$SWITCHYARD_LEFT_OUT")"

@@ -93,8 +93,7 @@ func servedBy(c *rawsio.Client) string {
 
 // The compose file as it is: people on different nodes talk through the load
 // balancer, and a node that is stopped leaves the others serving.
-func TestCompose(t *testing.T) {
-	t.Parallel()
+func TestCompose(t *testing.T) { // not parallel: the build of the image takes the whole machine
 	testenv.Docker(t, "docker compose")
 	c := composeUp(t)
 	alice, bob := c.onTwoNodes()

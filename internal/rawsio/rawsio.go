@@ -17,7 +17,7 @@ import (
 )
 
 // Patience is how long a client waits for anything.
-const Patience = 10 * time.Second
+const Patience = 20 * time.Second
 
 // An Event is what the server sent to a namespace.
 type Event struct {

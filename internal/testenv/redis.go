@@ -38,6 +38,13 @@ func Embedded(t testing.TB) string {
 	return url
 }
 
+// What go-redis has to say of connections that tests break would hide what failed.
+func init() { redis.SetLogger(silent{}) }
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
 // Client connects to a Redis as the service does: without retries, since a repeated
 // XADD is a second entry.
 func Client(t testing.TB, url string) *redis.Client {

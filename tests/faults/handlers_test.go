@@ -73,7 +73,7 @@ func TestHandlersGoWrong(t *testing.T) {
 		if got := codeOf(answer); got != test.want {
 			t.Errorf("%s: answered %s", test.name, answer)
 		}
-		if took := time.Since(begin); took > answerWithin+lateBy {
+		if took := time.Since(begin); took > answerWithin+testenv.Late {
 			t.Errorf("%s: answered after %s", test.name, took)
 		}
 		if got := executions(t, key, n); got != test.executions {

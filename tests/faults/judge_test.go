@@ -27,7 +27,7 @@ func (l *load) judge(through *node, allowed ...string) oracle.Verdict {
 	testenv.WaitFor(l.t, 20*time.Second, "the backlog to be worked off", func() bool { return l.redis.backlog() == 0 })
 	run := oracle.Run{
 		Commands: l.commands(), Effects: map[string][]oracle.Effect{}, Fault: l.fault,
-		Patience: answerWithin + l.frozen + lateBy, Grace: time.Second,
+		Patience: answerWithin + l.frozen + testenv.Late, Grace: time.Second,
 	}
 	for _, rooms := range l.rooms {
 		for _, room := range rooms {
@@ -51,7 +51,7 @@ func (l *load) judge(through *node, allowed ...string) oracle.Verdict {
 func (l *load) answers(allowed ...string) {
 	l.t.Helper()
 	l.end()
-	v := oracle.Judge(oracle.Run{Commands: l.commands(), Patience: answerWithin + l.frozen + lateBy})
+	v := oracle.Judge(oracle.Run{Commands: l.commands(), Patience: answerWithin + l.frozen + testenv.Late})
 	for _, line := range v.Silent {
 		l.t.Error("silent: " + line)
 	}

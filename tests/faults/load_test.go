@@ -37,9 +37,8 @@ type load struct {
 }
 
 const (
-	answerWithin = 5 * time.Second        // T
-	lateBy       = 500 * time.Millisecond // what the machine may add to it
-	roomHolds    = 400                    // messages of one of its two clients
+	answerWithin = 5 * time.Second // T
+	roomHolds    = 400             // messages of one of its two clients
 )
 
 // loadOptions says how much load there is; zero values take the defaults.

@@ -68,7 +68,7 @@ func TestNodeCutOff(t *testing.T) {
 			a.ready()
 			off.flows(50)
 			on.run(2 * time.Second)
-			within(t, "takeover", on.judge(b).Recovery, 4*time.Second)
+			within(t, "takeover", on.judge(b, "timeout").Recovery, 4*time.Second)
 			within(t, "recovery", off.judge(a, outage...).Recovery, 5*time.Second)
 		})
 	}
