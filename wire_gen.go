@@ -38,7 +38,7 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	}
 	gateway := broker.NewGateway(lanes)
 	cmdable := clients.Stores
-	history := redisstore.NewHistory(cmdable)
+	history := broker.NewHistory(lanes, cmdable)
 	service := chat.New(history)
 	redisstoreTasks := redisstore.NewTasks(cmdable)
 	work := tasks.NewWork()

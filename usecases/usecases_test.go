@@ -3,6 +3,7 @@ package usecases_test
 import (
 	"testing"
 
+	"github.com/example/switchyard/internal/contract/contracttest"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/store/memstore"
 	"github.com/example/switchyard/usecases"
@@ -12,7 +13,7 @@ import (
 
 func TestCatalogHasNoMistakes(t *testing.T) {
 	t.Parallel()
-	if _, err := schema.Compile(usecases.Catalog(chat.New(memstore.NewHistory()), tasks.New(memstore.NewTasks(), tasks.NewWork()))); err != nil {
+	if _, err := schema.Compile(usecases.Catalog(chat.New(contracttest.NewHistory()), tasks.New(memstore.NewTasks(), tasks.NewWork()))); err != nil {
 		t.Error(err)
 	}
 }

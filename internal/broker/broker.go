@@ -12,6 +12,7 @@
 //	                      commits and events; what was there when an owner died
 //	evt:{p3}              events, and requests to the nodes that hold sockets
 //	rep:{p3}:<node.boot>  replies for one gateway's boot
+//	kept:{p3}:<event key> the newest of an event that is kept, for each key
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
 //	dlq:{p3}              dead letters: commands that failed by accident
 //
@@ -53,6 +54,14 @@
 // up after it has taken the partition, when the old one can commit no more. An outcome
 // in memory may be replayed before it is committed, because a partition's completions
 // are committed in order, or not at all.
+//
+// # What is kept of events
+//
+// An event that declares how many are to be kept is also written by the commit that
+// announces it, to the stream of its command's key. A handler that wrote such a history
+// itself would wait for a round trip of its own, and its message could be there
+// although the command has failed, or be told before it is there. The stream is in the
+// partition of the key: what was kept under another number of partitions is not found.
 //
 // # Gaps
 //
@@ -98,11 +107,13 @@ import (
 
 	"github.com/google/wire"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/contract"
 )
 
 // Set provides both sides of the lanes. Lanes and Handlers are made by who knows the
 // connections and the middleware.
-var Set = wire.NewSet(NewGateway, NewWorker)
+var Set = wire.NewSet(NewGateway, NewWorker, NewHistory, wire.Bind(new(contract.History), new(*History)))
 
 // Config is what the lanes can be told. Zero values take the defaults.
 type Config struct {

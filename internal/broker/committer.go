@@ -17,6 +17,7 @@ type completion struct {
 	entry    string // its stream entry, which the commit deletes
 	replyTo  string
 	messages []*message.Message
+	keeps    []toKeep         // of the messages
 	copies   *copies          // of a command with an idempotency key; else nil
 	outcome  string           // the value of their record; "" for none
 	key      string           // which orders it; none: nothing does
@@ -259,52 +260,4 @@ func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 		}
 	}
 	return results
-}
-
-// arguments lays out one run as lua/complete.lua wants it.
-func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
-	args = append(make([]any, 0, 6+16*len(run)),
-		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), seriesName(), c.w.deadLettersKept())
-	for _, k := range run {
-		own := len(keys)
-		keys = append(keys, k.p.owner, k.p.commands, k.p.events)
-		head := len(args)
-		args = append(args, c.w.boot, k.p.epoch, k.number, 0, len(k.done), 0, 0)
-		for _, done := range k.done {
-			args = append(args, done.entry)
-		}
-		var messages int
-		args, messages = appendDead(args, k)
-		buries := messages > 0
-		for _, done := range k.done {
-			for _, m := range done.messages {
-				stream := 3
-				switch destination(m) {
-				case toCommands:
-					stream = 2
-				case toReply:
-					name := replyStream(k.p.number, done.replyTo)
-					if stream = 1 + slices.Index(keys[own:], name); stream == 0 {
-						keys = append(keys, name)
-						stream = len(keys) - own
-					}
-				}
-				metadata, payload := encode(m)
-				args = append(args, stream, m.UUID, metadata, payload)
-				messages++
-			}
-		}
-		if buries {
-			keys = append(keys, deadStream(k.p.number))
-		}
-		args[head+3], args[head+5] = len(keys)-own, messages
-		streams := len(keys)
-		for _, done := range k.done {
-			if done.outcome != "" {
-				keys, args = append(keys, done.copies.record), append(args, done.outcome)
-			}
-		}
-		args[head+6] = len(keys) - streams
-	}
-	return keys, args
 }

@@ -39,9 +39,15 @@ var noted = contract.Event[noteOutput]{
 	To: func(o noteOutput) []contract.Room { return []contract.Room{"notes"} },
 }
 
+var remembered = contract.Event[noteOutput]{
+	Namespace: ns, Name: "remembered", Doc: "Something was noted, and is kept.",
+	To:   func(o noteOutput) []contract.Room { return []contract.Room{"notes"} },
+	Keep: 100,
+}
+
 var note = contract.Command[noteInput, noteOutput]{
 	Namespace: ns, Event: "note", Operation: "test.note", Doc: "Note something.",
-	Key: func(in noteInput) string { return in.Key }, Raises: []contract.EventSpec{noted.Spec()},
+	Key: func(in noteInput) string { return in.Key }, Raises: []contract.EventSpec{noted.Spec(), remembered.Spec()},
 }
 
 type notebook struct {
@@ -81,6 +87,10 @@ func (n *notebook) handle(ctx context.Context, in noteInput) (noteOutput, []cont
 		return out, nil, ctx.Err()
 	case "join":
 		effects = append(effects, contract.Join("in"), contract.Leave("out"), contract.JoinUser("u", "r"), contract.Disconnect("s", "bye"))
+	case "keep":
+		effects = append(effects, remembered.Of(out))
+	case "keep and fail":
+		return out, []contract.Effect{remembered.Of(out)}, errors.New("failed")
 	case "follow":
 		effects = append(effects, contract.Submit(note, noteInput{Key: in.Text, Text: in.Text + " followed"}))
 	}

@@ -105,6 +105,13 @@ func (c *completion) with(messages []*message.Message, dead *message.Message) *c
 		messages = slices.DeleteFunc(messages, isReply)
 	}
 	c.messages, c.dead = together(messages), dead
+	for i, m := range c.messages {
+		if keep := m.Metadata[metaKeep]; keep != "" {
+			c.keeps = append(c.keeps, toKeep{message: i, log: m.Metadata[metaLog], most: keep})
+			delete(m.Metadata, metaKeep)
+			delete(m.Metadata, metaLog)
+		}
+	}
 	return c
 }
 

@@ -20,6 +20,12 @@ const (
 	metaReply = "reply" // the reply's payload, on an event that it travels with
 )
 
+// The names in the metadata of events that are to be kept, until they are committed:
+const (
+	metaKeep = "_keep" // how many
+	metaLog  = "_log"  // where
+)
+
 // The names in the metadata of events, for the emitter.
 const (
 	metaCause = "_cause" // id of the command that brought the event about
@@ -51,6 +57,8 @@ func destination(m *message.Message) lane {
 	}
 	return toReply
 }
+
+func isForGateway(m *message.Message) bool { return destination(m) == toReply }
 
 // isReply tells a command's reply from what else it has brought about.
 func isReply(m *message.Message) bool {
@@ -155,6 +163,12 @@ func (r *resultsOf) emit(e contract.Emission) error {
 	}
 	md := r.event(e.Event.Namespace.Name, payload).Metadata
 	md[MetaEvent] = e.Event.Name
+	if e.Event.Keep > 0 {
+		if r.c.Key == "" {
+			return fmt.Errorf("%s emitted %s, which is kept for each key, and this command's key is empty", r.c.Operation, e.Event.Name)
+		}
+		md[metaKeep], md[metaLog] = strconv.Itoa(e.Event.Keep), historyKey(r.l.partition(r.c.lane()), e.Event, r.c.Key)
+	}
 	set(md, MetaRooms, list(a.Rooms))
 	set(md, MetaUsers, list(a.Users))
 	set(md, MetaSockets, list(sockets))

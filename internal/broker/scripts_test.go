@@ -59,7 +59,7 @@ func TestScriptsRunWithoutFreeMemory(t *testing.T) {
 	}
 	take()
 	run("renew", epoch, ownScript, own, "renew", "node", "boot", epoch, 1000)
-	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "dlq:{p0}", "idem:{p0}:a"}, 10, 10, 10, 10_000, "series", 10, "boot", epoch, 1, 4, 1, 2, 1, "1-1", 0, "dead", "", "", 3, "u", "", "", "done")
+	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "kept:{p0}:a", "dlq:{p0}", "idem:{p0}:a"}, 10, 10, 10, 10_000, "series", 10, "boot", epoch, 1, 5, 0, 1, 3, 1, "1-1", 0, "dead", "", "", 3, "u", "", "", -4, "1-1", 10, "", "done")
 	run("forward", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("forward again", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("release", 0, ownScript, own, "release", "node", "boot", epoch, 1000)

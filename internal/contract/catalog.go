@@ -120,6 +120,9 @@ func (k *checker) route(r Route) {
 	}
 	k.unique(who, "the operation "+r.Operation)
 	k.doc(who, r.Doc)
+	if i := slices.IndexFunc(r.Raises, func(e EventSpec) bool { return e.Keep > 0 }); i >= 0 && !r.Keyed {
+		k.wrong(who, "it raises %s, which is kept for each Key, and has no Key", r.Raises[i].Name)
+	}
 	if r.Serve == nil {
 		k.wrong(who, "it has no handler")
 	}
@@ -153,6 +156,9 @@ func (k *checker) event(e EventSpec) {
 	who := fmt.Sprintf("event %q on %s", e.Name, e.Namespace.Name)
 	k.wireName(who, "name", e.Name)
 	k.doc(who, e.Doc)
+	if e.Keep < 0 {
+		k.wrong(who, "Keep is negative")
+	}
 	k.unique(who, "the event name "+e.Name+" on "+e.Namespace.Name)
 }
 

@@ -84,6 +84,7 @@ type Route struct {
 	Doc       string
 	Timeout   time.Duration
 	Internal  bool
+	Keyed     bool // it has a Key
 	HTTP      HTTP
 	Raises    []EventSpec
 	Guards    []string // their names
@@ -103,7 +104,7 @@ type Route struct {
 func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, error)) Route {
 	r := Route{
 		Namespace: c.Namespace, Event: c.Event, Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
-		Internal: c.Internal, HTTP: c.HTTP, Raises: c.Raises,
+		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
 		Admit: c.admit,
 	}
@@ -160,10 +161,10 @@ func (c Command[In, Out]) serve(ctx context.Context, body []byte, h func(context
 	return Outcome{Output: body, Effects: effects}, nil
 }
 
-// checkEffects refuses an event that the command does not declare and one that
-// nobody would hear: both are mistakes that would otherwise stay silent.
+// checkEffects refuses an event that the command does not declare, one that nobody
+// would hear, and one that could not be kept: mistakes that would otherwise stay silent.
 func (c Command[In, Out]) checkEffects(effects []Effect) error {
-	for _, e := range effects {
+	for i, e := range effects {
 		m, ok := e.(Emission)
 		if !ok {
 			continue
@@ -174,8 +175,17 @@ func (c Command[In, Out]) checkEffects(effects []Effect) error {
 		if m.Audience.empty() {
 			return fmt.Errorf("%s emitted %s to nobody: give the event a To, or address the emission", c.Operation, m.Event.Name)
 		}
+		if m.Event.Keep > 0 && slices.ContainsFunc(effects[:i], m.again) {
+			return fmt.Errorf("%s emitted %s twice, of which one is kept for each command", c.Operation, m.Event.Name)
+		}
 	}
 	return nil
+}
+
+// again tells whether another effect emits the same event.
+func (m Emission) again(other Effect) bool {
+	o, ok := other.(Emission)
+	return ok && m.Event.same(o.Event)
 }
 
 func decode[T any](body []byte) (T, error) {

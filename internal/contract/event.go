@@ -11,6 +11,12 @@ type Event[T any] struct {
 	// To gives the rooms that hear the event. Nil: each emission is addressed by
 	// the handler (To, ToUser, ToCaller, ToEveryone).
 	To func(T) []Room
+
+	// Keep is about how many of the newest are kept for each Key of the commands that
+	// raise the event, to be read through a History. They are kept by the commit that
+	// announces them, so each once, and whoever has heard one or was answered finds it.
+	// A command raises the event once at most. Zero: none is kept.
+	Keep int
 }
 
 // An EventSpec is an event with its type erased.
@@ -19,6 +25,7 @@ type EventSpec struct {
 	Name      string
 	Doc       string
 	Type      reflect.Type
+	Keep      int
 }
 
 func (s EventSpec) same(o EventSpec) bool {
@@ -27,7 +34,7 @@ func (s EventSpec) same(o EventSpec) bool {
 
 // Spec describes the event to catalogs.
 func (e Event[T]) Spec() EventSpec {
-	return EventSpec{Namespace: e.Namespace, Name: e.Name, Doc: e.Doc, Type: reflect.TypeFor[T]()}
+	return EventSpec{Namespace: e.Namespace, Name: e.Name, Doc: e.Doc, Type: reflect.TypeFor[T](), Keep: e.Keep}
 }
 
 // Of is the effect that announces payload to the event's rooms.

@@ -26,8 +26,9 @@ var Namespace = contract.Namespace{
 var (
 	Posted = contract.Event[Message]{
 		Namespace: Namespace, Name: "message.posted",
-		Doc: "A message was posted in a room.",
-		To:  func(m Message) []contract.Room { return inRoom(m.Room) },
+		Doc:  "A message was posted in a room.",
+		To:   func(m Message) []contract.Room { return inRoom(m.Room) },
+		Keep: 1000,
 	}
 	Joined = contract.Event[Member]{
 		Namespace: Namespace, Name: "member.joined",
@@ -71,24 +72,11 @@ type Typist struct {
 
 func inRoom(name string) []contract.Room { return []contract.Room{contract.Room(name)} }
 
-// A History keeps the newest messages of each room.
-type History interface {
-	// Append stores a message after those of its room, once for each id. Ids are
-	// positions of commands (contract.Caller).
-	Append(ctx context.Context, m Message) error
-	// Before returns at most limit messages of a room, the newest last: those before
-	// the message with this id, or the newest of all for "".
-	Before(ctx context.Context, room, id string, limit int) ([]Message, error)
-	// After returns at most limit messages of a room, the newest last: those right after
-	// the message with this id, which need not be kept any more.
-	After(ctx context.Context, room, id string, limit int) ([]Message, error)
-}
-
 // Service serves the commands.
-type Service struct{ history History }
+type Service struct{ history contract.History }
 
-// New makes the service.
-func New(h History) *Service { return &Service{history: h} }
+// New makes the service. It reads what was said from a history.
+func New(h contract.History) *Service { return &Service{history: h} }
 
 // Routes lists the commands.
 func (s *Service) Routes() []contract.Route {

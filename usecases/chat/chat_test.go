@@ -8,12 +8,11 @@ import (
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/contract/contracttest"
 	"github.com/example/switchyard/internal/fault"
-	"github.com/example/switchyard/internal/store/memstore"
 	"github.com/example/switchyard/usecases/chat"
 )
 
 // routes are those of a service with an empty history.
-func routes() []contract.Route { return chat.New(memstore.NewHistory()).Routes() }
+func routes() []contract.Route { return chat.New(contracttest.NewHistory()).Routes() }
 
 var alice = contracttest.Caller("alice")
 
@@ -68,10 +67,9 @@ type brokenHistory struct{}
 
 var errBroken = errors.New("broken")
 
-func (brokenHistory) Append(context.Context, chat.Message) error { return errBroken }
-func (brokenHistory) Before(context.Context, string, string, int) ([]chat.Message, error) {
+func (brokenHistory) Before(context.Context, contract.EventSpec, string, string, int) ([]contract.Kept, error) {
 	return nil, errBroken
 }
-func (brokenHistory) After(context.Context, string, string, int) ([]chat.Message, error) {
+func (brokenHistory) After(context.Context, contract.EventSpec, string, string, int) ([]contract.Kept, error) {
 	return nil, errBroken
 }

@@ -46,12 +46,11 @@ func (s *Service) read(ctx context.Context, in ReadInput) (ReadOutput, []contrac
 	if limit == 0 {
 		limit = defaultPage
 	}
-	page := s.history.Before
-	from := in.Before
+	page, from := Posted.Before, in.Before
 	if in.After != "" {
-		page, from = s.history.After, in.After
+		page, from = Posted.After, in.After
 	}
-	messages, err := page(ctx, in.Room, from, limit+1) // one more tells whether there is more
+	messages, err := page(ctx, s.history, roomKey(in.Room), from, limit+1) // one more tells whether there is more
 	if err != nil {
 		return ReadOutput{}, nil, fmt.Errorf("read history: %w", err)
 	}

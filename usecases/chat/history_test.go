@@ -7,20 +7,25 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/contract/contracttest"
 	"github.com/example/switchyard/internal/fault"
-	"github.com/example/switchyard/internal/store/memstore"
 	"github.com/example/switchyard/usecases/chat"
 )
 
+// said is a history of so many messages in the lobby.
+func said(t *testing.T, n int) *contracttest.History {
+	h := contracttest.NewHistory()
+	for i := range n {
+		by := contract.Caller{Position: fmt.Sprint("1-", i)}
+		h.Keep(t, by, "room lobby", chat.Posted.Of(chat.Message{ID: by.Position, Room: "lobby"}))
+	}
+	return h
+}
+
 func TestHistoryPages(t *testing.T) {
 	t.Parallel()
-	h := memstore.NewHistory()
-	for i := range 120 {
-		if err := h.Append(t.Context(), chat.Message{ID: fmt.Sprint("m", i), Room: "lobby"}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	h := said(t, 120)
 	read := func(in chat.ReadInput) (first, last string, n int, next string) {
 		t.Helper()
 		out, _, err := contracttest.Call(t, chat.New(h).Routes(), chat.Read, alice, in)
@@ -39,14 +44,14 @@ func TestHistoryPages(t *testing.T) {
 	}
 	var got []page
 	for _, in := range []chat.ReadInput{
-		{Room: "lobby"}, {Room: "lobby", Before: "m70", Limit: 70}, {Room: "lobby", Before: "m20", Limit: 20}, {Room: "lobby", Before: "m20", Limit: 19},
+		{Room: "lobby"}, {Room: "lobby", Before: "1-70", Limit: 70}, {Room: "lobby", Before: "1-20", Limit: 20}, {Room: "lobby", Before: "1-20", Limit: 19},
 		{Room: "lobby", Before: "unknown"}, {Room: "empty"},
 	} {
 		var p page
 		p.First, p.Last, p.N, p.Next = read(in)
 		got = append(got, p)
 	}
-	want := []page{{"m70", "m119", 50, "m70"}, {"m0", "m69", 70, ""}, {"m0", "m19", 20, ""}, {"m1", "m19", 19, "m1"}, {}, {}}
+	want := []page{{"1-70", "1-119", 50, "1-70"}, {"1-0", "1-69", 70, ""}, {"1-0", "1-19", 20, ""}, {"1-1", "1-19", 19, "1-1"}, {}, {}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -54,12 +59,7 @@ func TestHistoryPages(t *testing.T) {
 
 func TestHistoryPagesAfterAMessage(t *testing.T) {
 	t.Parallel()
-	h := memstore.NewHistory()
-	for i := range 120 {
-		if err := h.Append(t.Context(), chat.Message{ID: fmt.Sprint("1-", i), Room: "lobby"}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	h := said(t, 120)
 	var got []string
 	for next := "1-17"; next != ""; {
 		out, _, err := contracttest.Call(t, chat.New(h).Routes(), chat.Read, alice, chat.ReadInput{Room: "lobby", After: next, Limit: 51})

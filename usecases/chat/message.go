@@ -2,7 +2,6 @@ package chat
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/example/switchyard/internal/contract"
@@ -36,11 +35,8 @@ type PostOutput struct {
 func (s *Service) post(ctx context.Context, in PostInput) (PostOutput, []contract.Effect, error) {
 	user, at := caller(ctx)
 	m := Message{
-		ID:   contract.CallerFrom(ctx).Position, // so that ids are in order, and a command that runs again stores once
+		ID:   contract.CallerFrom(ctx).Position, // under which it is kept
 		Room: in.Room, From: user, Text: in.Text, At: at, ClientID: in.ClientID,
-	}
-	if err := s.history.Append(ctx, m); err != nil {
-		return PostOutput{}, nil, fmt.Errorf("keep message: %w", err)
 	}
 	return PostOutput{ID: m.ID, Room: m.Room, At: m.At}, []contract.Effect{Posted.Of(m)}, nil
 }

@@ -1,14 +1,17 @@
 -- Commits what commands have brought about: for each partition all of it, once, or
 -- nothing at all for an owner that is no longer it.
--- KEYS: for each partition: own:{p}, cmd:{p}, evt:{p}, then its reply streams, then, if
---       there are dead letters, dlq:{p}, then records of outcomes
+-- KEYS: for each partition: own:{p}, cmd:{p}, evt:{p}, then its reply streams, then the
+--       streams in which events are kept, then, if there are dead letters, dlq:{p}, then
+--       records of outcomes
 -- ARGV: length kept of evt, length kept of a reply stream, ms a reply stream outlives
 --       its last use, ms a record is kept, a name that no series of events has had,
 --       length kept of a dlq; then for each partition: boot, epoch, number of the commit,
---       number of its streams (own:{p} with them), of its commands, of their messages and
---       of the records, the commands' entry ids, for each message: index of its stream
---       among the partition's keys, uuid, metadata, payload, and the values of the
---       records. Dead letters are the first messages and have index 0.
+--       number of its streams (own:{p} with them), of the reply streams, of its commands,
+--       of their messages and of the records, the commands' entry ids, for each message:
+--       index of its stream among the partition's keys, uuid, metadata, payload, and the
+--       values of the records. Dead letters are the first messages and have index 0. An
+--       event that is kept is followed by what counts as one more message: minus the
+--       index of the stream, the id of the entry, the length kept, and nothing.
 -- Returns for each partition: 1 for "committed", 0 for "it was already", -1 for "not
 -- the owner", or the error for which nothing of it was begun; for one committed with
 -- dead letters: 1, how many the dlq has now, and how many older ones were dropped.
@@ -48,14 +51,25 @@ local function bury(dlq, first, last)
   return i, nil, #ids > 0 and { 1, redis.call('XLEN', dlq), dropped }
 end
 
+-- keep appends an event's payload to what is kept. Its id is the position of its command.
+-- Were the clock of Redis set back and the commands deleted, later ones may be there: then
+-- it comes last all the same.
+local function keep(log, id, length, payload)
+  local kept = redis.pcall('XADD', log, 'MAXLEN', '~', length, id, 'payload', payload)
+  if type(kept) == 'table' then
+    redis.call('XADD', log, 'MAXLEN', '~', length, '*', 'payload', payload)
+  end
+end
+
 -- Redis at its maxmemory refuses a script whose first write may need memory. This one
 -- deletes nothing: there is no such entry.
 redis.call('XDEL', KEYS[2], '0-0')
 
 while a <= #ARGV do
   local boot, epoch, number = ARGV[a], ARGV[a + 1], ARGV[a + 2]
-  local keys, commands, messages, records = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5]), tonumber(ARGV[a + 6])
-  local owner, entries, m = KEYS[k + 1], KEYS[k + 2], a + 7 + commands
+  local keys, replies, commands = tonumber(ARGV[a + 3]), tonumber(ARGV[a + 4]), tonumber(ARGV[a + 5])
+  local messages, records = tonumber(ARGV[a + 6]), tonumber(ARGV[a + 7])
+  local owner, entries, m = KEYS[k + 1], KEYS[k + 2], a + 8 + commands
   local r = m + 4 * messages - 1 -- before the first record
   local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit', 'series', 'seq', 'prev')
   local err = unusable(k + 2, k + keys)
@@ -84,7 +98,9 @@ while a <= #ARGV do
     end
     for i = first, r, 4 do
       local key = tonumber(ARGV[i])
-      if key == 2 then -- a follow-up: the backlog is never trimmed
+      if key < 0 then
+        keep(KEYS[k - key], ARGV[i + 1], ARGV[i + 2], ARGV[i - 1])
+      elseif key == 2 then -- a follow-up: the backlog is never trimmed
         redis.call('XADD', entries, '*', '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
       elseif key == 3 then
         seq = seq + 1
@@ -96,7 +112,7 @@ while a <= #ARGV do
           '_watermill_message_uuid', ARGV[i + 1], 'metadata', ARGV[i + 2], 'payload', ARGV[i + 3])
       end
     end
-    for i = k + 4, k + keys - (buried and 1 or 0) do
+    for i = k + 4, k + 3 + replies do
       redis.call('PEXPIRE', KEYS[i], ARGV[3])
     end
     for i = 1, records do
@@ -108,7 +124,7 @@ while a <= #ARGV do
     else
       redis.call('HSET', owner, 'commit', number, 'seq', seq)
     end
-    redis.call('XDEL', entries, unpack(ARGV, a + 7, m - 1))
+    redis.call('XDEL', entries, unpack(ARGV, a + 8, m - 1))
     results[#results + 1] = buried or 1
   end
   k, a = k + keys + records, r + 1 + records

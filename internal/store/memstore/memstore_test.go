@@ -7,5 +7,4 @@ import (
 	"github.com/example/switchyard/internal/store/storetest"
 )
 
-func TestHistory(t *testing.T) { t.Parallel(); storetest.History(t, memstore.NewHistory()) }
-func TestTasks(t *testing.T)   { t.Parallel(); storetest.Tasks(t, memstore.NewTasks()) }
+func TestTasks(t *testing.T) { t.Parallel(); storetest.Tasks(t, memstore.NewTasks()) }

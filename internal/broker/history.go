@@ -1,0 +1,77 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+)
+
+// A History reads what the lanes keep of events. For each event and key there is a
+// stream in the partition of the key, whose entries have the positions of the commands
+// that raised them. The commit of such a command writes it.
+type History struct {
+	l   *Lanes
+	rdb redis.Cmdable
+}
+
+var _ contract.History = (*History)(nil)
+
+// NewHistory makes a history that reads over a client of its own.
+func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{l, rdb} }
+
+// historyKey is the stream of an event and a key. No two have the same: neither a
+// namespace nor an event has a space in its name.
+func historyKey(partition int, e contract.EventSpec, key string) string {
+	return "kept:{p" + strconv.Itoa(partition) + "}:" + e.Namespace.Name + " " + e.Name + " " + key
+}
+
+const fieldKept = "payload"
+
+// A toKeep is one message of a completion that is to be kept.
+type toKeep struct {
+	message int // its index
+	log     string
+	most    string // a number
+}
+
+// Before returns the events before a position, the newest last.
+func (h *History) Before(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
+	end := "+"
+	if position != "" {
+		end = "(" + position
+	}
+	kept, err := read(h.rdb.XRevRangeN(ctx, h.key(e, key), end, "-", int64(limit)).Result())
+	slices.Reverse(kept)
+	return kept, err
+}
+
+// After returns the events after a position, the newest last.
+func (h *History) After(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
+	return read(h.rdb.XRangeN(ctx, h.key(e, key), "("+position, "+", int64(limit)).Result())
+}
+
+func (h *History) key(e contract.EventSpec, key string) string {
+	return historyKey(h.l.partition(key), e, key)
+}
+
+func read(found []redis.XMessage, err error) ([]contract.Kept, error) {
+	switch {
+	case redis.HasErrorPrefix(err, "Invalid stream ID"): // no command has such a position
+		return nil, nil
+	case err != nil:
+		return nil, fault.Transient(fmt.Errorf("read what was kept: %w", err))
+	}
+	kept := make([]contract.Kept, len(found))
+	for i, entry := range found {
+		payload, _ := entry.Values[fieldKept].(string)
+		kept[i] = contract.Kept{Position: entry.ID, Payload: json.RawMessage(payload)}
+	}
+	return kept, nil
+}

@@ -1,0 +1,115 @@
+package broker_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// Events that are kept can be read as soon as their command is answered, in the order of
+// their commands, from every node, for as long as there are not too many.
+func TestEventsAreKept(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		a, b := startNode(t, url, "a", newNotebook()), startNode(t, url, "b", newNotebook())
+		h := broker.NewHistory(b.lanes, testenv.Client(t, url))
+		page := func(read func(context.Context, contract.History, string, string, int) ([]noteOutput, error), position string, limit int) (texts []string) {
+			t.Helper()
+			found, err := read(t.Context(), h, "key 1", position, limit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range found {
+				texts = append(texts, o.Text)
+			}
+			return texts
+		}
+		const total = 250
+		var want []string
+		for i := range total {
+			text := fmt.Sprint(i)
+			if r := a.call(noteInput{Key: "key 1", Text: text, Do: "keep"}); r.Code != "" {
+				t.Fatalf("%s", r.Body)
+			}
+			if want = append(want, text); i%50 == 0 {
+				a.call(noteInput{Key: "key 2", Text: "another", Do: "keep"})
+				a.call(noteInput{Key: "key 1", Text: "not kept", Do: "keep and fail"})
+				if diff := cmp.Diff(want[max(0, len(want)-3):], page(remembered.Before, "", 3)); diff != "" {
+					t.Errorf("after its answer: %s", diff)
+				}
+			}
+		}
+		all, err := h.Before(t.Context(), remembered.Spec(), "key 1", "", 2*total)
+		if err != nil || len(all) < 100 || len(all) == total {
+			t.Fatalf("%d are kept, %v", len(all), err)
+		}
+		if diff := cmp.Diff(want[total-len(all):], page(remembered.Before, "", 2*total)); diff != "" {
+			t.Error(diff)
+		}
+		middle, oldest := len(all)/2, want[total-len(all):]
+		for name, got := range map[string][2][]string{
+			"before one":       {page(remembered.Before, all[middle].Position, 2), oldest[middle-2 : middle]},
+			"after one":        {page(remembered.After, all[middle].Position, 2), oldest[middle+1 : middle+3]},
+			"before the first": {page(remembered.Before, all[0].Position, 2), nil},
+			"after the last":   {page(remembered.After, all[len(all)-1].Position, 2), nil},
+			"after long ago":   {page(remembered.After, "1-1", 1), oldest[:1]},
+			"no position":      {page(remembered.After, "never", 1), nil},
+		} {
+			if diff := cmp.Diff(got[1], got[0]); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+		heard := slices.DeleteFunc(b.heard(), func(m *message.Message) bool { return m.Metadata[broker.MetaEvent] != "remembered" })
+		for _, m := range heard {
+			for name := range m.Metadata {
+				if name == "_keep" || name == "_log" {
+					t.Fatalf("an event carries %s", name)
+				}
+			}
+		}
+	})
+}
+
+// What cannot be kept is not committed either: a log that is no stream, until it is one.
+// A log that holds later entries, since the clock was set back, takes it at its end.
+func TestWhatCannotBeKeptIsNotCommitted(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		one := func(c *broker.Config) { c.Partitions = 1 }
+		n, rdb := startNode(t, url, "a", newNotebook(), one), testenv.Client(t, url)
+		log := "kept:{p0}:/test remembered k"
+		if err := rdb.Set(t.Context(), log, "no stream", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		answer := n.submit(noteInput{Key: "k", Text: "1", Do: "keep"}, 20e9)
+		if r := n.call(noteInput{Key: "other", Text: "not its partition's only one"}); r.Code != fault.Timeout {
+			t.Errorf("%s %s", r.Code, r.Body)
+		}
+		if err := rdb.Del(t.Context(), log).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if r := n.await(answer); r.Code != "" {
+			t.Errorf("%s", r.Body)
+		}
+		if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: log, ID: "9999999999999-1", Values: []string{"payload", `{"text":"later"}`}}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if r := n.call(noteInput{Key: "k", Text: "2", Do: "keep"}); r.Code != "" {
+			t.Errorf("%s", r.Body)
+		}
+		kept, err := remembered.Before(t.Context(), broker.NewHistory(n.lanes, rdb), "k", "", 10)
+		if diff := cmp.Diff([]noteOutput{{Text: "1"}, {Text: "later"}, {Text: "2"}}, kept); err != nil || diff != "" {
+			t.Errorf("%v %s", err, diff)
+		}
+	})
+}
