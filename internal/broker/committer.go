@@ -164,11 +164,19 @@ func (c *committer) run(ctx context.Context) {
 		}
 		for todo := c.next(time.Now()); len(todo) > 0 && ctx.Err() == nil; todo = c.next(time.Now()) {
 			c.commit(ctx, todo)
+			rest(commands(todo))
 		}
 		if due := c.nextDue(); !due.IsZero() {
 			retry.Reset(time.Until(due))
 		}
 	}
+}
+
+func commands(todo []*chunk) (n int) {
+	for _, k := range todo {
+		n += len(k.done)
+	}
+	return n
 }
 
 // nextDue is when the first of what has failed is to be tried again; zero for never.

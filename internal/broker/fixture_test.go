@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
@@ -114,7 +113,7 @@ type testNode struct {
 	lanes   *broker.Lanes
 
 	mu      sync.Mutex
-	events  []*message.Message
+	events  []broker.Event
 	resyncs []string // their reasons
 }
 
@@ -159,10 +158,10 @@ func (n *testNode) close() {
 	}
 }
 
-func (n *testNode) event(m *message.Message) error {
+func (n *testNode) event(e *broker.Event) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.events = append(n.events, m)
+	n.events = append(n.events, *e)
 	return nil
 }
 
@@ -179,7 +178,7 @@ func (n *testNode) announced() []string {
 	return slices.Clone(n.resyncs)
 }
 
-func (n *testNode) heard() []*message.Message {
+func (n *testNode) heard() []broker.Event {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Clone(n.events)
@@ -190,7 +189,7 @@ func (n *testNode) texts() []string {
 	var texts []string
 	for _, m := range n.heard() {
 		var o noteOutput
-		if json.Unmarshal(m.Payload, &o) == nil && m.Metadata[broker.MetaEvent] == "noted" {
+		if json.Unmarshal(m.Payload, &o) == nil && m.Name == "noted" {
 			texts = append(texts, o.Text)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 
 	"github.com/example/switchyard/internal/contract"
@@ -19,7 +18,7 @@ import (
 type Gateway struct {
 	*Lanes
 	pending *pending
-	handle  message.NoPublishHandlerFunc // of events
+	handle  func(*Event) error
 	watch   *watch
 
 	unsent, malformed, unhandled throttle
@@ -39,7 +38,7 @@ func NewGateway(l *Lanes) *Gateway {
 // missed, missed is called with the reason (ResyncGap, ResyncEpoch), at most once a
 // second. Neither may block. Start fails if the nodes disagree on the number of
 // partitions or Redis does not answer.
-func (g *Gateway) Start(ctx context.Context, handle message.NoPublishHandlerFunc, missed func(reason string)) error {
+func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed func(reason string)) error {
 	if err := g.agreeOnPartitions(ctx); err != nil {
 		return err
 	}
@@ -145,33 +144,33 @@ func (g *Gateway) take(t *tail, all []found) {
 			if f.stream < g.cfg.Partitions && !g.watch.take(f.stream, e, now) {
 				continue
 			}
-			m, err := decode(e)
-			if err == nil && m.Metadata[metaReplyTo] == g.boot {
-				err = g.reply(m)
+			a, err := parseArrival(e)
+			if err == nil && a.replyTo == g.boot {
+				err = g.reply(&a)
 			}
 			if err != nil {
 				g.malformed.warn(g.log, "skipped a malformed entry", "stream", t.streams[f.stream], "error", err)
 				continue
 			}
-			if m.Metadata[MetaNamespace] == "" {
+			if a.event.Namespace == "" {
 				continue
 			}
-			if err := g.handle(m); err != nil {
-				g.unhandled.warn(g.log, "skipped an event", "event", m.UUID, "error", err)
+			if err := g.handle(&a.event); err != nil {
+				g.unhandled.warn(g.log, "skipped an event", "event", a.event.ID, "error", err)
 			}
 		}
 	}
 }
 
-// reply hands over the answer that comes in a message, of its own or with an event.
-func (g *Gateway) reply(m *message.Message) error {
-	id, r := m.UUID, Reply{Code: fault.Code(m.Metadata[metaCode]), Body: m.Payload}
-	if m.Metadata[MetaNamespace] != "" {
-		id, r.Body = m.Metadata[metaCause], []byte(m.Metadata[metaReply])
+// reply hands over the answer that comes in an entry, of its own or with an event.
+func (g *Gateway) reply(a *arrival) error {
+	id, r := a.event.ID, Reply{Code: fault.Code(a.code), Body: a.event.Payload}
+	if a.event.Namespace != "" {
+		id, r.Body = a.cause, []byte(a.reply)
 	}
 	var err error
-	if r.Join, err = rooms(m.Metadata[metaJoin]); err == nil {
-		r.Leave, err = rooms(m.Metadata[metaLeave])
+	if r.Join, err = rooms(a.join); err == nil {
+		r.Leave, err = rooms(a.leave)
 	}
 	if err != nil {
 		return fmt.Errorf("reply to %s: %w", id, err)

@@ -29,10 +29,9 @@ func TestResultAndEventsReachEveryNode(t *testing.T) {
 		}
 		for _, n := range []*testNode{a, b} {
 			testenv.WaitFor(t, 5*time.Second, "the event", func() bool { return len(n.heard()) == 1 })
-			m := n.heard()[0]
-			if m.Metadata[broker.MetaNamespace] != "/test" || m.Metadata[broker.MetaEvent] != "noted" ||
-				m.Metadata[broker.MetaRooms] != `["notes"]` || string(m.Payload) != `{"text":"hello"}` {
-				t.Errorf("event %v %s", m.Metadata, m.Payload)
+			e := n.heard()[0]
+			if e.Namespace != "/test" || e.Name != "noted" || e.Rooms != `["notes"]` || string(e.Payload) != `{"text":"hello"}` {
+				t.Errorf("event %+v", e)
 			}
 		}
 	})
@@ -50,16 +49,13 @@ func TestEffectsOfAReply(t *testing.T) {
 			t.Error(diff)
 		}
 		testenv.WaitFor(t, 5*time.Second, "the requests to the nodes", func() bool { return len(n.heard()) == 3 })
-		for i, want := range []map[string]string{
-			{},
-			{broker.MetaAction: "join", broker.MetaUsers: `["u"]`, broker.MetaRooms: `["r"]`},
-			{broker.MetaAction: "disconnect", broker.MetaSockets: `["s"]`, broker.MetaReason: "bye"},
-		} {
-			for k, v := range want {
-				if got := n.heard()[i].Metadata[k]; got != v {
-					t.Errorf("message %d: %s is %q, want %q", i, k, got, v)
-				}
-			}
+		requests := n.heard()[1:]
+		want := []broker.Event{
+			{ID: requests[0].ID, Namespace: "/test", Action: "join", Users: `["u"]`, Rooms: `["r"]`, Payload: []byte{}},
+			{ID: requests[1].ID, Namespace: "/test", Action: "disconnect", Sockets: `["s"]`, Reason: "bye", Payload: []byte{}},
+		}
+		if diff := cmp.Diff(want, requests); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

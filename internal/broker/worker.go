@@ -125,6 +125,7 @@ func (w *Worker) follow(ctx context.Context) {
 			w.waitForRoom(ctx, readPoll)
 		}
 		wait.reset()
+		rest(n)
 	}
 }
 

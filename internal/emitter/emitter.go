@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-
 	"github.com/example/switchyard/internal/broker"
 )
 
@@ -42,7 +40,7 @@ type Audience struct {
 	Except   string // a socket
 }
 
-// An Emitter turns messages of the event lanes into calls of a Sink.
+// An Emitter turns what comes off the event lanes into calls of a Sink.
 type Emitter struct{ sink Sink }
 
 // New makes an emitter.
@@ -51,47 +49,42 @@ func New(s Sink) *Emitter { return &Emitter{s} }
 // Missed hands over that this node has missed events. Nobody knows whose.
 func (e *Emitter) Missed(reason string) { e.sink.Resync(reason) }
 
-// Handle hands one message over. Its error says why a message cannot be: it was not
+// Handle hands one event over. Its error says why an event cannot be: it was not
 // written by a use case.
-func (e *Emitter) Handle(m *message.Message) error {
-	md := m.Metadata
-	namespace := md[broker.MetaNamespace]
-	if namespace == "" {
-		return fmt.Errorf("message %s names no namespace", m.UUID)
+func (e *Emitter) Handle(m *broker.Event) error {
+	if m.Namespace == "" {
+		return fmt.Errorf("message %s names no namespace", m.ID)
 	}
-	to, err := audience(md)
+	to, err := audience(m)
 	if err != nil {
-		return fmt.Errorf("message %s: %w", m.UUID, err)
+		return fmt.Errorf("message %s: %w", m.ID, err)
 	}
-	switch action := md[broker.MetaAction]; action {
+	switch m.Action {
 	case "":
-		if md[broker.MetaEvent] == "" || !json.Valid(m.Payload) {
-			return fmt.Errorf("message %s is no event: it has no name, or its payload is no JSON", m.UUID)
+		if m.Name == "" {
+			return fmt.Errorf("message %s is no event: it has no name", m.ID)
 		}
-		e.sink.Emit(Emission{
-			Namespace: namespace, Event: md[broker.MetaEvent], Payload: json.RawMessage(m.Payload), To: to,
-			Volatile: md[broker.MetaVolatile] == "true",
-		})
+		e.sink.Emit(Emission{Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to, Volatile: m.Volatile})
 	case "join", "leave":
-		e.sink.Move(namespace, to.Users, to.Rooms, action == "leave")
+		e.sink.Move(m.Namespace, to.Users, to.Rooms, m.Action == "leave")
 	case "disconnect":
-		e.sink.Disconnect(namespace, to.Sockets, md[broker.MetaReason])
+		e.sink.Disconnect(m.Namespace, to.Sockets, m.Reason)
 	default:
-		return fmt.Errorf("message %s asks for %q, which this version does not know", m.UUID, action)
+		return fmt.Errorf("message %s asks for %q, which this version does not know", m.ID, m.Action)
 	}
 	return nil
 }
 
-func audience(md message.Metadata) (Audience, error) {
-	to := Audience{Everyone: md[broker.MetaEveryone] == "true", Except: md[broker.MetaExcept]}
+func audience(m *broker.Event) (Audience, error) {
+	to := Audience{Everyone: m.Everyone, Except: m.Except}
 	var err error
-	if to.Rooms, err = broker.ParseList(md[broker.MetaRooms]); err != nil {
+	if to.Rooms, err = broker.ParseList(m.Rooms); err != nil {
 		return to, fmt.Errorf("%s: %w", broker.MetaRooms, err)
 	}
-	if to.Users, err = broker.ParseList(md[broker.MetaUsers]); err != nil {
+	if to.Users, err = broker.ParseList(m.Users); err != nil {
 		return to, fmt.Errorf("%s: %w", broker.MetaUsers, err)
 	}
-	if to.Sockets, err = broker.ParseList(md[broker.MetaSockets]); err != nil {
+	if to.Sockets, err = broker.ParseList(m.Sockets); err != nil {
 		return to, fmt.Errorf("%s: %w", broker.MetaSockets, err)
 	}
 	return to, nil

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/emitter"
 )
 
@@ -39,37 +39,35 @@ func TestMissed(t *testing.T) {
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		metadata      message.Metadata
-		payload, want string
+		event broker.Event
+		want  string
 	}{
 		"event": {
-			message.Metadata{"namespace": "/a", "event": "e", "rooms": `["x"]`, "except": "s"}, `{"n":1}`,
+			broker.Event{Namespace: "/a", Name: "e", Rooms: `["x"]`, Except: "s", Payload: []byte(`{"n":1}`)},
 			`emit /a e {"n":1} {Everyone:false Rooms:[x] Users:[] Sockets:[] Except:s} false`,
 		},
 		"everyone": {
-			message.Metadata{"namespace": "/a", "event": "e", "everyone": "true", "volatile": "true"}, `1`,
+			broker.Event{Namespace: "/a", Name: "e", Everyone: true, Volatile: true, Payload: []byte("1")},
 			`emit /a e 1 {Everyone:true Rooms:[] Users:[] Sockets:[] Except:} true`,
 		},
 		"many": {
-			message.Metadata{"namespace": "/a", "event": "e", "rooms": `["a\"b","c"]`, "users": `["u"]`, "sockets": `["s"]`}, `1`,
+			broker.Event{Namespace: "/a", Name: "e", Rooms: `["a\"b","c"]`, Users: `["u"]`, Sockets: `["s"]`, Payload: []byte("1")},
 			`emit /a e 1 {Everyone:false Rooms:[a"b c] Users:[u] Sockets:[s] Except:} false`,
 		},
-		"join":       {message.Metadata{"namespace": "/a", "action": "join", "users": `["u"]`, "rooms": `["x"]`}, ``, `move /a[u] [x] false`},
-		"leave":      {message.Metadata{"namespace": "/a", "action": "leave", "users": `["u"]`, "rooms": `["x"]`}, ``, `move /a[u] [x] true`},
-		"disconnect": {message.Metadata{"namespace": "/a", "action": "disconnect", "sockets": `["s"]`, "reason": "r"}, ``, `disconnect /a[s]r`},
+		"join":       {broker.Event{Namespace: "/a", Action: "join", Users: `["u"]`, Rooms: `["x"]`}, `move /a[u] [x] false`},
+		"leave":      {broker.Event{Namespace: "/a", Action: "leave", Users: `["u"]`, Rooms: `["x"]`}, `move /a[u] [x] true`},
+		"disconnect": {broker.Event{Namespace: "/a", Action: "disconnect", Sockets: `["s"]`, Reason: "r"}, `disconnect /a[s]r`},
 
-		"no namespace":   {message.Metadata{"event": "e"}, `1`, "error: message id names no namespace"},
-		"no name":        {message.Metadata{"namespace": "/a"}, `1`, "error: message id is no event"},
-		"no JSON":        {message.Metadata{"namespace": "/a", "event": "e", "everyone": "true"}, `{`, "error: message id is no event"},
-		"bad list":       {message.Metadata{"namespace": "/a", "event": "e", "rooms": `x`}, `1`, "error: message id: rooms: not a JSON array of strings"},
-		"unknown action": {message.Metadata{"namespace": "/a", "action": "explode"}, ``, `error: message id asks for "explode"`},
+		"no namespace":   {broker.Event{Name: "e"}, "error: message id names no namespace"},
+		"no name":        {broker.Event{Namespace: "/a"}, "error: message id is no event"},
+		"bad list":       {broker.Event{Namespace: "/a", Name: "e", Rooms: "x"}, "error: message id: rooms: not a JSON array of strings"},
+		"unknown action": {broker.Event{Namespace: "/a", Action: "explode"}, `error: message id asks for "explode"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m := message.NewMessage("id", []byte(tc.payload))
-			m.Metadata = tc.metadata
+			tc.event.ID = "id"
 			var r recorder
-			if err := emitter.New(&r).Handle(m); err != nil {
+			if err := emitter.New(&r).Handle(&tc.event); err != nil {
 				r.calls = append(r.calls, "error: "+err.Error())
 			}
 			if got := strings.Join(r.calls, "\n"); !strings.HasPrefix(got, tc.want) || len(r.calls) != 1 {

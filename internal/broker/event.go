@@ -1,0 +1,88 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// An Event is what comes off the event lanes: an event for sockets, or a request to the
+// nodes that hold them. It shares its memory with the read that has brought it.
+type Event struct {
+	ID        string // of the message
+	Namespace string
+	Name      string // wire name; none for a request
+	Payload   []byte // JSON
+
+	// The audience is the union of rooms, users and sockets, which are JSON arrays, or ""
+	// (see ParseList), or everyone in the namespace; less one socket.
+	Rooms, Users, Sockets string
+	Everyone              bool
+	Except                string
+	Volatile              bool // a busy socket may miss it
+
+	Action, Reason string // see MetaAction
+}
+
+// An arrival is what a gateway makes of an entry: an event, an answer, or both.
+type arrival struct {
+	event Event
+	cause string // id of the command that has brought the event about
+
+	replyTo, code, join, leave, reply string
+}
+
+// parseArrival reads an entry without making anything of what nobody here may want.
+// What no commit has written, which has no number, is trusted less.
+func parseArrival(e entry) (a arrival, err error) {
+	if e.uuid == "" {
+		return a, fmt.Errorf("entry %s has no %s", e.id, fieldUUID)
+	}
+	a.event.ID, a.event.Payload = e.uuid, e.payload
+	if err := eachPair(e.metadata, a.set); err != nil {
+		return a, fmt.Errorf("entry %s: metadata: %w", e.id, err)
+	}
+	if a.event.Name != "" && e.seq == "" && !json.Valid(e.payload) {
+		return a, fmt.Errorf("entry %s: %w", e.id, errNoJSON)
+	}
+	return a, nil
+}
+
+var errNoJSON = errors.New("the payload of an event must be JSON")
+
+func (a *arrival) set(name, value string) {
+	switch name {
+	case MetaNamespace:
+		a.event.Namespace = value
+	case MetaEvent:
+		a.event.Name = value
+	case MetaRooms:
+		a.event.Rooms = value
+	case MetaUsers:
+		a.event.Users = value
+	case MetaSockets:
+		a.event.Sockets = value
+	case MetaEveryone:
+		a.event.Everyone = value == "true"
+	case MetaExcept:
+		a.event.Except = value
+	case MetaVolatile:
+		a.event.Volatile = value == "true"
+	case MetaAction:
+		a.event.Action = value
+	case MetaReason:
+		a.event.Reason = value
+	case metaCause:
+		a.cause = value
+	case metaReplyTo:
+		a.replyTo = value
+	case metaCode:
+		a.code = value
+	case metaJoin:
+		a.join = value
+	case metaLeave:
+		a.leave = value
+	case metaReply:
+		a.reply = value
+	}
+}
