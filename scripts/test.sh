@@ -18,12 +18,13 @@ else
   echo "the race detector (no C compiler on the PATH)" >>"$SWITCHYARD_LEFT_OUT"
 fi
 
-# What breaks whole nodes under load comes last and alone: other tests beside it would
+# What runs whole nodes comes last, one package after the other: tests beside it would
 # take the time that its nodes need.
 run() { go test ${race[@]+"${race[@]}"} -timeout 20m "$@" 2>&1 | tee -a "$notes/output"; }
-go vet ./... && run "$@" $(go list ./... | grep -v /tests/faults$)
+heavy=(./internal/broker ./transport/socketio/sockets ./tests ./tests/faults)
+go vet ./... && run "$@" $(go list ./... | grep -vxFf <(go list "${heavy[@]}"))
 code=$?
-run "$@" ./tests/faults || code=1
+run -p 1 "$@" "${heavy[@]}" || code=1
 
 if [ $code != 0 ]; then
   echo "What failed, from above:"
