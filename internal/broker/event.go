@@ -1,13 +1,16 @@
 package broker
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // An Event is what comes off the event lanes: an event for sockets, or a request to the
-// nodes that hold them. It shares its memory with the read that has brought it.
+// nodes that hold them. It shares its memory with the read that has brought it, and with
+// the next one: keep a Clone.
 type Event struct {
 	ID        string // of the message
 	Namespace string
@@ -22,6 +25,16 @@ type Event struct {
 	Volatile              bool // a busy socket may miss it
 
 	Action, Reason string // see MetaAction
+}
+
+// Clone is the same in memory of its own.
+func (e *Event) Clone() Event {
+	c := *e
+	c.Payload = bytes.Clone(e.Payload)
+	for _, s := range []*string{&c.ID, &c.Namespace, &c.Name, &c.Rooms, &c.Users, &c.Sockets, &c.Except, &c.Action, &c.Reason} {
+		*s = strings.Clone(*s)
+	}
+	return c
 }
 
 // An arrival is what a gateway makes of an entry: an event, an answer, or both.

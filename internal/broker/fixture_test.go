@@ -161,7 +161,7 @@ func (n *testNode) close() {
 func (n *testNode) event(e *broker.Event) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.events = append(n.events, *e)
+	n.events = append(n.events, e.Clone())
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -16,31 +17,33 @@ import (
 	"github.com/example/switchyard/internal/testenv"
 )
 
-// A cut fails the commands of a client for as long as it is on.
+// A cut breaks the connections of a client for as long as it is on.
 type cut struct{ on atomic.Bool }
 
 var errCut = errors.New("the connection is cut")
 
-func (*cut) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (c *cut) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+// dialer makes connections that can be cut.
+func (c *cut) dialer(ctx context.Context, network, addr string) (net.Conn, error) {
+	if c.on.Load() {
+		return nil, errCut
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, addr)
+	return &cutConn{conn, c}, err
 }
 
-func (c *cut) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := errCut
-		if !c.on.Load() {
-			err = next(ctx, cmd)
-		}
-		if c.on.Load() {
-			err = errCut
-		}
-		if errors.Is(err, errCut) {
-			cmd.SetErr(err)
-		}
-		return err
+type cutConn struct {
+	net.Conn
+	cut *cut
+}
+
+// Read drops what it brings when the connection was cut meanwhile.
+func (c *cutConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.cut.on.Load() {
+		return 0, errCut
 	}
+	return n, err
 }
 
 // A listener is a gateway alone whose reads can be cut, beside a node that works.
@@ -57,8 +60,13 @@ func listen(t *testing.T, url string) *listener {
 	l := &listener{cut: &cut{}, rdb: testenv.Client(t, url)}
 	one := func(c *broker.Config) { c.Partitions = 1 }
 	l.node = startNode(t, url, "worker", newNotebook(), one)
-	reads := testenv.Client(t, url)
-	reads.AddHook(l.cut)
+	opts, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts.Dialer = l.dialer
+	reads := redis.NewClient(opts)
+	t.Cleanup(func() { _ = reads.Close() })
 	l.testNode = startNodeOn(t, testenv.Client(t, url), reads, "listener", nil, one)
 	return l
 }

@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +35,8 @@ func NewGateway(l *Lanes) *Gateway {
 }
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
-// handle one at a time, each once, in the order of each command key. An event of a
+// handle one at a time, each once, in the order of each command key, and are good until
+// it returns. An event of a
 // command that was sent from here comes after the command's answer. When events were
 // missed, missed is called with the reason (ResyncGap, ResyncEpoch), at most once a
 // second. Neither may block. Start fails if the nodes disagree on the number of
@@ -48,6 +51,7 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 		streams = append(streams, replyStream(p, g.boot))
 	}
 	t := newTail(g.read, streams) // nobody writes to this boot's replies yet
+	t.reader.reuse = true
 	g.watch = newWatch(g.Lanes, missed)
 	if err := g.watch.seek(ctx, t); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
@@ -116,6 +120,7 @@ func (l *Lanes) publish(c *Command, bounded bool, deadline time.Time, done func(
 
 // follow reads events and replies until ctx ends.
 func (g *Gateway) follow(ctx context.Context, t *tail) {
+	defer t.reader.close()
 	var wait backoff
 	for ctx.Err() == nil {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
@@ -155,6 +160,9 @@ func (g *Gateway) take(t *tail, all []found) {
 			if a.event.Namespace == "" {
 				continue
 			}
+			if a.event.Action != "" {
+				a.event = a.event.Clone() // who acts on it may keep parts of it
+			}
 			if err := g.handle(&a.event); err != nil {
 				g.unhandled.warn(g.log, "skipped an event", "event", a.event.ID, "error", err)
 			}
@@ -164,13 +172,15 @@ func (g *Gateway) take(t *tail, all []found) {
 
 // reply hands over the answer that comes in an entry, of its own or with an event.
 func (g *Gateway) reply(a *arrival) error {
-	id, r := a.event.ID, Reply{Code: fault.Code(a.code), Body: a.event.Payload}
+	id, r := a.event.ID, Reply{Code: fault.Code(strings.Clone(a.code))}
 	if a.event.Namespace != "" {
 		id, r.Body = a.cause, []byte(a.reply)
+	} else {
+		r.Body = bytes.Clone(a.event.Payload)
 	}
 	var err error
-	if r.Join, err = rooms(a.join); err == nil {
-		r.Leave, err = rooms(a.leave)
+	if r.Join, err = rooms(strings.Clone(a.join)); err == nil {
+		r.Leave, err = rooms(strings.Clone(a.leave))
 	}
 	if err != nil {
 		return fmt.Errorf("reply to %s: %w", id, err)

@@ -207,6 +207,7 @@ func (m *member) keep(ctx context.Context, what string) error {
 // deliver reads on from the positions and hands over one message after the other.
 func (m *member) deliver(ctx context.Context) {
 	t := newTail(m.read, m.in)
+	defer t.reader.close()
 	for i, stream := range m.in {
 		if id, ok := m.at[stream]; ok {
 			t.last[i] = id

@@ -175,6 +175,7 @@ func (i *Inspector) Tail(ctx context.Context, lane string, everything bool, see 
 		streams[p] = name(p)
 	}
 	t := newTail(i.lanes.read, streams)
+	defer t.reader.close()
 	if !everything {
 		if err := t.seekEnd(ctx); err != nil {
 			return err

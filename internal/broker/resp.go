@@ -4,8 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
-	"slices"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -41,13 +40,15 @@ type found struct {
 	entries []entry
 }
 
-// A reader runs XREAD again and again. It parses the replies itself, because go-redis
+// A reader runs XREAD again and again, and parses the replies itself, because go-redis
 // makes a map and a dozen strings of every entry. Not safe for concurrent use.
 type reader struct {
 	rdb   redis.UniversalClient
-	args  []any // XREAD, its options, and streams and positions of the current read
-	size  int   // to reserve for the next reply
-	bytes int   // of the last reply
+	reuse bool // what a read has brought is good until the next one only
+	link  link
+	args  []any  // XREAD, its options, and streams and positions of the current read
+	buf   []byte // of the last reply, to be used again
+	bytes int    // of the last reply
 }
 
 // read reads the streams, each after its position, and returns those with entries:
@@ -58,52 +59,55 @@ func (r *reader) read(ctx context.Context, streams, after []string, count int64,
 		r.args = append(r.args, "block", block.Milliseconds())
 	}
 	r.args = append(r.args, "streams")
-	first := len(r.args)
 	for _, s := range streams {
 		r.args = append(r.args, s)
 	}
 	for _, id := range after {
 		r.args = append(r.args, id)
 	}
-	reply := replyBuffer{make([]byte, 0, r.size+r.size/4)}
-	cmd := redis.NewRawWriteToCmd(ctx, &reply, r.args...)
-	cmd.SetFirstKeyPos(int8(first))
-	r.bytes = 0
-	if err := r.rdb.Process(ctx, cmd); err != nil {
-		if errors.Is(err, redis.Nil) {
-			return nil, nil
-		}
+	raw, err := r.reply(ctx, streams[0])
+	if err != nil {
 		return nil, err
 	}
-	r.bytes = len(reply.b)
-	r.size = min(r.bytes, maxReserve)
-	return parseRead(reply.b, streams)
+	return parseRead(raw, streams)
 }
 
-const maxReserve = 1 << 20 // bytes for a reply as large as the last one
+const keepBuffer = 1 << 20 // bytes; a larger reply is not expected again
 
-// A replyBuffer takes a reply as it arrives. Nobody changes its bytes after that:
-// entries keep parts of them.
-type replyBuffer struct{ b []byte }
-
-func (r *replyBuffer) Write(b []byte) (int, error) {
-	r.b = append(r.b, b...)
-	return len(b), nil
-}
-
-// ReadFrom reads what go-redis copies, so many bytes of its connection, without a
-// buffer between.
-func (r *replyBuffer) ReadFrom(from io.Reader) (int64, error) {
-	l, ok := from.(*io.LimitedReader)
-	if !ok {
-		return io.Copy(struct{ io.Writer }{r}, from)
+func (r *reader) reply(ctx context.Context, key string) ([]byte, error) {
+	client, err := r.client(ctx, key)
+	if err != nil {
+		return nil, err
 	}
-	at, n := len(r.b), int(l.N)
-	r.b = slices.Grow(r.b, n)[:at+n]
-	n, err := io.ReadFull(l.R, r.b[at:])
-	l.N -= int64(n)
-	return int64(n), err
+	buf := r.buf[:0]
+	if !r.reuse {
+		buf = make([]byte, 0, min(r.bytes+r.bytes/4, keepBuffer))
+	}
+	r.bytes = 0
+	raw, err := r.link.roundTrip(ctx, client, r.args, buf)
+	if err != nil {
+		return nil, err
+	}
+	r.bytes = len(raw)
+	if r.buf = nil; r.reuse && cap(raw) <= keepBuffer {
+		r.buf = raw
+	}
+	return raw, nil
 }
+
+// client is that of the Redis which holds a key.
+func (r *reader) client(ctx context.Context, key string) (*redis.Client, error) {
+	switch c := r.rdb.(type) {
+	case *redis.Client:
+		return c, nil
+	case *redis.ClusterClient:
+		return c.MasterForKey(ctx, key)
+	}
+	return nil, fmt.Errorf("cannot read streams over a %T", r.rdb)
+}
+
+// close closes the reader's connection. It may be used again.
+func (r *reader) close() { r.link.close() }
 
 var errReply = errors.New("Redis answered XREAD with something else than streams and entries")
 

@@ -1,10 +1,13 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/redis/go-redis/v9"
@@ -61,6 +64,68 @@ func TestRead(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A reply arrives in any pieces, and nothing but a reply is one.
+func TestReadReply(t *testing.T) {
+	t.Parallel()
+	const reply = "*2\r\n*-1\r\n%1\r\n$3\r\na\r\n\r\n*3\r\n:1\r\n+OK\r\n$-1\r\n"
+	for step := range len(reply) {
+		here, there := net.Pipe()
+		go func() {
+			for rest := reply; rest != ""; {
+				n := min(step+1, len(rest))
+				_, _ = there.Write([]byte(rest[:n])) // the reader says what has arrived
+				rest = rest[n:]
+			}
+		}()
+		got, err := readReply(here, []byte("before"))
+		if string(got) != "before"+reply || err != nil {
+			t.Errorf("in pieces of %d: %q %v", step+1, got, err)
+		}
+		here.Close()
+	}
+	for _, wrong := range []string{"HTTP/1.1 400 Bad Request\r\n", "*x\r\n", "$-2\r\n", "*99999999999\r\n", "*1\n", reply + "+"} {
+		here, there := net.Pipe()
+		go func() {
+			_, _ = there.Write([]byte(wrong))
+			there.Close()
+		}()
+		if got, err := readReply(here, nil); !errors.Is(err, errNoRESP) {
+			t.Errorf("%q: %q %v", wrong, got, err)
+		}
+	}
+}
+
+// A connection is opened as the client's are, and again once it is broken.
+func TestLink(t *testing.T) {
+	t.Parallel()
+	server := miniredis.RunT(t)
+	server.RequireUserAuth("user", "secret")
+	opts := &redis.Options{Addr: server.Addr(), Username: "user", Password: "secret", DB: 3, ClientName: "reads"}
+	rdb := redis.NewClient(opts)
+	defer rdb.Close()
+	if err := rdb.Set(t.Context(), "k", "in 3", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	var l link
+	defer l.close()
+	for range 2 {
+		got, err := l.roundTrip(t.Context(), rdb, []any{"get", "k"}, nil)
+		if string(got) != "$4\r\nin 3\r\n" || err != nil {
+			t.Errorf("%q %v", got, err)
+		}
+		_ = l.conn.Close() // which the next round trip notices
+		if _, err := l.roundTrip(t.Context(), rdb, []any{"get", "k"}, nil); err == nil {
+			t.Error("over a closed connection")
+		}
+	}
+	opts.Password = "wrong"
+	bad := redis.NewClient(opts)
+	defer bad.Close()
+	if _, err := l.roundTrip(t.Context(), bad, []any{"get", "k"}, nil); err == nil || !strings.Contains(err.Error(), "auth: WRONGPASS") {
+		t.Errorf("%v", err)
 	}
 }
 

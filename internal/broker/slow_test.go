@@ -3,7 +3,9 @@ package broker_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,24 +16,22 @@ import (
 )
 
 // A slowLink brings no more than about so many entries in time.
-type slowLink int
-
-func (slowLink) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (slowLink) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+type slowLink struct {
+	net.Conn
+	entries, read int
 }
 
-func (l slowLink) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		reply, ok := cmd.(*redis.RawWriteToCmd)
-		if ok && reply.Val() > int64(l)*bytesOfEntry {
-			cmd.SetErr(os.ErrDeadlineExceeded)
-			return os.ErrDeadlineExceeded
-		}
-		return err
+func (l *slowLink) Write(b []byte) (int, error) {
+	l.read = 0
+	return l.Conn.Write(b)
+}
+
+func (l *slowLink) Read(b []byte) (int, error) {
+	n, err := l.Conn.Read(b)
+	if l.read += n; l.read > l.entries*bytesOfEntry {
+		return 0, os.ErrDeadlineExceeded
 	}
+	return n, err
 }
 
 const bytesOfEntry = 500 // about
@@ -41,8 +41,19 @@ func TestASlowLinkIsReadInSmallerBatches(t *testing.T) {
 	url := testenv.Embedded(t)
 	one := func(c *broker.Config) { c.Partitions = 1 }
 	const total = 150
-	far := testenv.Client(t, url)
-	far.AddHook(slowLink(20))
+	opts, err := redis.ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dials atomic.Int64
+	opts.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dials.Add(1)
+		var d net.Dialer
+		conn, err := d.DialContext(ctx, network, addr)
+		return &slowLink{Conn: conn, entries: 20}, err
+	}
+	far := redis.NewClient(opts)
+	t.Cleanup(func() { _ = far.Close() })
 	gateway := startNode(t, url, "near", nil, one)
 	replies := make([]<-chan broker.Reply, total)
 	for i := range replies {
@@ -57,6 +68,9 @@ func TestASlowLinkIsReadInSmallerBatches(t *testing.T) {
 		}
 	}
 	testenv.WaitFor(t, 10*time.Second, "the events", func() bool { return len(node.texts()) == total })
+	if n := dials.Load(); n <= 2 {
+		t.Errorf("%d connections were opened: no read was too slow", n)
+	}
 }
 
 func TestAWorkerReadsNoMoreThanItMayHaveInFlight(t *testing.T) {

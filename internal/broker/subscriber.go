@@ -80,6 +80,7 @@ func (s *Subscriber) Close() error {
 }
 
 func (s *Subscriber) run(ctx context.Context, t *tail, out chan<- *message.Message) {
+	defer t.reader.close()
 	var wait, nacked backoff
 	var malformed throttle
 	for ctx.Err() == nil {

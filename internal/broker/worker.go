@@ -105,6 +105,7 @@ func (w *Worker) awaitLease(p *partition) bool {
 
 // follow reads the commands of the owned partitions until ctx ends.
 func (w *Worker) follow(ctx context.Context) {
+	defer w.reader.close()
 	var wait backoff
 	for ctx.Err() == nil {
 		parts, full := w.readable()

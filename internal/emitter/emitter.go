@@ -12,7 +12,8 @@ import (
 
 // A Sink holds the sockets of this node. Its methods must not block.
 type Sink interface {
-	// Emit sends an event to the sockets of an audience that are on this node.
+	// Emit sends an event to the sockets of an audience that are on this node. What it is
+	// given is good until it returns.
 	Emit(Emission)
 	// Move puts the users' sockets in rooms, or takes them out.
 	Move(namespace string, users, rooms []string, leave bool)

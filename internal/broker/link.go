@@ -1,0 +1,210 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A link is one connection to Redis for one reader. Reads bring almost all bytes that a
+// node gets from Redis, and go-redis copies each of their thousands of elements by
+// itself; a link takes a reply as it comes. It is opened as the client's connections
+// are, and again after an error. Not safe for concurrent use.
+type link struct {
+	client *redis.Client // whose options it has
+	conn   net.Conn
+	out    []byte
+}
+
+// roundTrip sends a command and appends its reply, whatever it is, to buf. It ends with
+// ctx's deadline.
+func (l *link) roundTrip(ctx context.Context, c *redis.Client, args []any, buf []byte) ([]byte, error) {
+	if l.conn != nil && l.client != c {
+		l.close()
+	}
+	if l.conn == nil {
+		if err := l.open(ctx, c); err != nil {
+			l.close()
+			return nil, err
+		}
+	}
+	buf, err := l.do(ctx, args, buf)
+	if err != nil {
+		l.close() // or the next command would get this one's reply
+	}
+	return buf, err
+}
+
+func (l *link) close() {
+	if l.conn != nil {
+		_ = l.conn.Close() // nothing is left to be sent
+	}
+	l.conn = nil
+}
+
+// open connects, and says who we are.
+func (l *link) open(ctx context.Context, c *redis.Client) (err error) {
+	o := c.Options()
+	if l.conn, err = o.Dialer(ctx, o.Network, o.Addr); err != nil {
+		return fmt.Errorf("connect to Redis: %w", err)
+	}
+	l.client = c
+	user, password := o.Username, o.Password
+	switch {
+	case o.CredentialsProviderContext != nil:
+		if user, password, err = o.CredentialsProviderContext(ctx); err != nil {
+			return fmt.Errorf("connect to Redis: %w", err)
+		}
+	case o.CredentialsProvider != nil:
+		user, password = o.CredentialsProvider()
+	}
+	switch {
+	case user != "":
+		err = l.tell(ctx, "auth", user, password)
+	case password != "":
+		err = l.tell(ctx, "auth", password)
+	}
+	if err == nil && o.DB != 0 {
+		err = l.tell(ctx, "select", o.DB)
+	}
+	if err == nil && o.ClientName != "" {
+		err = l.tell(ctx, "client", "setname", o.ClientName)
+	}
+	return err
+}
+
+// tell sends a command that is answered with OK.
+func (l *link) tell(ctx context.Context, args ...any) error {
+	reply, err := l.do(ctx, args, nil)
+	if err == nil && !bytes.HasPrefix(reply, []byte("+OK")) {
+		err = replyError(bytes.Trim(reply, "-\r\n"))
+	}
+	if err != nil {
+		return fmt.Errorf("connect to Redis: %v: %w", args[0], err)
+	}
+	return nil
+}
+
+func (l *link) do(ctx context.Context, args []any, buf []byte) ([]byte, error) {
+	deadline, _ := ctx.Deadline() // none is the zero time, which is none for a connection
+	if err := l.conn.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	l.out = appendCommand(l.out[:0], args)
+	if _, err := l.conn.Write(l.out); err != nil {
+		return nil, err
+	}
+	return readReply(l.conn, buf)
+}
+
+func appendCommand(b []byte, args []any) []byte {
+	b = appendHead(b, '*', len(args))
+	for _, arg := range args {
+		switch arg := arg.(type) {
+		case string:
+			b = append(append(appendHead(b, '$', len(arg)), arg...), "\r\n"...)
+		default:
+			text := fmt.Sprint(arg)
+			b = append(append(appendHead(b, '$', len(text)), text...), "\r\n"...)
+		}
+	}
+	return b
+}
+
+func appendHead(b []byte, kind byte, n int) []byte {
+	return append(strconv.AppendInt(append(b, kind), int64(n), 10), "\r\n"...)
+}
+
+const leastRead = 16 << 10 // bytes of free space for each read
+
+// readReply appends one whole reply.
+func readReply(conn net.Conn, buf []byte) ([]byte, error) {
+	extent := extent{at: len(buf), left: 1}
+	for {
+		whole, err := extent.find(buf)
+		if err != nil || whole {
+			return buf, err
+		}
+		buf = slices.Grow(buf, max(leastRead, extent.at-len(buf)))
+		n, err := conn.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if err != nil {
+			if whole, _ := extent.find(buf); whole {
+				return buf, nil
+			}
+			return nil, err
+		}
+	}
+}
+
+// An extent finds the end of a reply while it arrives.
+type extent struct {
+	at   int // where the next element begins; it may not have arrived
+	left int // how many elements are still to come
+}
+
+var errNoRESP = errors.New("Redis sent something that is no reply")
+
+// find goes on as far as it can; whole means that the reply ends with buf.
+func (e *extent) find(buf []byte) (whole bool, err error) {
+	for e.left > 0 {
+		if e.at >= len(buf) {
+			return false, nil
+		}
+		end := bytes.IndexByte(buf[e.at:], '\n')
+		if end < 0 {
+			return false, nil
+		}
+		line := buf[e.at : e.at+end+1]
+		e.at += end + 1
+		e.left--
+		switch line[0] {
+		case '*', '%', '$':
+			n, ok := count(line)
+			switch {
+			case !ok:
+				return false, errNoRESP
+			case n < 0: // nil
+			case line[0] == '$':
+				e.at += n + 2
+			case line[0] == '%':
+				e.left += 2 * n
+			default:
+				e.left += n
+			}
+		case '+', '-', ':', '_':
+		default:
+			return false, errNoRESP
+		}
+	}
+	if e.at < len(buf) {
+		return false, errNoRESP // more than we have asked for
+	}
+	return e.at == len(buf), nil
+}
+
+const largestCount = 1 << 30 // what Redis allows a string, and more than it sends elements
+
+// count reads the number on a line like "$12\r\n"; -1 is nil.
+func count(line []byte) (n int, ok bool) {
+	if len(line) < 4 || line[len(line)-2] != '\r' {
+		return 0, false
+	}
+	digits := line[1 : len(line)-2]
+	if string(digits) == "-1" {
+		return -1, true
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' || n > largestCount/10 {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, true
+}
