@@ -73,7 +73,10 @@ func appendMetadata(b []byte, md message.Metadata) []byte {
 	if len(md) == 0 {
 		return b
 	}
-	b = appendMapHeader(b, len(md))
+	return appendTexts(appendMapHeader(b, len(md)), md)
+}
+
+func appendTexts(b []byte, md message.Metadata) []byte {
 	for k, v := range md {
 		b = appendText(appendText(b, k), v)
 	}

@@ -17,6 +17,7 @@ type completion struct {
 	entry    string // its stream entry, which the commit deletes
 	replyTo  string
 	messages []*message.Message
+	reply    *message.Message // that travels on the first event; nil: it is one of the messages, or there is none
 	keeps    []toKeep         // of the messages
 	copies   *copies          // of a command with an idempotency key; else nil
 	outcome  string           // the value of their record; "" for none
@@ -30,6 +31,9 @@ func (c *completion) size() int {
 	n := len(c.outcome)
 	if c.dead != nil {
 		n += len(c.dead.Payload)
+	}
+	if c.reply != nil {
+		n += len(c.reply.Payload)
 	}
 	for _, m := range c.messages {
 		n += len(m.Payload)

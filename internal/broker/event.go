@@ -45,20 +45,21 @@ type arrival struct {
 	replyTo, code, join, leave, reply string
 }
 
-// parseArrival reads an entry without making anything of what nobody here may want.
+// parse reads an entry without making anything of what nobody here may want.
 // What no commit has written, which has no number, is trusted less.
-func parseArrival(e entry) (a arrival, err error) {
+func (a *arrival) parse(e entry) error {
+	*a = arrival{}
 	if e.uuid == "" {
-		return a, fmt.Errorf("entry %s has no %s", e.id, fieldUUID)
+		return fmt.Errorf("entry %s has no %s", e.id, fieldUUID)
 	}
 	a.event.ID, a.event.Payload = e.uuid, e.payload
 	if err := eachPair(e.metadata, a.set); err != nil {
-		return a, fmt.Errorf("entry %s: metadata: %w", e.id, err)
+		return fmt.Errorf("entry %s: metadata: %w", e.id, err)
 	}
 	if a.event.Name != "" && e.seq == "" && !json.Valid(e.payload) {
-		return a, fmt.Errorf("entry %s: %w", e.id, errNoJSON)
+		return fmt.Errorf("entry %s: %w", e.id, errNoJSON)
 	}
-	return a, nil
+	return nil
 }
 
 var errNoJSON = errors.New("the payload of an event must be JSON")

@@ -144,12 +144,13 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 // in one lane, its answer with the first of it, so a read is worked off in order.
 func (g *Gateway) take(t *tail, all []found) {
 	now := time.Now()
+	var a arrival // one for all of them
 	for _, f := range all {
 		for _, e := range f.entries {
 			if f.stream < g.cfg.Partitions && !g.watch.take(f.stream, e, now) {
 				continue
 			}
-			a, err := parseArrival(e)
+			err := a.parse(e)
 			if err == nil && a.replyTo == g.boot {
 				err = g.reply(&a)
 			}

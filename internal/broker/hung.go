@@ -104,7 +104,8 @@ func (c *completion) with(messages []*message.Message, dead *message.Message) *c
 	if c.replyTo == "" {
 		messages = slices.DeleteFunc(messages, isReply)
 	}
-	c.messages, c.dead = together(messages), dead
+	c.messages, c.reply = together(messages)
+	c.dead = dead
 	for i, m := range c.messages {
 		if keep := m.Metadata[metaKeep]; keep != "" {
 			c.keeps = append(c.keeps, toKeep{message: i, log: m.Metadata[metaLog], most: keep})

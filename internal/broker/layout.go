@@ -65,7 +65,7 @@ func (l *layout) replies(k *chunk) int {
 // returns the number of both.
 func (l *layout) messages(done *completion) int {
 	n := len(done.messages) + len(done.keeps)
-	keeps := done.keeps
+	keeps, reply := done.keeps, done.reply
 	for i, m := range done.messages {
 		stream := 3
 		switch destination(m) {
@@ -74,7 +74,13 @@ func (l *layout) messages(done *completion) int {
 		case toReply:
 			stream = l.stream(replyStream(done.p.number, done.replyTo))
 		}
-		metadata, payload := encode(m)
+		var metadata, payload []byte
+		if reply != nil && isEvent(m) {
+			metadata, payload = encodeWithReply(m, reply)
+			reply = nil
+		} else {
+			metadata, payload = encode(m)
+		}
 		l.args = append(l.args, stream, m.UUID, metadata, payload)
 		if len(keeps) > 0 && keeps[0].message == i {
 			l.args = append(l.args, -l.stream(keeps[0].log), done.entry, keeps[0].most, "")

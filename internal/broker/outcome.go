@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"unsafe"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
@@ -65,21 +66,44 @@ func isReply(m *message.Message) bool {
 	return m.Metadata[metaOperation] == "" && m.Metadata[MetaNamespace] == ""
 }
 
-// together puts a reply on the first event of its command: one entry instead of two,
-// and the rooms that the reply changes are changed before that event and after all
-// events before it.
-func together(messages []*message.Message) []*message.Message {
-	reply := slices.IndexFunc(messages, isReply)
-	first := slices.IndexFunc(messages, func(m *message.Message) bool { return m.Metadata[MetaNamespace] != "" })
-	if reply < 0 || first < 0 {
-		return messages
+// together takes the reply out of the messages if it can travel on the first event:
+// one entry instead of two, and the rooms that the reply changes are changed before
+// that event and after all events before it.
+func together(messages []*message.Message) (rest []*message.Message, reply *message.Message) {
+	i := slices.IndexFunc(messages, isReply)
+	if i < 0 || !slices.ContainsFunc(messages, isEvent) {
+		return messages, nil
 	}
-	r, e := messages[reply], messages[first]
-	for _, name := range []string{metaReplyTo, metaCode, metaJoin, metaLeave} {
-		set(e.Metadata, name, r.Metadata[name])
+	reply = messages[i]
+	return slices.Delete(messages, i, i+1), reply
+}
+
+func isEvent(m *message.Message) bool { return m.Metadata[MetaNamespace] != "" }
+
+// encodeWithReply is encode for an event on which a reply travels.
+func encodeWithReply(m, reply *message.Message) (metadata, payload []byte) {
+	md, r := m.Metadata, reply.Metadata
+	on := [...]pair{
+		{metaReplyTo, r[metaReplyTo]}, {metaCode, r[metaCode]}, {metaJoin, r[metaJoin]}, {metaLeave, r[metaLeave]},
+		{metaReply, unsafe.String(unsafe.SliceData(reply.Payload), len(reply.Payload))}, // which nobody changes
 	}
-	e.Metadata[metaReply] = string(r.Payload)
-	return slices.Delete(messages, reply, reply+1)
+	n, size := len(md), 0
+	for _, p := range on {
+		if p.value != "" {
+			n++
+			size += 10 + len(p.name) + len(p.value)
+		}
+	}
+	for k, v := range md {
+		size += 10 + len(k) + len(v)
+	}
+	b := appendTexts(appendMapHeader(make([]byte, 0, 5+size), n), md)
+	for _, p := range on {
+		if p.value != "" {
+			b = appendText(appendText(b, p.name), p.value)
+		}
+	}
+	return b, m.Payload
 }
 
 type lane int
