@@ -15,6 +15,7 @@
 //	kept:{p3}:<event key> the newest of an event that is kept, for each key
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
 //	dlq:{p3}              dead letters: commands that failed by accident
+//	roster:{p3}:<life>    commands to submit when sockets of a gateway are gone, see roster.go
 //
 // Each partition has one owner, a worker node that holds its lease. The owner
 // reads the stream with plain XREAD, which changes nothing, so that a reader that
@@ -77,6 +78,12 @@
 // announced, and a loss is. A number stands for one event for ever, so one that comes
 // again, when a stream is read again from its start, is dropped. Strangers' entries have
 // no number: they are emitted and not counted.
+//
+// # When a gateway dies
+//
+// Gateways beat in the sorted set "gateways". What a use case wants to know of the end of
+// a connection is on its gateway's roster in Redis, from joining the room on: when the
+// gateway dies, another one submits it within seconds. See roster.go and census.go.
 //
 // # The wire
 //

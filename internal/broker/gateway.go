@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,9 +18,13 @@ import (
 // brings their replies, and brings the events of all partitions.
 type Gateway struct {
 	*Lanes
-	pending *pending
-	handle  func(*Event) error
-	watch   *watch
+	pending  *pending
+	handle   func(*Event) error
+	watch    *watch
+	roster   *roster
+	census   *census
+	evicted  func() // see Evicted
+	evicting atomic.Bool
 
 	unsent, malformed, unhandled throttle
 
@@ -29,7 +34,8 @@ type Gateway struct {
 
 // NewGateway makes the gateway side. It does nothing before Start.
 func NewGateway(l *Lanes) *Gateway {
-	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight)}
+	r := newRoster(l)
+	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r), evicted: func() {}}
 }
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
@@ -52,9 +58,14 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	if err := g.watch.seek(ctx, t); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
 	}
+	if err := g.census.beat(ctx, time.Now()); err != nil {
+		return fmt.Errorf("start the gateway's lanes: %w", err)
+	}
 	run, stop := context.WithCancel(context.Background())
 	g.stop = stop
 	g.wg.Go(func() { g.follow(run, t) })
+	g.wg.Go(func() { g.roster.run(run) })
+	g.wg.Go(func() { g.census.run(run) })
 	g.wg.Go(func() { g.watch.keepAsking(run) })
 	g.wg.Go(func() { g.pending.run(run) })
 	return nil
@@ -131,6 +142,7 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 			continue
 		}
 		g.watch.flush(time.Now())
+		g.evict(all)
 		wait.reset()
 	}
 }
@@ -210,6 +222,7 @@ func (g *Gateway) Close() {
 	if g.stop != nil {
 		g.stop()
 		g.wg.Wait()
+		g.roster.close()
 	}
 	g.pending.close()
 }

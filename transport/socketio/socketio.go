@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +39,9 @@ var Set = wire.NewSet(New, wire.Bind(new(emitter.Sink), new(*Gateway)))
 // Lanes carries commands to use cases. *broker.Gateway is one.
 type Lanes interface {
 	Submit(*broker.Command, func(broker.Reply))
-	Tell(*broker.Command, func(error))
+	// Enter notes that a socket is in a room; the command is submitted when that ends
+	// with its connection, or with this process.
+	Enter(*broker.Command) broker.Stay
 }
 
 // A Gateway holds the sockets of this node. It is the emitter's sink.
@@ -142,7 +143,7 @@ func (h *handler) Connect(s *sockets.Socket) error {
 		return &sockets.Refusal{Message: string(problem.Code), Data: problem.JSON()}
 	}
 	caller.Socket = s.ID()
-	s.Data = caller
+	s.Data = &member{caller: caller}
 	s.Join(userPrefix + caller.UserID)
 	return nil
 }
@@ -169,7 +170,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		answer(s, e.Ack, fault.ProblemOf(err, ""))
 		return
 	}
-	caller := s.Data.(contract.Caller)
+	caller := memberOf(s).caller
 	admission, err := cmd.Accept(caller, input)
 	if err != nil {
 		problem := fault.ProblemOf(err, "")
@@ -198,40 +199,8 @@ func argument(args []json.RawMessage) (json.RawMessage, error) {
 }
 
 // Disconnect tells the namespace's use case of each room that the socket was in.
-func (h *handler) Disconnect(s *sockets.Socket, names []string, reason string) {
-	var rooms []contract.Room
-	for _, n := range names {
-		if room, ok := strings.CutPrefix(n, roomPrefix); ok {
-			rooms = append(rooms, contract.Room(room))
-		}
-	}
-	h.depart(s, rooms, reason)
-}
-
-func (h *handler) depart(s *sockets.Socket, rooms []contract.Room, reason string) {
-	route, ok := h.departed[s.Namespace()]
-	if !ok {
-		return
-	}
-	caller := s.Data.(contract.Caller)
-	for _, room := range rooms {
-		failed := func(err error) {
-			if err != nil {
-				h.log.Error("nobody was told that a socket left a room", "room", room, "socket", caller.Socket, "error", err)
-			}
-		}
-		input, err := json.Marshal(contract.Departure{Room: room, Reason: reason})
-		if err != nil {
-			failed(err)
-			continue
-		}
-		admission, err := route.Admit(caller, input)
-		if err != nil {
-			failed(err)
-			continue
-		}
-		h.lanes.Tell(&broker.Command{Operation: route.Operation, Key: admission.Key, Caller: caller, Input: input}, failed)
-	}
+func (h *handler) Disconnect(s *sockets.Socket, _ []string, reason string) {
+	h.gone(s, reason)
 }
 
 // Emit sends an event to its audience on this node.
@@ -241,12 +210,15 @@ func (g *Gateway) Emit(e emitter.Emission) {
 
 // Move puts the users' sockets on this node in rooms, or takes them out.
 func (g *Gateway) Move(namespace string, users, rooms []string, leave bool) {
-	names := prefixed(roomPrefix, rooms)
+	names := make([]contract.Room, len(rooms))
+	for i, n := range rooms {
+		names[i] = contract.Room(n)
+	}
 	for _, s := range g.sockets.Find(namespace, audience(emitter.Audience{Users: users})) {
 		if leave {
-			s.Leave(names...)
+			(*handler)(g).leave(s, names)
 		} else {
-			s.Join(names...)
+			(*handler)(g).join(s, names)
 		}
 	}
 }

@@ -72,6 +72,10 @@ func (s *Socket) Leave(rooms ...string) { s.home.leave(s, rooms) }
 // arrives first. The client does not come back by itself.
 func (s *Socket) Disconnect() { s.lib.Disconnect(false) }
 
+// Close ends the whole connection, with the sockets of all its namespaces. What was sent
+// before arrives first. The client comes back by itself.
+func (s *Socket) Close() { s.conn.engine.Close() }
+
 // write sends a frame, but never before CONNECT.
 func (s *Socket) write(f frames, volatile bool) {
 	if s.told.Load() || !s.hold(f) {
