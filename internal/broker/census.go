@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -112,7 +113,7 @@ func (c *census) disown(ctx context.Context, life string) error {
 		return nil // the roster has found out
 	}
 	mark, err := c.rdb.HGet(ctx, rosterKey(0, life), "#").Result()
-	if err != nil && err != redis.Nil {
+	if err != nil && !errors.Is(err, redis.Nil) {
 		return fmt.Errorf("see what has become of this gateway's roster: %w", err)
 	}
 	c.roster.beginAnew(life, mark != endedMark)

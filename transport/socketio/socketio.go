@@ -208,13 +208,13 @@ func (g *Gateway) Emit(e emitter.Emission) {
 	g.sockets.Broadcast(e.Namespace, audience(e.To), e.Event, e.Payload, e.Volatile)
 }
 
-// Move puts the users' sockets on this node in rooms, or takes them out.
-func (g *Gateway) Move(namespace string, users, rooms []string, leave bool) {
+// Move puts the sockets of an audience on this node in rooms, or takes them out.
+func (g *Gateway) Move(namespace string, who emitter.Audience, rooms []string, leave bool) {
 	names := make([]contract.Room, len(rooms))
 	for i, n := range rooms {
 		names[i] = contract.Room(n)
 	}
-	for _, s := range g.sockets.Find(namespace, audience(emitter.Audience{Users: users})) {
+	for _, s := range g.sockets.Find(namespace, audience(who)) {
 		if leave {
 			(*handler)(g).leave(s, names)
 		} else {
@@ -224,8 +224,8 @@ func (g *Gateway) Move(namespace string, users, rooms []string, leave bool) {
 }
 
 // Disconnect ends sockets on this node.
-func (g *Gateway) Disconnect(namespace string, ids []string, reason string) {
-	for _, s := range g.sockets.Find(namespace, audience(emitter.Audience{Sockets: ids})) {
+func (g *Gateway) Disconnect(namespace string, who emitter.Audience, reason string) {
+	for _, s := range g.sockets.Find(namespace, audience(who)) {
 		g.log.Info("a use case disconnected a socket", "socket", s.ID(), "reason", reason)
 		s.Disconnect()
 	}

@@ -307,8 +307,8 @@ func TestNoDeparturesOfRoomsThatWereLeft(t *testing.T) {
 	g, lanes, url := start(t)
 	c := rawsio.Dial(t, url)
 	c.Connect("/board", `{"user":"alice"}`)
-	g.Move("/board", []string{"alice"}, []string{"b1", "b2", "b3"}, false)
-	g.Move("/board", []string{"alice"}, []string{"b2"}, true)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"b1", "b2", "b3"}, false)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"b2"}, true)
 	wait := c.Begin("/board", "list", `{}`)
 	_, answer := lanes.command(t, 0)
 	answer(broker.Reply{Body: []byte(`{}`), Leave: []contract.Room{"b1"}})
@@ -330,7 +330,7 @@ func TestEvict(t *testing.T) {
 	in, out := rawsio.Dial(t, url), rawsio.Dial(t, url)
 	in.Connect("/board", `{"user":"alice"}`)
 	out.Connect("/board", `{"user":"bob"}`)
-	g.Move("/board", []string{"alice"}, []string{"b1"}, false)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"b1"}, false)
 	g.Evict()
 	_ = in.Ended()
 	testenv.WaitFor(t, 5*time.Second, "the other to be left", func() bool { return g.Connections() == 1 })
@@ -350,10 +350,10 @@ func TestTheSink(t *testing.T) {
 	}
 	emit("1", emitter.Audience{Users: []string{"alice"}})
 	emit("2", emitter.Audience{Sockets: []string{sid}})
-	g.Move("/board", []string{"alice"}, []string{"x"}, false)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"x"}, false)
 	emit("3", emitter.Audience{Rooms: []string{"x"}})
 	emit("4", emitter.Audience{Rooms: []string{"x"}, Except: sid})
-	g.Move("/board", []string{"alice"}, []string{"x"}, true)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"x"}, true)
 	emit("5", emitter.Audience{Rooms: []string{"x"}})
 	emit("6", emitter.Audience{Everyone: true})
 	for _, tc := range []struct {
@@ -377,7 +377,7 @@ func TestTheSink(t *testing.T) {
 	if n := g.Resyncs(); n != 1 {
 		t.Errorf("%d resyncs are counted", n)
 	}
-	g.Disconnect("/board", []string{sid}, "enough")
+	g.Disconnect("/board", emitter.Audience{Sockets: []string{sid}}, "enough")
 	one.Disconnected("/board")
 }
 
