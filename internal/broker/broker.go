@@ -15,6 +15,7 @@
 //	kept:{p3}:<event key> the newest of an event that is kept, for each key
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
 //	dlq:{p3}              dead letters: commands that failed by accident
+//	ans:<boot>            answers of the nodes' sockets to one process, see asked.go
 //	roster:{p3}:<life>    commands to submit when sockets of a gateway are gone, see roster.go
 //
 // Each partition has one owner, a worker node that holds its lease. The owner
@@ -120,7 +121,11 @@ import (
 
 // Set provides both sides of the lanes. Lanes and Handlers are made by who knows the
 // connections and the middleware.
-var Set = wire.NewSet(NewGateway, NewWorker, NewHistory, wire.Bind(new(contract.History), new(*History)))
+var Set = wire.NewSet(
+	NewGateway, NewWorker,
+	NewHistory, wire.Bind(new(contract.History), new(*History)),
+	NewAsker, wire.Bind(new(contract.Sockets), new(*Asker)),
+)
 
 // Config is what the lanes can be told. Zero values take the defaults.
 type Config struct {

@@ -23,7 +23,8 @@ type Gateway struct {
 	watch    *watch
 	roster   *roster
 	census   *census
-	evicted  func() // see Evicted
+	answer   func(Question, func(Answer)) // see Answering
+	evicted  func()                       // see Evicted
 	evicting atomic.Bool
 
 	unsent, malformed, unhandled throttle
@@ -167,7 +168,12 @@ func (g *Gateway) take(t *tail, all []found) {
 			if a.event.Namespace == "" {
 				continue
 			}
-			if err := g.handle(&a.event); err != nil {
+			if a.ask != "" {
+				err = g.asked(e)
+			} else {
+				err = g.handle(&a.event)
+			}
+			if err != nil {
 				g.unhandled.warn(g.log, "skipped an event", "event", a.event.ID, "error", err)
 			}
 		}

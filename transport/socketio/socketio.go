@@ -51,6 +51,7 @@ type Gateway struct {
 	log      *slog.Logger
 	sockets  *sockets.Server
 	commands map[name]*schema.Command
+	asks     map[name]*schema.Ask
 	departed map[string]contract.Route // namespace -> its OnDisconnect command
 	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
@@ -74,11 +75,14 @@ const (
 // New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
 // the gateway's.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
-	g := &Gateway{lanes: lanes, auth: a, log: log, commands: map[name]*schema.Command{}, departed: map[string]contract.Route{}}
+	g := &Gateway{lanes: lanes, auth: a, log: log, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{}, departed: map[string]contract.Route{}}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
 			g.commands[name{cmd.Namespace.Name, cmd.Event}] = cmd
 		}
+	}
+	for _, a := range c.Asks {
+		g.asks[name{a.Namespace.Name, a.Name}] = a
 	}
 	for _, n := range c.Namespaces {
 		g.namespaces = append(g.namespaces, n.Name)
