@@ -16,6 +16,8 @@ import (
 type member struct {
 	caller contract.Caller
 
+	expiry stopper // of its token; nil for none
+
 	// Joining, leaving and going are one at a time, so that the lanes hear of them in
 	// their order.
 	mu    sync.Mutex
@@ -108,6 +110,9 @@ func (h *handler) gone(s *sockets.Socket, reason string) {
 		m.stays[room].End(departure(room, reason))
 	}
 	m.stays = nil
+	if m.expiry != nil {
+		m.expiry.Stop()
+	}
 }
 
 // Evict closes the connections of which others have been told that they are gone. Their

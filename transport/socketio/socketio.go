@@ -55,6 +55,7 @@ type Gateway struct {
 	departed map[string]contract.Route // namespace -> its OnDisconnect command
 	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
+	clock    clock
 
 	namespaces []string
 	resyncs    atomic.Uint64
@@ -75,7 +76,7 @@ const (
 // New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
 // the gateway's.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
-	g := &Gateway{lanes: lanes, auth: a, log: log, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{}, departed: map[string]contract.Route{}}
+	g := &Gateway{lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{}, departed: map[string]contract.Route{}}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
 			g.commands[name{cmd.Namespace.Name, cmd.Event}] = cmd
@@ -138,7 +139,7 @@ type handler Gateway
 // Connect authenticates a socket and puts it in its user's room.
 func (h *handler) Connect(s *sockets.Socket) error {
 	hs := s.Handshake()
-	caller, err := h.auth.Handshake(hs.Auth, hs.Header)
+	caller, expires, err := h.auth.Handshake(hs.Auth, hs.Header)
 	if err != nil {
 		problem := fault.ProblemOf(err, "")
 		if problem.Code == fault.Internal {
@@ -147,7 +148,11 @@ func (h *handler) Connect(s *sockets.Socket) error {
 		return &sockets.Refusal{Message: string(problem.Code), Data: problem.JSON()}
 	}
 	caller.Socket = s.ID()
-	s.Data = &member{caller: caller}
+	m := &member{caller: caller}
+	s.Data = m
+	if !expires.IsZero() {
+		m.expiry = h.clock.after(max(expires.Sub(h.clock.now()), leastStay), func() { h.expire(s) })
+	}
 	s.Join(userPrefix + caller.UserID)
 	return nil
 }
