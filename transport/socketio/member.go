@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/example/switchyard/internal/broker"
@@ -61,7 +62,7 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
 			if m.stays == nil {
 				m.stays = map[contract.Room]broker.Stay{}
 			}
-			m.stays[room] = stay
+			m.stays[contract.Room(strings.Clone(string(room)))] = stay // which would keep the whole read that named it
 		}
 	}
 }
