@@ -39,7 +39,8 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	gateway := broker.NewGateway(lanes)
 	cmdable := clients.Stores
 	history := broker.NewHistory(lanes, cmdable)
-	service := chat.New(history)
+	asker := broker.NewAsker(lanes)
+	service := chat.New(history, asker)
 	redisstoreTasks := redisstore.NewTasks(cmdable)
 	work := tasks.NewWork()
 	tasksService := tasks.New(redisstoreTasks, work)

@@ -13,7 +13,7 @@ import (
 
 func TestCatalogHasNoMistakes(t *testing.T) {
 	t.Parallel()
-	if _, err := schema.Compile(usecases.Catalog(chat.New(contracttest.NewHistory()), tasks.New(memstore.NewTasks(), tasks.NewWork()))); err != nil {
+	if _, err := schema.Compile(usecases.Catalog(chat.New(contracttest.NewHistory(), nil), tasks.New(memstore.NewTasks(), tasks.NewWork()))); err != nil {
 		t.Error(err)
 	}
 }

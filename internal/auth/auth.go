@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -29,9 +30,8 @@ const (
 	JWT  = "jwt"
 )
 
-// An Authenticator finds out who is calling. Its errors are faults. It looks once: a
-// Socket.IO connection outlives the token that it was opened with. Safe for
-// concurrent use.
+// An Authenticator finds out who is calling. Its errors are faults. It looks once, and
+// tells until when that holds. Safe for concurrent use.
 type Authenticator struct {
 	secret []byte // nil: mode none
 	parser *jwt.Parser
@@ -53,6 +53,8 @@ type credentials struct {
 	Token string
 	User  string
 	Roles []string
+
+	expires time.Time // of the token
 }
 
 // read takes the credentials from the auth object of a handshake. A map has exact
@@ -79,11 +81,12 @@ const (
 
 // Handshake authenticates a Socket.IO connection: auth is its auth object, {} for
 // none. In mode jwt the token is auth.token, or the header's bearer token. In mode
-// none the user is auth.user, or a guest's name, and the roles are auth.roles.
-func (a *Authenticator) Handshake(auth json.RawMessage, header http.Header) (contract.Caller, error) {
+// none the user is auth.user, or a guest's name, and the roles are auth.roles. The time
+// is when the token expires, after which the caller is nobody; zero in mode none.
+func (a *Authenticator) Handshake(auth json.RawMessage, header http.Header) (contract.Caller, time.Time, error) {
 	var c credentials
 	if err := c.read(auth); err != nil || !utf8.Valid(auth) { // decoding would mend what is not UTF-8
-		return contract.Caller{}, fault.New(fault.Unauthenticated, `auth must be an object: {"token": "..."}, or {"user": "...", "roles": ["..."]} without authentication`)
+		return contract.Caller{}, time.Time{}, fault.New(fault.Unauthenticated, `auth must be an object: {"token": "..."}, or {"user": "...", "roles": ["..."]} without authentication`)
 	}
 	if c.Token == "" {
 		c.Token = bearer(header)
@@ -101,7 +104,8 @@ func (a *Authenticator) Request(r *http.Request) (contract.Caller, error) {
 			c.Roles = append(c.Roles, role)
 		}
 	}
-	return a.caller(c)
+	caller, _, err := a.caller(c)
+	return caller, err
 }
 
 func bearer(h http.Header) string {
@@ -112,24 +116,23 @@ func bearer(h http.Header) string {
 	return strings.TrimSpace(token)
 }
 
-func (a *Authenticator) caller(c credentials) (contract.Caller, error) {
+func (a *Authenticator) caller(c credentials) (caller contract.Caller, expires time.Time, err error) {
 	if a.secret != nil {
-		var err error
 		if c, err = a.verify(c.Token); err != nil {
-			return contract.Caller{}, err
+			return caller, expires, err
 		}
 	}
 	if c.User == "" {
 		guest, err := guestName()
 		if err != nil {
-			return contract.Caller{}, err
+			return caller, expires, err
 		}
 		c.User = guest
 	}
 	if badName(c.User) || len(c.Roles) > maxRoles || slices.ContainsFunc(c.Roles, badName) {
-		return contract.Caller{}, fault.New(fault.Unauthenticated, "a user's or a role's name has 1 to %d bytes of UTF-8 without control characters, and there are at most %d roles", maxName, maxRoles)
+		return caller, expires, fault.New(fault.Unauthenticated, "a user's or a role's name has 1 to %d bytes of UTF-8 without control characters, and there are at most %d roles", maxName, maxRoles)
 	}
-	return contract.Caller{UserID: c.User, Roles: c.Roles}, nil
+	return contract.Caller{UserID: c.User, Roles: c.Roles}, c.expires, nil
 }
 
 // badName tells of names that could not be logged, or shown to others, as they are.
@@ -153,7 +156,11 @@ func (a *Authenticator) verify(token string) (credentials, error) {
 	if !ok {
 		return credentials{}, fault.New(fault.Unauthenticated, "the token's roles must be a list of texts")
 	}
-	return credentials{User: subject, Roles: roles}, nil
+	expires, err := c.GetExpirationTime()
+	if err != nil || expires == nil { // the parser wants one
+		return credentials{}, fault.New(fault.Unauthenticated, "the token does not expire")
+	}
+	return credentials{User: subject, Roles: roles, expires: expires.Time}, nil
 }
 
 // texts makes a decoded list of strings one of Go; null is an empty one.

@@ -44,11 +44,14 @@ func TestJWT(t *testing.T) {
 	good := token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "roles": []string{"staff"}, "exp": soon})
 	want := contract.Caller{UserID: "alice", Roles: []string{"staff"}}
 
-	got, err := a.Handshake(handshakeAuth(t, good), nil)
+	got, until, err := a.Handshake(handshakeAuth(t, good), nil)
+	if until.Before(time.Now()) || until.After(time.Now().Add(24*time.Hour)) {
+		t.Errorf("until %s", until)
+	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("auth.token: %v %s", err, diff)
 	}
-	got, err = a.Handshake(json.RawMessage(`{}`), http.Header{"Authorization": {"bearer " + good}})
+	got, _, err = a.Handshake(json.RawMessage(`{}`), http.Header{"Authorization": {"bearer " + good}})
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("header: %v %s", err, diff)
 	}
@@ -75,7 +78,7 @@ func TestJWT(t *testing.T) {
 		"one role":   token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "exp": soon, "roles": "staff"}),
 		"control":    token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "al\x00ice", "exp": soon}),
 	} {
-		if c, err := a.Handshake(handshakeAuth(t, bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
+		if c, _, err := a.Handshake(handshakeAuth(t, bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
 			t.Errorf("%s: %+v %v", name, c, err)
 		}
 	}
@@ -91,7 +94,7 @@ func TestKeysAreExact(t *testing.T) {
 		"claims":    {auth.JWT, string(handshakeAuth(t, signed))},
 		"handshake": {auth.None, `{"user":"alice","USER":"bob","Roles":["staff"]}`},
 	} {
-		got, err := auth.New(tc.mode, secret).Handshake(json.RawMessage(tc.auth), nil)
+		got, _, err := auth.New(tc.mode, secret).Handshake(json.RawMessage(tc.auth), nil)
 		if diff := cmp.Diff(contract.Caller{UserID: "alice"}, got); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", name, err, diff)
 		}
@@ -122,15 +125,15 @@ func TestNamesCanBeShown(t *testing.T) {
 func TestNone(t *testing.T) {
 	t.Parallel()
 	a := auth.New(auth.None, "")
-	got, err := a.Handshake(json.RawMessage(`{"user":"alice","roles":["staff"]}`), nil)
+	got, _, err := a.Handshake(json.RawMessage(`{"user":"alice","roles":["staff"]}`), nil)
 	if diff := cmp.Diff(contract.Caller{UserID: "alice", Roles: []string{"staff"}}, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	one, err := a.Handshake(json.RawMessage(`{}`), nil)
+	one, _, err := a.Handshake(json.RawMessage(`{}`), nil)
 	if err != nil || !strings.HasPrefix(one.UserID, "guest-") {
 		t.Errorf("%+v %v", one, err)
 	}
-	if two, _ := a.Handshake(json.RawMessage(`{}`), nil); two.UserID == one.UserID {
+	if two, _, _ := a.Handshake(json.RawMessage(`{}`), nil); two.UserID == one.UserID {
 		t.Error("two guests of one name")
 	}
 	r := httptest.NewRequest("GET", "/", nil)
@@ -141,7 +144,7 @@ func TestNone(t *testing.T) {
 		t.Errorf("%v %s", err, diff)
 	}
 	for _, bad := range []string{`[]`, `{"user":1}`, `{"roles":"staff"}`, `{"roles":[""]}`, `{"user":"a\u0000b"}`, `{"roles":["a\nb"]}`, "{\"user\":\"\xff\"}", `{"user":"` + strings.Repeat("x", 200) + `"}`} {
-		if _, err := a.Handshake(json.RawMessage(bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
+		if _, _, err := a.Handshake(json.RawMessage(bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}

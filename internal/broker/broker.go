@@ -15,6 +15,8 @@
 //	kept:{p3}:<event key> the newest of an event that is kept, for each key
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
 //	dlq:{p3}              dead letters: commands that failed by accident
+//	ans:<boot>            answers of the nodes' sockets to one process, see asked.go
+//	roster:{p3}:<life>    commands to submit when sockets of a gateway are gone, see roster.go
 //
 // Each partition has one owner, a worker node that holds its lease. The owner
 // reads the stream with plain XREAD, which changes nothing, so that a reader that
@@ -78,6 +80,12 @@
 // again, when a stream is read again from its start, is dropped. Strangers' entries have
 // no number: they are emitted and not counted.
 //
+// # When a gateway dies
+//
+// Gateways beat in the sorted set "gateways". What a use case wants to know of the end of
+// a connection is on its gateway's roster in Redis, from joining the room on: when the
+// gateway dies, another one submits it within seconds. See roster.go and census.go.
+//
 // # The wire
 //
 // Stream entries have the fields of watermill-redisstream's default marshaller, so
@@ -113,7 +121,11 @@ import (
 
 // Set provides both sides of the lanes. Lanes and Handlers are made by who knows the
 // connections and the middleware.
-var Set = wire.NewSet(NewGateway, NewWorker, NewHistory, wire.Bind(new(contract.History), new(*History)))
+var Set = wire.NewSet(
+	NewGateway, NewWorker,
+	NewHistory, wire.Bind(new(contract.History), new(*History)),
+	NewAsker, wire.Bind(new(contract.Sockets), new(*Asker)),
+)
 
 // Config is what the lanes can be told. Zero values take the defaults.
 type Config struct {

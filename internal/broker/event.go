@@ -43,6 +43,8 @@ type arrival struct {
 	cause string // id of the command that has brought the event about
 
 	replyTo, code, join, leave, reply string
+
+	ask string // id of a question, see asked.go
 }
 
 // parse reads an entry without making anything of what nobody here may want.
@@ -86,6 +88,8 @@ func (a *arrival) set(name, value string) {
 		a.event.Action = value
 	case MetaReason:
 		a.event.Reason = value
+	case metaAsk:
+		a.ask = value
 	case metaCause:
 		a.cause = value
 	case metaReplyTo:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,9 +20,14 @@ import (
 // brings their replies, and brings the events of all partitions.
 type Gateway struct {
 	*Lanes
-	pending *pending
-	handle  func(*Event) error
-	watch   *watch
+	pending  *pending
+	handle   func(*Event) error
+	watch    *watch
+	roster   *roster
+	census   *census
+	answer   func(Question, func(Answer)) // see Answering
+	evicted  func()                       // see Evicted
+	evicting atomic.Bool
 
 	unsent, malformed, unhandled throttle
 
@@ -31,7 +37,8 @@ type Gateway struct {
 
 // NewGateway makes the gateway side. It does nothing before Start.
 func NewGateway(l *Lanes) *Gateway {
-	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight)}
+	r := newRoster(l)
+	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r), evicted: func() {}}
 }
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
@@ -56,9 +63,14 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	if err := g.watch.seek(ctx, t); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
 	}
+	if err := g.census.beat(ctx, time.Now()); err != nil {
+		return fmt.Errorf("start the gateway's lanes: %w", err)
+	}
 	run, stop := context.WithCancel(context.Background())
 	g.stop = stop
 	g.wg.Go(func() { g.follow(run, t) })
+	g.wg.Go(func() { g.roster.run(run) })
+	g.wg.Go(func() { g.census.run(run) })
 	g.wg.Go(func() { g.watch.keepAsking(run) })
 	g.wg.Go(func() { g.pending.run(run) })
 	return nil
@@ -136,6 +148,7 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 			continue
 		}
 		g.watch.flush(time.Now())
+		g.evict(all)
 		wait.reset()
 	}
 }
@@ -161,10 +174,16 @@ func (g *Gateway) take(t *tail, all []found) {
 			if a.event.Namespace == "" {
 				continue
 			}
-			if a.event.Action != "" {
-				a.event = a.event.Clone() // who acts on it may keep parts of it
+			switch { // who acts on a request may keep parts of it
+			case a.ask != "":
+				err = g.asked(e.clone())
+			case a.event.Action != "":
+				a.event = a.event.Clone()
+				err = g.handle(&a.event)
+			default:
+				err = g.handle(&a.event)
 			}
-			if err := g.handle(&a.event); err != nil {
+			if err != nil {
 				g.unhandled.warn(g.log, "skipped an event", "event", a.event.ID, "error", err)
 			}
 		}
@@ -221,6 +240,7 @@ func (g *Gateway) Close() {
 	if g.stop != nil {
 		g.stop()
 		g.wg.Wait()
+		g.roster.close()
 	}
 	g.pending.close()
 }

@@ -105,7 +105,9 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 	if !ok {
 		return nil, fmt.Errorf("no use case serves %q; does another version of the service run?", c.Operation)
 	}
-	out, err := route.Serve(contract.WithCaller(ctx, c.Caller), c.Input)
+	caller := c.Caller
+	caller.Lane = c.lane()
+	out, err := route.Serve(contract.WithCaller(ctx, caller), c.Input)
 	if err != nil {
 		return nil, err
 	}

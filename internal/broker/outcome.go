@@ -40,8 +40,9 @@ const (
 	MetaExcept    = "except"   // less this socket
 	MetaVolatile  = "volatile" // "true": a busy socket may miss it
 
-	// MetaAction is set on requests to all nodes: "join", "leave" (users, rooms) or
-	// "disconnect" (sockets, reason).
+	// MetaAction is set on requests to all nodes: "join", "leave" (users, sockets, rooms),
+	// "close" (rooms) or "disconnect" (users, sockets, reason). Those that want an answer
+	// are in asked.go.
 	MetaAction = "action"
 	MetaReason = "reason"
 )
@@ -154,7 +155,8 @@ func (r *resultsOf) add(e contract.Effect) error {
 	case contract.Disconnection:
 		m := r.event(r.namespace, nil)
 		m.Metadata[MetaAction] = "disconnect"
-		m.Metadata[MetaSockets] = list([]string{e.Socket})
+		set(m.Metadata, MetaSockets, one(e.Socket))
+		set(m.Metadata, MetaUsers, one(e.User))
 		m.Metadata[MetaReason] = e.Reason
 	case contract.Submission:
 		return r.submit(e)
@@ -210,19 +212,31 @@ func (r *resultsOf) emit(e contract.Emission) error {
 
 func (r *resultsOf) member(e contract.Membership) {
 	switch {
-	case e.User != "":
-		m := r.event(r.namespace, nil)
-		m.Metadata[MetaAction] = "join"
-		if e.Leave {
-			m.Metadata[MetaAction] = "leave"
+	case e.User != "", e.Socket != "", e.Everyone:
+		md := r.event(r.namespace, nil).Metadata
+		md[MetaAction] = "join"
+		switch {
+		case e.Everyone:
+			md[MetaAction] = "close"
+		case e.Leave:
+			md[MetaAction] = "leave"
 		}
-		m.Metadata[MetaUsers] = list([]string{e.User})
-		m.Metadata[MetaRooms] = list([]contract.Room{e.Room})
+		set(md, MetaUsers, one(e.User))
+		set(md, MetaSockets, one(e.Socket))
+		md[MetaRooms] = one(string(e.Room))
 	case e.Leave:
 		r.leave = append(r.leave, e.Room)
 	default:
 		r.join = append(r.join, e.Room)
 	}
+}
+
+// one is a list of one name, "" for none.
+func one(name string) string {
+	if name == "" {
+		return ""
+	}
+	return list([]string{name})
 }
 
 // submit adds a follow-up command. It is committed to this command's own partition,

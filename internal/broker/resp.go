@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -22,6 +23,14 @@ type entry struct {
 	payload  []byte
 	seq      string // its place among the events of its partition; "" for a stranger's
 	fields   string // all of it, as Redis sent it, for who cannot make sense of it
+}
+
+// clone is the same in memory of its own.
+func (e entry) clone() entry {
+	return entry{
+		id: strings.Clone(e.id), uuid: strings.Clone(e.uuid), metadata: strings.Clone(e.metadata),
+		payload: bytes.Clone(e.payload), seq: strings.Clone(e.seq), fields: strings.Clone(e.fields),
+	}
 }
 
 // compareIDs compares the ids of two entries: milliseconds and a number, in decimal

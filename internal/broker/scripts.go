@@ -24,6 +24,15 @@ var forwardSource string
 //go:embed lua/replay.lua
 var replaySource string
 
+//go:embed lua/roster.lua
+var rosterSource string
+
+//go:embed lua/gateways.lua
+var gatewaysSource string
+
+//go:embed lua/depart.lua
+var departSource string
+
 var (
 	groupScript    = redis.NewScript(groupSource)
 	forwardScript  = redis.NewScript(forwardSource)
@@ -31,4 +40,7 @@ var (
 	beatScript     = redis.NewScript(beatSource)
 	completeScript = redis.NewScript(completeSource)
 	replayScript   = redis.NewScript(replaySource)
+	rosterScript   = redis.NewScript(rosterSource)
+	gatewaysScript = redis.NewScript(gatewaysSource)
+	departScript   = redis.NewScript(departSource)
 )

@@ -13,6 +13,7 @@ type Caller struct {
 	Socket string // id of the socket; "" for a REST call
 	Node   string // node that holds the socket or the REST call
 
+	Lane      string    // what orders the command: its key, or what stands for it
 	CommandID string    // UUID, the same each time the command runs: store idempotently by it; a client's retry has another
 	Position  string    // "<ms>-<n>", the same each time, and greater than that of each command of the key before it
 	Accepted  time.Time // when the command was accepted, by the clock of Redis

@@ -15,6 +15,7 @@ type Catalog struct {
 	Namespaces []Namespace // in order of first mention
 	Routes     []Route
 	Events     []EventSpec // every event that a route raises, once
+	Asks       []AskSpec   // every question that a route puts to clients, once
 }
 
 // NewCatalog gathers the routes of all use cases. It checks nothing, so that
@@ -27,6 +28,12 @@ func NewCatalog(groups ...[]Route) *Catalog {
 			c.addNamespace(e.Namespace)
 			if !slices.ContainsFunc(c.Events, e.same) {
 				c.Events = append(c.Events, e)
+			}
+		}
+		for _, a := range r.Asks {
+			c.addNamespace(a.Namespace)
+			if !slices.ContainsFunc(c.Asks, a.same) {
+				c.Asks = append(c.Asks, a)
 			}
 		}
 	}
@@ -74,6 +81,9 @@ func (c *Catalog) Check() error {
 	}
 	for _, e := range c.Events {
 		k.event(e)
+	}
+	for _, a := range c.Asks {
+		k.ask(a)
 	}
 	return errors.Join(k.errs...)
 }
@@ -160,6 +170,16 @@ func (k *checker) event(e EventSpec) {
 		k.wrong(who, "Keep is negative")
 	}
 	k.unique(who, "the event name "+e.Name+" on "+e.Namespace.Name)
+}
+
+func (k *checker) ask(a AskSpec) {
+	who := fmt.Sprintf("question %q on %s", a.Name, a.Namespace.Name)
+	k.wireName(who, "name", a.Name)
+	k.doc(who, a.Doc)
+	k.unique(who, "the event name "+a.Name+" on "+a.Namespace.Name)
+	if a.Timeout < 0 {
+		k.wrong(who, "the timeout is negative")
+	}
 }
 
 func (k *checker) wireName(who, what, name string) {

@@ -36,6 +36,7 @@ type Command[In, Out any] struct {
 
 	Guards []Guard[In] // all must pass, in order, before the command is accepted
 	Raises []EventSpec // the events the handler may emit; another one is an error
+	Asks   []AskSpec   // the questions that the handler may put to clients
 	HTTP   HTTP        // optional: the same command as a REST route
 
 	// Internal commands cannot be sent by clients: only Submit and a namespace's
@@ -87,6 +88,7 @@ type Route struct {
 	Keyed     bool // it has a Key
 	HTTP      HTTP
 	Raises    []EventSpec
+	Asks      []AskSpec
 	Guards    []string // their names
 	In, Out   reflect.Type
 
@@ -104,7 +106,7 @@ type Route struct {
 func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, error)) Route {
 	r := Route{
 		Namespace: c.Namespace, Event: c.Event, Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
-		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises,
+		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
 		Admit: c.admit,
 	}

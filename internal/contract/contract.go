@@ -31,7 +31,7 @@ type Namespace struct {
 // was connected.
 type Departure struct {
 	Room   Room   `json:"room" doc:"The room the socket was in."`
-	Reason string `json:"reason" doc:"Why the connection ended, in Socket.IO's words."`
+	Reason string `json:"reason" doc:"Why the connection ended, in Socket.IO's words; node lost if its node is dead."`
 }
 
 // A Room is a named set of sockets within one namespace.

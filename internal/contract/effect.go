@@ -56,9 +56,11 @@ func (m Emission) AsVolatile() Emission { m.Volatile = true; return m }
 // A Membership puts sockets in a room or takes them out. For the caller's socket
 // it has happened before the acknowledgement is sent.
 type Membership struct {
-	Room  Room
-	Leave bool
-	User  string // all sockets of this user; "" is the caller's socket
+	Room     Room
+	Leave    bool
+	User     string // all sockets of this user,
+	Socket   string // or this socket,
+	Everyone bool   // or all that are in the room; none of them is the caller's socket
 }
 
 // Join puts the caller's socket in a room.
@@ -77,11 +79,31 @@ func LeaveUser(id string, room Room) Membership {
 	return Membership{Room: room, User: id, Leave: true}
 }
 
+// JoinSocket puts a socket, on whichever node it is, in a room of the command's
+// namespace.
+func JoinSocket(id string, room Room) Membership { return Membership{Room: room, Socket: id} }
+
+// LeaveSocket takes a socket, on whichever node it is, out of a room of the command's
+// namespace.
+func LeaveSocket(id string, room Room) Membership {
+	return Membership{Room: room, Socket: id, Leave: true}
+}
+
+// CloseRoom takes all sockets, on every node, out of a room of the command's namespace.
+func CloseRoom(room Room) Membership { return Membership{Room: room, Leave: true, Everyone: true} }
+
 // A Disconnection ends a socket's connection to its namespace, on whichever node
 // it is.
 type Disconnection struct {
-	Socket string
+	Socket string // or
+	User   string // all sockets of this user
 	Reason string // for the log
+}
+
+// DisconnectUser ends the connections of all sockets of a user to the command's
+// namespace.
+func DisconnectUser(id, reason string) Disconnection {
+	return Disconnection{User: id, Reason: reason}
 }
 
 // Disconnect ends the connection of one socket.

@@ -15,10 +15,10 @@ type Sink interface {
 	// Emit sends an event to the sockets of an audience that are on this node. What it is
 	// given is good until it returns.
 	Emit(Emission)
-	// Move puts the users' sockets in rooms, or takes them out.
-	Move(namespace string, users, rooms []string, leave bool)
-	// Disconnect ends sockets.
-	Disconnect(namespace string, sockets []string, reason string)
+	// Move puts the sockets of an audience in rooms, or takes them out.
+	Move(namespace string, who Audience, rooms []string, leave bool)
+	// Disconnect ends the sockets of an audience.
+	Disconnect(namespace string, who Audience, reason string)
 	// Resync tells every socket on this node that it may have missed events.
 	Resync(reason string)
 }
@@ -67,9 +67,11 @@ func (e *Emitter) Handle(m *broker.Event) error {
 		}
 		e.sink.Emit(Emission{Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to, Volatile: m.Volatile})
 	case "join", "leave":
-		e.sink.Move(m.Namespace, to.Users, to.Rooms, m.Action == "leave")
+		e.sink.Move(m.Namespace, Audience{Users: to.Users, Sockets: to.Sockets}, to.Rooms, m.Action == "leave")
+	case "close":
+		e.sink.Move(m.Namespace, Audience{Rooms: to.Rooms}, to.Rooms, true)
 	case "disconnect":
-		e.sink.Disconnect(m.Namespace, to.Sockets, m.Reason)
+		e.sink.Disconnect(m.Namespace, Audience{Users: to.Users, Sockets: to.Sockets}, m.Reason)
 	default:
 		return fmt.Errorf("message %s asks for %q, which this version does not know", m.ID, m.Action)
 	}

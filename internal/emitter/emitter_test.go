@@ -17,12 +17,12 @@ func (r *recorder) Emit(e emitter.Emission) {
 	r.calls = append(r.calls, fmt.Sprintf("emit %s %s %s %+v %t", e.Namespace, e.Event, e.Payload, e.To, e.Volatile))
 }
 
-func (r *recorder) Move(namespace string, users, rooms []string, leave bool) {
-	r.calls = append(r.calls, fmt.Sprint("move ", namespace, users, rooms, leave))
+func (r *recorder) Move(namespace string, who emitter.Audience, rooms []string, leave bool) {
+	r.calls = append(r.calls, fmt.Sprint("move ", namespace, who.Users, who.Sockets, who.Rooms, rooms, leave))
 }
 
-func (r *recorder) Disconnect(namespace string, sockets []string, reason string) {
-	r.calls = append(r.calls, fmt.Sprint("disconnect ", namespace, sockets, reason))
+func (r *recorder) Disconnect(namespace string, who emitter.Audience, reason string) {
+	r.calls = append(r.calls, fmt.Sprint("disconnect ", namespace, who.Users, who.Sockets, reason))
 }
 
 func (r *recorder) Resync(reason string) { r.calls = append(r.calls, "resync "+reason) }
@@ -54,9 +54,12 @@ func TestHandle(t *testing.T) {
 			broker.Event{Namespace: "/a", Name: "e", Rooms: `["a\"b","c"]`, Users: `["u"]`, Sockets: `["s"]`, Payload: []byte("1")},
 			`emit /a e 1 {Everyone:false Rooms:[a"b c] Users:[u] Sockets:[s] Except:} false`,
 		},
-		"join":       {broker.Event{Namespace: "/a", Action: "join", Users: `["u"]`, Rooms: `["x"]`}, `move /a[u] [x] false`},
-		"leave":      {broker.Event{Namespace: "/a", Action: "leave", Users: `["u"]`, Rooms: `["x"]`}, `move /a[u] [x] true`},
-		"disconnect": {broker.Event{Namespace: "/a", Action: "disconnect", Sockets: `["s"]`, Reason: "r"}, `disconnect /a[s]r`},
+		"join":       {broker.Event{Namespace: "/a", Action: "join", Users: `["u"]`, Rooms: `["x"]`}, `move /a[u] [] [] [x] false`},
+		"leave":      {broker.Event{Namespace: "/a", Action: "leave", Users: `["u"]`, Rooms: `["x"]`}, `move /a[u] [] [] [x] true`},
+		"socket":     {broker.Event{Namespace: "/a", Action: "leave", Sockets: `["s"]`, Rooms: `["x"]`}, `move /a[] [s] [] [x] true`},
+		"close":      {broker.Event{Namespace: "/a", Action: "close", Rooms: `["x"]`}, `move /a[] [] [x] [x] true`},
+		"disconnect": {broker.Event{Namespace: "/a", Action: "disconnect", Sockets: `["s"]`, Reason: "r"}, `disconnect /a[] [s]r`},
+		"user gone":  {broker.Event{Namespace: "/a", Action: "disconnect", Users: `["u"]`, Reason: "r"}, `disconnect /a[u] []r`},
 
 		"no namespace":   {broker.Event{Name: "e"}, "error: message id names no namespace"},
 		"no name":        {broker.Event{Namespace: "/a"}, "error: message id is no event"},

@@ -65,6 +65,8 @@ func (n *Node) Start(ctx context.Context) error {
 		return errors.Join(err, n.closeLanes())
 	}
 	if n.gateway() {
+		n.Gateway.Evicted(n.Sockets.Evict)
+		n.Gateway.Answering(n.Sockets.Answer)
 		if err := n.Gateway.Start(ctx, n.Emitter.Handle, n.Emitter.Missed); err != nil {
 			return errors.Join(err, n.closeLanes())
 		}

@@ -65,6 +65,13 @@ func (c *Command) Accept(caller contract.Caller, input []byte) (contract.Admissi
 type Contract struct {
 	*contract.Catalog
 	Commands []*Command
+	Asks     []*Ask
+}
+
+// An Ask is a question to clients with the schema of its answer.
+type Ask struct {
+	contract.AskSpec
+	Answer *Validator
 }
 
 // Compile makes the schemas of a catalog. Its error holds every mistake of the
@@ -109,6 +116,22 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 	for _, e := range c.Events {
 		_, err := For(e.Type)
 		report(fmt.Sprintf("event %q", e.Name), err)
+	}
+	for _, a := range c.Asks {
+		who := fmt.Sprintf("question %q", a.Name)
+		_, err := For(a.Question)
+		report(who, err)
+		answer, err := For(a.Answer)
+		report(who+": answer", err)
+		if err != nil {
+			continue
+		}
+		if _, ok := answer.Properties["kind"]; ok {
+			report(who, errors.New(`the answer has a field "kind", which is what tells a refusal from an answer`))
+		}
+		v, err := NewValidator(answer)
+		report(who+": answer", err)
+		out.Asks = append(out.Asks, &Ask{AskSpec: a, Answer: v})
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("the catalog has mistakes:\n%w", err)

@@ -14,10 +14,8 @@ func (h *handler) reply(s *sockets.Socket, ack sockets.AckID, r broker.Reply) {
 	if !r.Late {
 		s.Done()
 	}
-	if len(r.Join) > 0 && !s.Join(prefixed(roomPrefix, r.Join)...) {
-		h.depart(s, r.Join, "connection closed") // it went while the command ran
-	}
-	s.Leave(prefixed(roomPrefix, r.Leave)...)
+	h.join(s, r.Join)
+	h.leave(s, r.Leave)
 	switch {
 	case r.Late:
 	case ack != sockets.NoAck:

@@ -18,7 +18,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -40,7 +39,9 @@ var Set = wire.NewSet(New, wire.Bind(new(emitter.Sink), new(*Gateway)))
 // Lanes carries commands to use cases. *broker.Gateway is one.
 type Lanes interface {
 	Submit(*broker.Command, func(broker.Reply))
-	Tell(*broker.Command, func(error))
+	// Enter notes that a socket is in a room; the command is submitted when that ends
+	// with its connection, or with this process.
+	Enter(*broker.Command) broker.Stay
 }
 
 // A Gateway holds the sockets of this node. It is the emitter's sink.
@@ -50,9 +51,11 @@ type Gateway struct {
 	log      *slog.Logger
 	sockets  *sockets.Server
 	commands map[name]*schema.Command
+	asks     map[name]*schema.Ask
 	departed map[string]contract.Route // namespace -> its OnDisconnect command
 	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
+	clock    clock
 
 	namespaces []string
 	resyncs    atomic.Uint64
@@ -73,11 +76,14 @@ const (
 // New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
 // the gateway's.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
-	g := &Gateway{lanes: lanes, auth: a, log: log, commands: map[name]*schema.Command{}, departed: map[string]contract.Route{}}
+	g := &Gateway{lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{}, departed: map[string]contract.Route{}}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
 			g.commands[name{cmd.Namespace.Name, cmd.Event}] = cmd
 		}
+	}
+	for _, a := range c.Asks {
+		g.asks[name{a.Namespace.Name, a.Name}] = a
 	}
 	for _, n := range c.Namespaces {
 		g.namespaces = append(g.namespaces, n.Name)
@@ -133,7 +139,7 @@ type handler Gateway
 // Connect authenticates a socket and puts it in its user's room.
 func (h *handler) Connect(s *sockets.Socket) error {
 	hs := s.Handshake()
-	caller, err := h.auth.Handshake(hs.Auth, hs.Header)
+	caller, expires, err := h.auth.Handshake(hs.Auth, hs.Header)
 	if err != nil {
 		problem := fault.ProblemOf(err, "")
 		if problem.Code == fault.Internal {
@@ -142,7 +148,11 @@ func (h *handler) Connect(s *sockets.Socket) error {
 		return &sockets.Refusal{Message: string(problem.Code), Data: problem.JSON()}
 	}
 	caller.Socket = s.ID()
-	s.Data = caller
+	m := &member{caller: caller}
+	s.Data = m
+	if !expires.IsZero() {
+		m.expiry = h.clock.after(max(expires.Sub(h.clock.now()), leastStay), func() { h.expire(s) })
+	}
 	s.Join(userPrefix + caller.UserID)
 	return nil
 }
@@ -169,7 +179,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		answer(s, e.Ack, fault.ProblemOf(err, ""))
 		return
 	}
-	caller := s.Data.(contract.Caller)
+	caller := memberOf(s).caller
 	admission, err := cmd.Accept(caller, input)
 	if err != nil {
 		problem := fault.ProblemOf(err, "")
@@ -198,40 +208,8 @@ func argument(args []json.RawMessage) (json.RawMessage, error) {
 }
 
 // Disconnect tells the namespace's use case of each room that the socket was in.
-func (h *handler) Disconnect(s *sockets.Socket, names []string, reason string) {
-	var rooms []contract.Room
-	for _, n := range names {
-		if room, ok := strings.CutPrefix(n, roomPrefix); ok {
-			rooms = append(rooms, contract.Room(room))
-		}
-	}
-	h.depart(s, rooms, reason)
-}
-
-func (h *handler) depart(s *sockets.Socket, rooms []contract.Room, reason string) {
-	route, ok := h.departed[s.Namespace()]
-	if !ok {
-		return
-	}
-	caller := s.Data.(contract.Caller)
-	for _, room := range rooms {
-		failed := func(err error) {
-			if err != nil {
-				h.log.Error("nobody was told that a socket left a room", "room", room, "socket", caller.Socket, "error", err)
-			}
-		}
-		input, err := json.Marshal(contract.Departure{Room: room, Reason: reason})
-		if err != nil {
-			failed(err)
-			continue
-		}
-		admission, err := route.Admit(caller, input)
-		if err != nil {
-			failed(err)
-			continue
-		}
-		h.lanes.Tell(&broker.Command{Operation: route.Operation, Key: admission.Key, Caller: caller, Input: input}, failed)
-	}
+func (h *handler) Disconnect(s *sockets.Socket, _ []string, reason string) {
+	h.gone(s, reason)
 }
 
 // Emit sends an event to its audience on this node.
@@ -239,21 +217,24 @@ func (g *Gateway) Emit(e emitter.Emission) {
 	g.sockets.Broadcast(e.Namespace, audience(e.To), e.Event, e.Payload, e.Volatile)
 }
 
-// Move puts the users' sockets on this node in rooms, or takes them out.
-func (g *Gateway) Move(namespace string, users, rooms []string, leave bool) {
-	names := prefixed(roomPrefix, rooms)
-	for _, s := range g.sockets.Find(namespace, audience(emitter.Audience{Users: users})) {
+// Move puts the sockets of an audience on this node in rooms, or takes them out.
+func (g *Gateway) Move(namespace string, who emitter.Audience, rooms []string, leave bool) {
+	names := make([]contract.Room, len(rooms))
+	for i, n := range rooms {
+		names[i] = contract.Room(n)
+	}
+	for _, s := range g.sockets.Find(namespace, audience(who)) {
 		if leave {
-			s.Leave(names...)
+			(*handler)(g).leave(s, names)
 		} else {
-			s.Join(names...)
+			(*handler)(g).join(s, names)
 		}
 	}
 }
 
 // Disconnect ends sockets on this node.
-func (g *Gateway) Disconnect(namespace string, ids []string, reason string) {
-	for _, s := range g.sockets.Find(namespace, audience(emitter.Audience{Sockets: ids})) {
+func (g *Gateway) Disconnect(namespace string, who emitter.Audience, reason string) {
+	for _, s := range g.sockets.Find(namespace, audience(who)) {
 		g.log.Info("a use case disconnected a socket", "socket", s.ID(), "reason", reason)
 		s.Disconnect()
 	}

@@ -74,6 +74,7 @@ type fakeLanes struct {
 	mu   sync.Mutex
 	sent []*broker.Command
 	told []*broker.Command
+	left []string // inputs of the commands of stays that ended without
 	done map[*broker.Command]func(broker.Reply)
 }
 
@@ -87,11 +88,26 @@ func (l *fakeLanes) Submit(c *broker.Command, done func(broker.Reply)) {
 	l.done[c] = done
 }
 
-func (l *fakeLanes) Tell(c *broker.Command, done func(error)) {
-	l.mu.Lock()
-	l.told = append(l.told, c)
-	l.mu.Unlock()
-	done(nil)
+func (l *fakeLanes) Enter(c *broker.Command) broker.Stay { return &fakeStay{l, c} }
+
+// A fakeStay records its command when it ends with the connection.
+type fakeStay struct {
+	lanes   *fakeLanes
+	command *broker.Command
+}
+
+func (s *fakeStay) Leave() {
+	s.lanes.mu.Lock()
+	defer s.lanes.mu.Unlock()
+	s.lanes.left = append(s.lanes.left, string(s.command.Input))
+}
+
+func (s *fakeStay) End(input []byte) {
+	c := *s.command
+	c.Input = input
+	s.lanes.mu.Lock()
+	defer s.lanes.mu.Unlock()
+	s.lanes.told = append(s.lanes.told, &c)
 }
 
 // command waits for the nth command and returns it with the function that answers.
@@ -285,6 +301,43 @@ func TestDeparturesOfJoinedAndPendingRooms(t *testing.T) {
 	}
 }
 
+// A room that was left is forgotten, also when the user was taken out of it.
+func TestNoDeparturesOfRoomsThatWereLeft(t *testing.T) {
+	t.Parallel()
+	g, lanes, url := start(t)
+	c := rawsio.Dial(t, url)
+	c.Connect("/board", `{"user":"alice"}`)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"b1", "b2", "b3"}, false)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"b2"}, true)
+	wait := c.Begin("/board", "list", `{}`)
+	_, answer := lanes.command(t, 0)
+	answer(broker.Reply{Body: []byte(`{}`), Leave: []contract.Room{"b1"}})
+	wait()
+	c.Close()
+	told := lanes.departures(t, 1)
+	if got := string(told[0].Input); len(told) != 1 || !strings.Contains(got, `"room":"b3"`) {
+		t.Errorf("%d departures, %s", len(told), got)
+	}
+	if diff := cmp.Diff([]string{`{"room":"b2","reason":"node lost"}`, `{"room":"b1","reason":"node lost"}`}, lanes.left); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Connections of which others were told that they are gone are closed; others stay.
+func TestEvict(t *testing.T) {
+	t.Parallel()
+	g, _, url := start(t)
+	in, out := rawsio.Dial(t, url), rawsio.Dial(t, url)
+	in.Connect("/board", `{"user":"alice"}`)
+	out.Connect("/board", `{"user":"bob"}`)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"b1"}, false)
+	g.Evict()
+	_ = in.Ended()
+	testenv.WaitFor(t, 5*time.Second, "the other to be left", func() bool { return g.Connections() == 1 })
+	g.Emit(emitter.Emission{Namespace: "/board", Event: "n", Payload: json.RawMessage(`1`), To: emitter.Audience{Everyone: true}})
+	out.Expect("/board", "n")
+}
+
 func TestTheSink(t *testing.T) {
 	t.Parallel()
 	g, _, url := start(t)
@@ -297,10 +350,10 @@ func TestTheSink(t *testing.T) {
 	}
 	emit("1", emitter.Audience{Users: []string{"alice"}})
 	emit("2", emitter.Audience{Sockets: []string{sid}})
-	g.Move("/board", []string{"alice"}, []string{"x"}, false)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"x"}, false)
 	emit("3", emitter.Audience{Rooms: []string{"x"}})
 	emit("4", emitter.Audience{Rooms: []string{"x"}, Except: sid})
-	g.Move("/board", []string{"alice"}, []string{"x"}, true)
+	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"x"}, true)
 	emit("5", emitter.Audience{Rooms: []string{"x"}})
 	emit("6", emitter.Audience{Everyone: true})
 	for _, tc := range []struct {
@@ -324,7 +377,7 @@ func TestTheSink(t *testing.T) {
 	if n := g.Resyncs(); n != 1 {
 		t.Errorf("%d resyncs are counted", n)
 	}
-	g.Disconnect("/board", []string{sid}, "enough")
+	g.Disconnect("/board", emitter.Audience{Sockets: []string{sid}}, "enough")
 	one.Disconnected("/board")
 }
 

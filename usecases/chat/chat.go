@@ -73,10 +73,16 @@ type Typist struct {
 func inRoom(name string) []contract.Room { return []contract.Room{contract.Room(name)} }
 
 // Service serves the commands.
-type Service struct{ history contract.History }
+type Service struct {
+	history contract.History
+	sockets contract.Sockets
+}
 
-// New makes the service. It reads what was said from a history.
-func New(h contract.History) *Service { return &Service{history: h} }
+// New makes the service. It reads what was said from a history, and asks the nodes who is
+// in a room.
+func New(h contract.History, s contract.Sockets) *Service {
+	return &Service{history: h, sockets: s}
+}
 
 // Routes lists the commands.
 func (s *Service) Routes() []contract.Route {
@@ -86,6 +92,8 @@ func (s *Service) Routes() []contract.Route {
 		Post.Handle(s.post),
 		Type.Handle(s.typing),
 		Read.Handle(s.read),
+		Members.Handle(s.members),
+		Kick.Handle(s.kick),
 		departed.Handle(s.departed),
 	}
 }

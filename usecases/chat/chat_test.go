@@ -12,7 +12,7 @@ import (
 )
 
 // routes are those of a service with an empty history.
-func routes() []contract.Route { return chat.New(contracttest.NewHistory()).Routes() }
+func routes() []contract.Route { return chat.New(contracttest.NewHistory(), nil).Routes() }
 
 var alice = contracttest.Caller("alice")
 

@@ -28,7 +28,7 @@ func TestHistoryPages(t *testing.T) {
 	h := said(t, 120)
 	read := func(in chat.ReadInput) (first, last string, n int, next string) {
 		t.Helper()
-		out, _, err := contracttest.Call(t, chat.New(h).Routes(), chat.Read, alice, in)
+		out, _, err := contracttest.Call(t, chat.New(h, nil).Routes(), chat.Read, alice, in)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +62,7 @@ func TestHistoryPagesAfterAMessage(t *testing.T) {
 	h := said(t, 120)
 	var got []string
 	for next := "1-17"; next != ""; {
-		out, _, err := contracttest.Call(t, chat.New(h).Routes(), chat.Read, alice, chat.ReadInput{Room: "lobby", After: next, Limit: 51})
+		out, _, err := contracttest.Call(t, chat.New(h, nil).Routes(), chat.Read, alice, chat.ReadInput{Room: "lobby", After: next, Limit: 51})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,7 +88,7 @@ func TestHistoryLimits(t *testing.T) {
 	t.Parallel()
 	_, _, err := contracttest.Call(t, routes(), chat.Read, alice, chat.ReadInput{Room: "lobby", Limit: 101})
 	wantFault(t, err, fault.Invalid)
-	if _, _, err := contracttest.Call(t, chat.New(brokenHistory{}).Routes(), chat.Read, alice, chat.ReadInput{Room: "lobby"}); !errors.Is(err, errBroken) {
+	if _, _, err := contracttest.Call(t, chat.New(brokenHistory{}, nil).Routes(), chat.Read, alice, chat.ReadInput{Room: "lobby"}); !errors.Is(err, errBroken) {
 		t.Error(err)
 	}
 }

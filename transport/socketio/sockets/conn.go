@@ -138,7 +138,10 @@ func (c *conn) attach(b []byte) {
 // event hands an event on.
 func (c *conn) event(p packet, attachments [][]byte) {
 	if !p.isEvent() {
-		return // we never ask a client for an acknowledgement
+		if s := c.socket(p.namespace); s != nil {
+			s.asks.answered(p.id, Reply{Args: p.args, Attachments: attachments})
+		}
+		return
 	}
 	name, err := p.name()
 	s := c.socket(p.namespace)

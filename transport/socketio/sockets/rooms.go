@@ -66,6 +66,23 @@ func (r *rooms) remove(s *Socket, name string) {
 	}
 }
 
+// of lists the rooms of a socket.
+func (r *rooms) of(s *Socket) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Collect(maps.Keys(s.rooms))
+}
+
+// count counts an audience that is everyone or one room.
+func (r *rooms) count(to Audience) int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if to.Everyone {
+		return len(r.sockets)
+	}
+	return len(r.members[to.Rooms[0]])
+}
+
 // drop takes a socket out of everything and returns the rooms it was in; ok is
 // false when it has gone before.
 func (r *rooms) drop(s *Socket) (names []string, ok bool) {

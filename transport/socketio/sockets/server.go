@@ -157,6 +157,20 @@ func (srv *Server) Find(namespace string, to Audience) []*Socket {
 	return found
 }
 
+// Count counts the sockets of an audience.
+func (srv *Server) Count(namespace string, to Audience) int {
+	home := srv.namespaces[namespace]
+	switch {
+	case home == nil:
+		return 0
+	case to.Except == "" && (to.Everyone || len(to.Rooms) == 1 && len(to.Sockets) == 0):
+		return home.count(to)
+	}
+	n := 0
+	home.each(to, func(*Socket) { n++ })
+	return n
+}
+
 // Connections counts the connections.
 func (srv *Server) Connections() int { return srv.engine.Connections() }
 

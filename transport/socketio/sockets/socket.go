@@ -28,6 +28,8 @@ type Socket struct {
 	mu   sync.Mutex
 	held []frames // what was sent before the client was told CONNECT
 
+	asks asks // questions that the client has not answered
+
 	rooms map[string]struct{} // guarded by home.mu
 	gone  bool                // guarded by home.mu
 }
@@ -68,9 +70,16 @@ func (s *Socket) Join(rooms ...string) bool { return s.home.join(s, rooms) }
 // Leave takes the socket out of rooms.
 func (s *Socket) Leave(rooms ...string) { s.home.leave(s, rooms) }
 
+// Rooms lists the rooms that the socket is in, in no order.
+func (s *Socket) Rooms() []string { return s.home.of(s) }
+
 // Disconnect ends the socket's connection to its namespace. What was sent before
 // arrives first. The client does not come back by itself.
 func (s *Socket) Disconnect() { s.lib.Disconnect(false) }
+
+// Close ends the whole connection, with the sockets of all its namespaces. What was sent
+// before arrives first. The client comes back by itself.
+func (s *Socket) Close() { s.conn.engine.Close() }
 
 // write sends a frame, but never before CONNECT.
 func (s *Socket) write(f frames, volatile bool) {
@@ -109,6 +118,7 @@ func (s *Socket) end(reason string) {
 	s.conn.unbind(s)
 	names, ok := s.home.drop(s)
 	s.isReady()
+	s.asks.end()
 	if ok {
 		defer close(s.done)
 		defer s.conn.srv.recovered("disconnect a socket")

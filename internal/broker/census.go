@@ -1,0 +1,224 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A census knows which gateways live: each beats, with the time in the sorted set
+// "gateways". One that is seen not to beat for a while is dead, and what is on its
+// roster is submitted.
+//
+// Only what was watched all the time counts: while Redis does not answer nobody beats,
+// and when it answers again the others are given their time anew.
+type census struct {
+	*Lanes
+	roster *roster
+
+	known  string               // the life that has said that it lives
+	beaten time.Time            // when the last beat was answered
+	seen   map[string]*sighting // by life
+	offset atomic.Int64         // Redis' clock minus ours, in ns
+}
+
+// A sighting is a gateway's newest beat, and since when there was none after it.
+type sighting struct {
+	score string
+	since time.Time
+}
+
+const (
+	gatewaysKey = "gateways"
+	deadAfter   = 5 * time.Second // without a beat that we would have seen
+	watchedGap  = 2 * time.Second // between two of our own beats, after which we have not watched
+	deadStandIn = 5 * time.Second // how much longer a gateway waits whose turn it is not
+	departBatch = 200             // commands of a dead gateway in one run
+	endedFor    = time.Hour       // how long a gateway that wakes up finds out that it was taken for dead
+
+)
+
+func newCensus(r *roster) *census {
+	return &census{Lanes: r.Lanes, roster: r, seen: map[string]*sighting{}}
+}
+
+// run beats until ctx ends.
+func (c *census) run(ctx context.Context) {
+	t := time.NewTicker(beatEvery)
+	defer t.Stop()
+	var wait, sweep backoff
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		if err := c.beat(ctx, time.Now()); err != nil {
+			if ctx.Err() == nil {
+				wait.sleep(ctx, c.log, "say that this gateway lives", err)
+			}
+			continue
+		}
+		wait.reset()
+		for _, life := range c.dead(time.Now()) {
+			if err := c.bury(ctx, life); err != nil {
+				sweep.sleep(ctx, c.log, "tell that the sockets of a dead gateway are gone", err)
+				break
+			}
+			sweep.reset()
+		}
+	}
+}
+
+// beat says that this gateway lives and looks who else does.
+func (c *census) beat(ctx context.Context, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
+	defer cancel()
+	life, first := c.roster.current(), ""
+	if life != c.known {
+		first = "first"
+	}
+	got, err := gatewaysScript.Run(ctx, c.rdb, []string{gatewaysKey}, life, first).StringSlice()
+	if err != nil {
+		return fmt.Errorf("beat: %w", err)
+	}
+	if len(got) < 2 {
+		return fmt.Errorf("beat: Redis answered with %d values", len(got))
+	}
+	if ms, err := strconv.ParseInt(got[0], 10, 64); err == nil {
+		c.offset.Store(int64(time.UnixMilli(ms).Sub(now)))
+	}
+	if got[1] != "1" {
+		return c.disown(ctx, life)
+	}
+	if life != c.known {
+		c.known = life
+		c.roster.list(life)
+	}
+	c.observe(got[2:], now)
+	return nil
+}
+
+// disown follows a beat that found this life gone: the others have ended it, or Redis
+// has forgotten it.
+func (c *census) disown(ctx context.Context, life string) error {
+	if life != c.roster.current() {
+		return nil // the roster has found out
+	}
+	mark, err := c.rdb.HGet(ctx, rosterKey(0, life), "#").Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("see what has become of this gateway's roster: %w", err)
+	}
+	c.roster.beginAnew(life, mark != endedMark)
+	return nil
+}
+
+const endedMark = "ended" // see lua/depart.lua
+
+// observe notes the beats, pairs of a life and a time.
+func (c *census) observe(beats []string, now time.Time) {
+	if now.Sub(c.beaten) > watchedGap {
+		clear(c.seen)
+	}
+	c.beaten = now
+	still := make(map[string]*sighting, len(beats)/2)
+	for i := 0; i+1 < len(beats); i += 2 {
+		s := c.seen[beats[i]]
+		if s == nil || s.score != beats[i+1] {
+			s = &sighting{beats[i+1], now}
+		}
+		still[beats[i]] = s
+	}
+	c.seen = still
+}
+
+// dead are the lives that are to be ended by us: the first of those who live begins,
+// and the others stand in for it.
+func (c *census) dead(now time.Time) []string {
+	var dead []string
+	me, firstAlive := c.roster.current(), true
+	for life, s := range c.seen {
+		if now.Sub(s.since) < deadAfter && life < me {
+			firstAlive = false
+		}
+	}
+	for life, s := range c.seen {
+		after := deadAfter
+		if !firstAlive {
+			after += deadStandIn
+		}
+		if life != me && now.Sub(s.since) >= after {
+			dead = append(dead, life)
+		}
+	}
+	slices.Sort(dead)
+	return dead
+}
+
+// bury submits what is on the roster of a dead gateway. Others may do the same at the
+// same time, and it may be done again.
+func (c *census) bury(ctx context.Context, life string) error {
+	told := 0
+	for p := range c.cfg.Partitions {
+		n, err := c.depart(ctx, p, life)
+		told += n
+		if err != nil {
+			return err
+		}
+	}
+	remove, cancel := context.WithTimeout(ctx, roundTripMax)
+	defer cancel()
+	if err := c.rdb.ZRem(remove, gatewaysKey, life).Err(); err != nil {
+		return fmt.Errorf("forget the gateway %s: %w", life, err)
+	}
+	c.log.Warn("a gateway is dead: told that its sockets are gone", "gateway", bootOf(life), "sockets_in_rooms", told)
+	return nil
+}
+
+// depart submits what is on the roster for one partition. A scan finds what was there
+// when it began, and nothing is added.
+func (c *census) depart(ctx context.Context, p int, life string) (told int, err error) {
+	keys := []string{rosterKey(p, life), commandStream(p)}
+	for cursor := "0"; ; {
+		run, cancel := context.WithTimeout(ctx, roundTripMax)
+		got, err := departScript.Run(run, c.rdb, keys, cursor, departBatch, endedFor.Milliseconds()).Slice()
+		cancel()
+		if err != nil {
+			return told, fmt.Errorf("submit what is on the roster %s: %w", keys[0], err)
+		}
+		n, _ := got[1].(int64)
+		told += int(n)
+		if cursor, _ = got[0].(string); cursor == "0" || cursor == "" {
+			return told, nil
+		}
+	}
+}
+
+// bootOf is the boot of a life.
+func bootOf(life string) string { return life[:max(strings.LastIndexByte(life, ':'), 0)] }
+
+// Evicted has f called when other gateways have told that the sockets of this one are
+// gone, which are not: it was frozen, or cut off from Redis. They must connect again,
+// and are to hear first what has come meanwhile. Call it before Start.
+func (g *Gateway) Evicted(f func()) {
+	g.evicted = f
+	g.roster.ended = func() { g.evicting.Store(true) }
+}
+
+// evict runs what Evicted was given once a read has brought the newest events.
+func (g *Gateway) evict(all []found) {
+	if !g.evicting.Load() || slices.ContainsFunc(all, func(f found) bool { return len(f.entries) >= evictBelow }) {
+		return
+	}
+	g.evicting.Store(false)
+	g.evicted()
+}
+
+const evictBelow = 64 // entries of a stream that one read brings: there are no more

@@ -1,0 +1,264 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// A gatewayAlone is a gateway whose beats and writes the test makes.
+type gatewayAlone struct {
+	*Gateway
+	t   *testing.T
+	now time.Time
+}
+
+func newGatewayAlone(t *testing.T, url, name string) *gatewayAlone {
+	t.Helper()
+	l, err := NewLanes(Config{Node: name, Partitions: 4}, testenv.Client(t, url), testenv.Client(t, url), slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	g := &gatewayAlone{Gateway: NewGateway(l), t: t, now: time.Now()}
+	g.beat()
+	return g
+}
+
+func (g *gatewayAlone) beat() {
+	g.t.Helper()
+	if err := g.census.beat(g.t.Context(), g.now); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// watch beats for a while, by its own clock.
+func (g *gatewayAlone) watch(d time.Duration) {
+	g.t.Helper()
+	for end := g.now.Add(d); g.now.Before(end); {
+		g.now = g.now.Add(time.Second)
+		g.beat()
+	}
+}
+
+func (g *gatewayAlone) write() {
+	g.t.Helper()
+	for more := true; more; {
+		var err error
+		if more, err = g.roster.write(context.Background()); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+}
+
+func (g *gatewayAlone) enter(room string) Stay {
+	return g.Enter(&Command{Operation: "test.gone", Key: room, Caller: contract.Caller{UserID: "alice"}, Input: []byte(room + " lost")})
+}
+
+// submitted are the inputs of all commands in the backlogs.
+func (g *gatewayAlone) submitted() []string {
+	g.t.Helper()
+	inputs := []string{}
+	for p := range g.cfg.Partitions {
+		all, err := g.rdb.XRange(g.t.Context(), commandStream(p), "-", "+").Result()
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		for _, m := range all {
+			text := func(name string) string { s, _ := m.Values[name].(string); return s }
+			c, err := parseCommand(entry{id: m.ID, uuid: text(fieldUUID), metadata: text(fieldMetadata), payload: []byte(text(fieldPayload))})
+			if err != nil || c.Caller.UserID != "alice" || c.Operation != "test.gone" || g.partition(c.lane()) != p {
+				g.t.Errorf("submitted %+v: %v", c, err)
+				continue
+			}
+			inputs = append(inputs, string(c.Input))
+		}
+	}
+	slices.Sort(inputs)
+	return inputs
+}
+
+func (g *gatewayAlone) want(inputs ...string) {
+	g.t.Helper()
+	slices.Sort(inputs)
+	if got := g.submitted(); !slices.Equal(got, inputs) {
+		g.t.Errorf("submitted %q, want %q", got, inputs)
+	}
+}
+
+func onBothRedis(t *testing.T, f func(*testing.T, string)) {
+	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f(t, start(t))
+		})
+	}
+}
+
+func TestAStayEndsOnce(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, url string) {
+		g := newGatewayAlone(t, url, "a")
+		one, two, three := g.enter("one"), g.enter("two"), g.enter("three")
+		g.write()
+		one.End([]byte("one closed"))
+		one.End([]byte("again"))
+		two.Leave()
+		two.End([]byte("two closed"))
+		g.enter("four").End([]byte("four closed")) // in one batch
+		runs, life := g.roster.next()
+		for range 2 { // the answer to the first is lost
+			for _, r := range runs {
+				keys := []string{rosterKey(r.partition, life), commandStream(r.partition)}
+				if err := rosterScript.Run(t.Context(), g.rdb, keys, r.args...).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		g.write()
+		g.want("one closed", "four closed")
+		three.End([]byte("three closed"))
+		g.roster.close()
+		g.want("one closed", "four closed", "three closed")
+		if left, err := g.rdb.Keys(t.Context(), "roster:*").Result(); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v %v", left, err)
+		}
+		if n := g.rdb.ZCard(t.Context(), gatewaysKey).Val(); n != 0 {
+			t.Errorf("%d gateways are left", n)
+		}
+	})
+}
+
+// More members than one batch, or one page of the dead gateway's roster, can hold.
+func TestADeadGatewaysSocketsAreToldOnce(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, url string) {
+		dead, b, c := newGatewayAlone(t, url, "dead"), newGatewayAlone(t, url, "b"), newGatewayAlone(t, url, "c")
+		var want []string
+		for i := range 3000 {
+			room := fmt.Sprint("room-", i)
+			if stay := dead.enter(room); i%10 == 0 {
+				stay.Leave()
+			} else {
+				want = append(want, room+" lost")
+			}
+		}
+		dead.write()
+		for range 6 {
+			b.watch(time.Second)
+			c.watch(time.Second)
+		}
+		if got := c.census.dead(c.now); len(got) != 0 {
+			t.Errorf("c buries %v, and it is b's turn", got)
+		}
+		lives := b.census.dead(b.now)
+		if len(lives) != 1 || bootOf(lives[0]) != dead.boot {
+			t.Fatalf("dead are %v", lives)
+		}
+		done := make(chan error, 2)
+		for _, g := range []*gatewayAlone{b, c} { // both at once
+			go func() { done <- g.census.bury(context.Background(), lives[0]) }()
+		}
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		b.want(want...)
+		b.watch(time.Second)
+		if got := b.census.dead(b.now); len(got) != 0 {
+			t.Errorf("dead again: %v", got)
+		}
+	})
+}
+
+// A gateway that others took for dead wakes up: its sockets are told of once, and what
+// they do from now on is told as well.
+func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, url string) {
+		for name, wake := range map[string]func(*gatewayAlone){
+			"by its beat":  func(g *gatewayAlone) { g.beat() },
+			"by its write": func(g *gatewayAlone) { g.write() },
+		} {
+			if err := testenv.Client(t, url).FlushDB(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			frozen, b := newGatewayAlone(t, url, "frozen"), newGatewayAlone(t, url, "b")
+			ended := 0
+			frozen.roster.ended = func() { ended++ }
+			known := frozen.enter("known")
+			frozen.write()
+			unknown := frozen.enter("unknown") // to Redis, when it is frozen
+			known.End([]byte("known closed"))
+			b.watch(6 * time.Second)
+			for _, life := range b.census.dead(b.now) {
+				if err := b.census.bury(t.Context(), life); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.want("known lost")
+			wake(frozen)
+			if ended != 1 {
+				t.Errorf("%s: its sockets were sent away %d times", name, ended)
+			}
+			unknown.End([]byte("unknown closed"))
+			again := frozen.enter("again")
+			frozen.beat()
+			frozen.write()
+			b.want("known lost", "unknown closed")
+			again.End([]byte("again closed"))
+			frozen.write()
+			b.want("known lost", "unknown closed", "again closed")
+			if ended != 1 {
+				t.Errorf("%s: its sockets were sent away %d times", name, ended)
+			}
+		}
+	})
+}
+
+// Redis was emptied: all that is known is written again, and nobody is sent away.
+func TestARosterThatRedisHasForgotten(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, url string) {
+		g := newGatewayAlone(t, url, "a")
+		g.roster.ended = func() { t.Error("its sockets were sent away") }
+		one, two := g.enter("one"), g.enter("two")
+		g.write()
+		two.End([]byte("two closed")) // on its way
+		if err := g.rdb.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		g.beat() // finds out
+		g.beat()
+		g.write()
+		g.want("two closed")
+		one.End([]byte("one closed"))
+		g.write()
+		g.want("two closed", "one closed")
+	})
+}
+
+// While nobody could beat, nobody has died.
+func TestOnlyWhatWasWatchedIsDead(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	_, b := newGatewayAlone(t, url, "a"), newGatewayAlone(t, url, "b")
+	b.watch(4 * time.Second)
+	b.now = b.now.Add(time.Minute) // Redis was away
+	b.beat()
+	b.watch(4 * time.Second)
+	if got := b.census.dead(b.now); len(got) != 0 {
+		t.Errorf("dead are %v", got)
+	}
+	b.watch(2 * time.Second)
+	if got := b.census.dead(b.now); len(got) != 1 {
+		t.Errorf("dead are %v", got)
+	}
+}

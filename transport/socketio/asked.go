@@ -1,0 +1,139 @@
+package socketio
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/emitter"
+	"github.com/example/switchyard/internal/schema"
+	"github.com/example/switchyard/transport/socketio/sockets"
+)
+
+const (
+	maxCalled = 100      // sockets of one user that are asked on one node
+	maxSaid   = 64 << 10 // bytes of one client's answer
+)
+
+// Answer answers a question about the sockets of this node. What the question sees is
+// what is there when Answer is called; done comes later.
+func (g *Gateway) Answer(q broker.Question, done func(broker.Answer)) {
+	to := sockets.Audience{Everyone: true}
+	if q.Room != "" || q.User != "" || q.Socket != "" {
+		to = audience(emitter.Audience{Rooms: some(q.Room), Users: some(q.User), Sockets: some(q.Socket)})
+	}
+	if q.Action == broker.AskCount {
+		done(broker.Answer{Count: g.sockets.Count(q.Namespace, to)})
+		return
+	}
+	all := g.sockets.Find(q.Namespace, to)
+	switch q.Action {
+	case broker.AskList:
+		done(list(all, q.Limit))
+	case broker.AskCall:
+		g.call(all, q, done)
+	default:
+		done(broker.Answer{})
+	}
+}
+
+func some(name string) []string {
+	if name == "" {
+		return nil
+	}
+	return []string{name}
+}
+
+// list lists the first sockets by id.
+func list(all []*sockets.Socket, limit int) broker.Answer {
+	a := broker.Answer{Count: len(all)}
+	if len(all) > limit {
+		slices.SortFunc(all, func(a, b *sockets.Socket) int { return strings.Compare(a.ID(), b.ID()) })
+		all = all[:max(limit, 0)]
+	}
+	for _, s := range all {
+		said := broker.SocketAnswer{ID: s.ID(), User: memberOf(s).caller.UserID}
+		for _, n := range s.Rooms() {
+			if room, ok := strings.CutPrefix(n, roomPrefix); ok {
+				said.Rooms = append(said.Rooms, room)
+			}
+		}
+		slices.Sort(said.Rooms)
+		a.Sockets = append(a.Sockets, said)
+	}
+	return a
+}
+
+// call asks the clients and answers when each has replied or its time is over.
+func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broker.Answer)) {
+	a := broker.Answer{Count: len(all), Sockets: make([]broker.SocketAnswer, len(all))}
+	ask, known := g.asks[name{q.Namespace, q.Event}]
+	var mu sync.Mutex
+	left := len(all)
+	if left == 0 {
+		done(a)
+		return
+	}
+	for i, s := range all {
+		replied := func(r sockets.Reply, err error) {
+			said := said(ask, r, err)
+			said.ID = s.ID()
+			mu.Lock()
+			a.Sockets[i] = said
+			left--
+			last := left == 0
+			mu.Unlock()
+			if last {
+				done(a)
+			}
+		}
+		switch {
+		case !known:
+			replied(sockets.Reply{}, errUnknown)
+		case i >= maxCalled:
+			replied(sockets.Reply{}, sockets.ErrAsked)
+		default:
+			s.Ask(q.Event, q.Within, replied, q.Payload)
+		}
+	}
+}
+
+var errUnknown = errors.New("the question is not in the catalog")
+
+// said is a client's reply, checked.
+func said(ask *schema.Ask, r sockets.Reply, err error) (a broker.SocketAnswer) {
+	switch {
+	case errors.Is(err, errUnknown):
+		a.Problem = broker.ProblemUnknown
+	case errors.Is(err, sockets.ErrAsked):
+		a.Problem = broker.ProblemBusy
+	case errors.Is(err, sockets.ErrLate):
+		a.Problem = broker.ProblemLate
+	case err != nil:
+		a.Problem = broker.ProblemGone
+	case len(r.Attachments) > 0:
+		a.Problem = broker.ProblemBad
+	default:
+		body, err := argument(r.Args)
+		switch {
+		case err != nil || len(body) > maxSaid:
+			a.Problem = broker.ProblemBad
+		case refusal(body):
+			a.Problem = broker.ProblemRefused
+		case ask.Answer.Validate(body) != nil:
+			a.Problem = broker.ProblemBad
+		default:
+			a.Body = body
+		}
+	}
+	return a
+}
+
+// refusal tells a problem from an answer, as clients do.
+func refusal(body json.RawMessage) bool {
+	var problem map[string]json.RawMessage // exact keys
+	return json.Unmarshal(body, &problem) == nil && string(problem["kind"]) == `"error"`
+}

@@ -1,0 +1,91 @@
+package sockets
+
+import (
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+)
+
+// A Reply is what a client acknowledged a question with. Its parts may be kept.
+type Reply struct {
+	Args        []json.RawMessage
+	Attachments [][]byte
+}
+
+// Why a question has no reply.
+var (
+	ErrGone  = errors.New("the socket has gone")
+	ErrLate  = errors.New("the client did not answer in time")
+	ErrAsked = errors.New("the client has too many questions to answer")
+)
+
+const maxAsks = 32 // questions that one socket's client has not answered
+
+// asks are the questions that wait for one client. Acknowledgements that nobody waits
+// for are dropped.
+type asks struct {
+	mu      sync.Mutex
+	last    AckID
+	waiting map[AckID]*asked
+	ended   bool
+}
+
+type asked struct {
+	done func(Reply, error)
+	late *time.Timer
+}
+
+// Ask sends an event that the client acknowledges. done is called once, within the time,
+// by the goroutine that reads the client or by one of its own, and must not block.
+func (s *Socket) Ask(event string, within time.Duration, done func(Reply, error), args ...json.RawMessage) {
+	id, err := s.asks.add(within, done)
+	if err != nil {
+		done(Reply{}, err)
+		return
+	}
+	s.write(packetFrames(packetEvent, packetBinaryEvent, s.namespace, id, quote(event), args, nil), false)
+}
+
+func (a *asks) add(within time.Duration, done func(Reply, error)) (AckID, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.ended:
+		return NoAck, ErrGone
+	case len(a.waiting) >= maxAsks:
+		return NoAck, ErrAsked
+	}
+	if a.waiting == nil {
+		a.waiting = map[AckID]*asked{}
+	}
+	a.last++
+	id := a.last
+	a.waiting[id] = &asked{done: done, late: time.AfterFunc(within, func() { a.resolve(id, Reply{}, ErrLate) })}
+	return id, nil
+}
+
+func (a *asks) answered(id AckID, r Reply) { a.resolve(id, r, nil) }
+
+func (a *asks) resolve(id AckID, r Reply, err error) {
+	a.mu.Lock()
+	w := a.waiting[id]
+	delete(a.waiting, id)
+	a.mu.Unlock()
+	if w != nil {
+		w.late.Stop()
+		w.done(r, err)
+	}
+}
+
+// end follows the end of the socket.
+func (a *asks) end() {
+	a.mu.Lock()
+	waiting := a.waiting
+	a.waiting, a.ended = nil, true
+	a.mu.Unlock()
+	for _, w := range waiting {
+		w.late.Stop()
+		w.done(Reply{}, ErrGone)
+	}
+}
