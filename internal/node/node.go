@@ -135,6 +135,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 // Run starts the node, serves until ctx ends, and stops.
 func (n *Node) Run(ctx context.Context) error {
+	growSmallHeaps()
 	// Bind first: a taken port should not cost the other nodes a hand-over.
 	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler(), n.Config.Sockets)
 	if err != nil {
