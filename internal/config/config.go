@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/redisconn"
 )
 
 // Config is every setting. The doc tag says what it is for.
@@ -171,7 +171,7 @@ func (c Config) Validate() error {
 	if c.AdminAddr != Off {
 		address("ADMIN_ADDR", c.AdminAddr)
 	}
-	if _, err := redis.ParseURL(c.RedisURL); c.RedisURL != "" && err != nil {
+	if _, err := redisconn.Options(c.RedisURL); c.RedisURL != "" && err != nil {
 		wrong("REDIS_URL", "it must look like redis://host:6379/0") // it may hold a password: not shown
 	}
 	if c.NodeID != "" && !nodeIDRE.MatchString(c.NodeID) {

@@ -1,0 +1,144 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/redisconn"
+)
+
+// A RedisCluster is a Redis Cluster of one test: three masters without replicas.
+type RedisCluster struct {
+	URL   string          // of its first node
+	Nodes []*redis.Client // to each of them, for what concerns one node
+	ids   []string
+	ports []int
+	buses []int // the ports on which the nodes talk to each other
+}
+
+const slots = 16384
+
+// Cluster starts a Redis Cluster from the redis-server on the PATH, or leaves the test
+// out.
+func Cluster(t testing.TB, what string) *RedisCluster {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		LeaveOut(t, what, "no redis-server on the PATH")
+	}
+	c := &RedisCluster{}
+	for range 3 {
+		c.startNode(t, path)
+	}
+	c.URL = fmt.Sprintf("redis://127.0.0.1:%d", c.ports[0])
+	c.meet(t)
+	return c
+}
+
+func (c *RedisCluster) startNode(t testing.TB, path string) {
+	t.Helper()
+	port, bus := FreePort(t), FreePort(t)
+	cmd := exec.Command(path, "--port", fmt.Sprint(port), "--cluster-port", fmt.Sprint(bus), "--bind", "127.0.0.1",
+		"--save", "", "--dir", t.TempDir(), "--cluster-enabled", "yes", "--cluster-node-timeout", "15000")
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start redis-server: %v", err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	node := Client(t, fmt.Sprintf("redis://127.0.0.1:%d", port))
+	WaitFor(t, 20*time.Second, "redis-server to answer", func() bool { return node.Ping(context.Background()).Err() == nil })
+	c.Nodes, c.ports, c.buses = append(c.Nodes, node), append(c.ports, port), append(c.buses, bus)
+}
+
+// meet makes the nodes one cluster and waits until each knows it.
+func (c *RedisCluster) meet(t testing.TB) {
+	t.Helper()
+	ctx := t.Context()
+	for i, node := range c.Nodes {
+		c.must(t, node.Do(ctx, "CLUSTER", "SET-CONFIG-EPOCH", i+1).Err()) // else they spend seconds on agreeing on it
+		c.must(t, node.ClusterAddSlotsRange(ctx, i*slots/3, (i+1)*slots/3-1).Err())
+		id, err := node.ClusterMyID(ctx).Result()
+		c.must(t, err)
+		c.ids = append(c.ids, id)
+	}
+	for i := 1; i < len(c.Nodes); i++ {
+		c.must(t, c.Nodes[0].Do(ctx, "CLUSTER", "MEET", "127.0.0.1", c.ports[i], c.buses[i]).Err())
+	}
+	for _, node := range c.Nodes {
+		WaitFor(t, 30*time.Second, "the cluster to form", func() bool {
+			info, err := node.ClusterInfo(ctx).Result()
+			shards, err2 := node.ClusterSlots(ctx).Result()
+			return err == nil && err2 == nil && len(shards) == len(c.Nodes) && strings.Contains(info, "cluster_state:ok")
+		})
+	}
+}
+
+// ClusterClient connects to a cluster as the service does.
+func ClusterClient(t testing.TB, c *RedisCluster) redis.UniversalClient {
+	t.Helper()
+	rdb, err := redisconn.Connect(t.Context(), c.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = rdb.Close() })
+	return rdb
+}
+
+// MoveSlot moves the slot of a key to another node, as resharding does: key by key,
+// and between them it calls meanwhile. It returns the slot.
+func (c *RedisCluster) MoveSlot(t testing.TB, key string, meanwhile func()) (slot int) {
+	t.Helper()
+	ctx := t.Context()
+	n, err := c.Nodes[0].ClusterKeySlot(ctx, key).Result()
+	c.must(t, err)
+	slot = int(n)
+	from := c.owner(t, slot)
+	to := (from + 1) % len(c.Nodes)
+	c.must(t, c.Nodes[to].Do(ctx, "CLUSTER", "SETSLOT", slot, "IMPORTING", c.ids[from]).Err())
+	c.must(t, c.Nodes[from].Do(ctx, "CLUSTER", "SETSLOT", slot, "MIGRATING", c.ids[to]).Err())
+	for {
+		keys, err := c.Nodes[from].ClusterGetKeysInSlot(ctx, slot, 1).Result()
+		c.must(t, err)
+		if len(keys) == 0 {
+			break
+		}
+		meanwhile()
+		c.must(t, c.Nodes[from].Do(ctx, "MIGRATE", "127.0.0.1", c.ports[to], keys[0], 0, 5000).Err())
+	}
+	meanwhile()
+	for i := range c.Nodes {
+		node := c.Nodes[(to+i)%len(c.Nodes)] // the new one first, so that the slot is never nobody's
+		c.must(t, node.Do(ctx, "CLUSTER", "SETSLOT", slot, "NODE", c.ids[to]).Err())
+	}
+	return slot
+}
+
+// owner is the node that has a slot.
+func (c *RedisCluster) owner(t testing.TB, slot int) int {
+	t.Helper()
+	shards, err := c.Nodes[0].ClusterSlots(t.Context()).Result()
+	c.must(t, err)
+	for _, s := range shards {
+		if s.Start <= slot && slot <= s.End {
+			return slices.Index(c.ids, s.Nodes[0].ID)
+		}
+	}
+	t.Fatalf("nobody has slot %d", slot)
+	return 0
+}
+
+func (c *RedisCluster) must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("command the Redis Cluster: %v", err)
+	}
+}
