@@ -22,6 +22,7 @@ type Gateway struct {
 	pending *pending
 	handle  func(*Event) error
 	watch   *watch
+	turn    sync.Mutex // held while handle runs, or missed: on a Redis Cluster each partition has a reader
 
 	unsent, malformed, unhandled throttle
 
@@ -52,13 +53,13 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	}
 	t := newTail(g.read, streams) // nobody writes to this boot's replies yet
 	t.reader.reuse = true
-	g.watch = newWatch(g.Lanes, missed)
+	g.watch = newWatch(g.Lanes, &g.turn, missed)
 	if err := g.watch.seek(ctx, t); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
 	}
 	run, stop := context.WithCancel(context.Background())
 	g.stop = stop
-	g.wg.Go(func() { g.follow(run, t) })
+	g.wg.Go(func() { eachTail(t.bySlot(), func(t *tail) { g.follow(run, t) }) })
 	g.wg.Go(func() { g.watch.keepAsking(run) })
 	g.wg.Go(func() { g.pending.run(run) })
 	return nil
@@ -118,7 +119,8 @@ func (l *Lanes) publish(c *Command, bounded bool, deadline time.Time, done func(
 	l.publisher.enqueueCommand(l.partition(c.lane()), bounded, c.ID, encodePairs(c.metadata()), c.Input, deadline, done)
 }
 
-// follow reads events and replies until ctx ends.
+// follow reads the events of some partitions, and as many streams of replies, until ctx
+// ends.
 func (g *Gateway) follow(ctx context.Context, t *tail) {
 	defer t.reader.close()
 	var wait backoff
@@ -135,7 +137,9 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 			}
 			continue
 		}
+		g.turn.Lock()
 		g.watch.flush(time.Now())
+		g.turn.Unlock()
 		wait.reset()
 	}
 }
@@ -144,9 +148,11 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 // in one lane, its answer with the first of it, so a read is worked off in order.
 func (g *Gateway) take(t *tail, all []found) {
 	now := time.Now()
+	g.turn.Lock()
+	defer g.turn.Unlock()
 	for _, f := range all {
 		for _, e := range f.entries {
-			if f.stream < g.cfg.Partitions && !g.watch.take(f.stream, e, now) {
+			if f.stream < len(t.streams)/2 && !g.watch.take(t.first+f.stream, e, now) {
 				continue
 			}
 			a, err := parseArrival(e)

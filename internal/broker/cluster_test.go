@@ -1,0 +1,132 @@
+package broker_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+func startNodeOnCluster(t *testing.T, c *testenv.RedisCluster, name string, n *notebook, opts ...option) *testNode {
+	t.Helper()
+	return startNodeOn(t, testenv.ClusterClient(t, c), testenv.ClusterClient(t, c), name, n, opts...)
+}
+
+// Everything that the lanes do on one Redis they do on a Cluster whose nodes have five
+// partitions each.
+func TestOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "lanes on a Redis Cluster")
+	book := newNotebook()
+	a := startNodeOnCluster(t, cluster, "a", book, kept)
+	b := startNodeOnCluster(t, cluster, "b", book, kept)
+
+	const keys, each = 40, 10
+	var want [keys][]string
+	var replies []<-chan broker.Reply
+	for i := range each {
+		for k := range keys {
+			text := fmt.Sprint(k, "/", i)
+			want[k] = append(want[k], text)
+			replies = append(replies, []*testNode{a, b}[k%2].submit(noteInput{Key: fmt.Sprint("key", k), Text: text, Do: "keep"}, 20*time.Second))
+		}
+	}
+	for _, r := range replies {
+		if got := a.await(r); got.Code != "" {
+			t.Fatalf("%s %s", got.Code, got.Body)
+		}
+	}
+	for k := range keys {
+		if diff := cmp.Diff(want[k], book.of(fmt.Sprint("key", k))); diff != "" {
+			t.Errorf("key %d: %s", k, diff)
+		}
+	}
+	for _, n := range []*testNode{a, b} {
+		testenv.WaitFor(t, 20*time.Second, "all events", func() bool { return len(n.texts()) >= keys*each })
+		if diff := cmp.Diff(want, byKey[[keys][]string](n.texts(), func(all *[keys][]string, k int, text string) { all[k] = append(all[k], text) })); diff != "" {
+			t.Errorf("events by key: %s", diff)
+		}
+	}
+	if all, err := remembered.Before(t.Context(), broker.NewHistory(b.lanes, testenv.ClusterClient(t, cluster)), "key3", "", 100); err != nil || len(all) != each {
+		t.Errorf("%d of %d are kept: %v", len(all), each, err)
+	}
+
+	t.Run("rooms", func(t *testing.T) {
+		if r := a.call(noteInput{Key: "k", Do: "join"}); len(r.Join) != 1 || len(r.Leave) != 1 {
+			t.Errorf("%+v", r)
+		}
+	})
+	t.Run("follow-ups", func(t *testing.T) {
+		for i := range 20 {
+			if r := b.call(noteInput{Key: "start", Text: fmt.Sprint("next", i), Do: "follow"}); r.Code != "" {
+				t.Fatal(string(r.Body))
+			}
+		}
+		for i := range 20 {
+			key := fmt.Sprint("next", i)
+			testenv.WaitFor(t, 10*time.Second, "the follow-up", func() bool { return len(book.of(key)) > 0 })
+			if diff := cmp.Diff([]string{key + " followed"}, book.of(key)); diff != "" {
+				t.Errorf("%s: %s", key, diff)
+			}
+		}
+	})
+	t.Run("dead letters", func(t *testing.T) {
+		if r := a.call(noteInput{Key: "dead", Do: "fail"}); r.Code != fault.Internal {
+			t.Errorf("%s", r.Code)
+		}
+		i, err := broker.Inspect(t.Context(), testenv.ClusterClient(t, cluster))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dead []broker.DeadLetter
+		err = i.EachDeadLetter(t.Context(), func(d broker.DeadLetter) error { dead = append(dead, d); return nil })
+		if err != nil || len(dead) != 1 {
+			t.Fatalf("%d dead letters, %v", len(dead), err)
+		}
+		before := book.begun.Load()
+		if err := i.Replay(t.Context(), dead[0]); err != nil {
+			t.Error(err)
+		}
+		testenv.WaitFor(t, 10*time.Second, "it to run again", func() bool { return book.begun.Load() > before })
+		parts, err := i.Partitions(t.Context())
+		workers, err2 := i.Workers(t.Context())
+		if err != nil || err2 != nil || len(parts) != 16 || len(workers) != 2 {
+			t.Errorf("%d partitions, %d workers: %v, %v", len(parts), len(workers), err, err2)
+		}
+	})
+	t.Run("copies", func(t *testing.T) {
+		for k := range 20 {
+			in := noteInput{Key: fmt.Sprint("once", k), Text: "once"}
+			copies := []<-chan broker.Reply{a.try("alice", in.Key, in), b.try("alice", in.Key, in), a.try("alice", in.Key, in)}
+			for _, r := range append(copies, b.try("alice", in.Key, in)) {
+				if got := a.await(r); got.Code != "" {
+					t.Errorf("%s %s", got.Code, got.Body)
+				}
+			}
+			if diff := cmp.Diff([]string{"once"}, book.of(in.Key)); diff != "" {
+				t.Errorf("%s: %s", in.Key, diff)
+			}
+		}
+	})
+	t.Run("nothing was missed", func(t *testing.T) {
+		if got := append(a.announced(), b.announced()...); len(got) > 0 {
+			t.Errorf("announced: %v", got)
+		}
+	})
+}
+
+// byKey sorts texts "<key>/<number>" by their keys.
+func byKey[T any](texts []string, add func(all *T, key int, text string)) (all T) {
+	for _, text := range texts {
+		var k, i int
+		if n, _ := fmt.Sscanf(text, "%d/%d", &k, &i); n == 2 {
+			add(&all, k, text)
+		}
+	}
+	return all
+}
