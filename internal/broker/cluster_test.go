@@ -120,6 +120,48 @@ func TestOnACluster(t *testing.T) {
 	})
 }
 
+// What a worker that dies has left is done by another one, in the order of each key.
+func TestTakeoverOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "taking over on a Redis Cluster")
+	dies, lives := newNotebook(), newNotebook()
+	a := startNodeOnCluster(t, cluster, "a", dies)
+	const keys, each = 16, 5
+	var replies []<-chan broker.Reply
+	want := make([][]string, keys)
+	for i := range each {
+		for k := range keys {
+			text := fmt.Sprint(k, "/", i)
+			want[k] = append(want[k], text)
+			in := noteInput{Key: fmt.Sprint(k), Text: text}
+			if i == 0 {
+				in.Do = "block" // and so all others of its key wait
+			}
+			replies = append(replies, a.submit(in, 30*time.Second))
+		}
+	}
+	testenv.WaitFor(t, 10*time.Second, "the first of each key to run", func() bool { return dies.begun.Load() == keys })
+	close(lives.block)
+	startNodeOnCluster(t, cluster, "b", lives)
+	a.worker.Close() // it gives nothing back: its leases lapse
+	close(dies.block)
+	for _, r := range replies {
+		if got := a.await(r); got.Code != "" {
+			t.Fatalf("%s %s", got.Code, got.Body)
+		}
+	}
+	for k := range want {
+		if diff := cmp.Diff(want[k], lives.of(fmt.Sprint(k))); diff != "" {
+			t.Errorf("key %d: %s", k, diff)
+		}
+	}
+	testenv.WaitFor(t, 10*time.Second, "all events", func() bool { return len(a.texts()) >= keys*each })
+	heard := byKey(a.texts(), func(all *[keys][]string, k int, text string) { all[k] = append(all[k], text) })
+	if diff := cmp.Diff(want, heard[:]); diff != "" {
+		t.Errorf("events by key: %s", diff)
+	}
+}
+
 // byKey sorts texts "<key>/<number>" by their keys.
 func byKey[T any](texts []string, add func(all *T, key int, text string)) (all T) {
 	for _, text := range texts {
