@@ -1,10 +1,13 @@
 package broker_test
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/example/switchyard/internal/broker"
@@ -113,11 +116,70 @@ func TestOnACluster(t *testing.T) {
 			}
 		}
 	})
+	t.Run("subscribers", func(t *testing.T) { subscribeOnACluster(t, cluster, a) })
 	t.Run("nothing was missed", func(t *testing.T) {
 		if got := append(a.announced(), b.announced()...); len(got) > 0 {
 			t.Errorf("announced: %v", got)
 		}
 	})
+}
+
+// subscribeOnACluster hears the events of all partitions in three ways.
+func subscribeOnACluster(t *testing.T, cluster *testenv.RedisCluster, n *testNode) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var mu sync.Mutex
+	heard := map[string]map[string]bool{"every": {}, "group": {}, "tail": {}}
+	hear := func(way, text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard[way][text] = true
+	}
+	every, group := n.lanes.Subscriber(), n.lanes.GroupSubscriber("projection")
+	defer every.Close()
+	defer group.Close()
+	for way, s := range map[string]message.Subscriber{"every": every, "group": group} {
+		messages, err := s.Subscribe(ctx, broker.Events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			for m := range messages {
+				hear(way, string(m.Payload))
+				m.Ack()
+			}
+		}()
+	}
+	i, err := broker.Inspect(ctx, testenv.ClusterClient(t, cluster))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tailed := make(chan error, 1)
+	go func() {
+		tailed <- i.Tail(ctx, "evt", true, func(e broker.LaneEntry) error { hear("tail", e.Payload); return nil })
+	}()
+	for k := range 32 {
+		if r := n.call(noteInput{Key: fmt.Sprint("sub", k), Text: fmt.Sprint("sub", k)}); r.Code != "" {
+			t.Fatal(string(r.Body))
+		}
+	}
+	for way := range heard {
+		testenv.WaitFor(t, 20*time.Second, "all events by way of "+way, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			for k := range 32 {
+				if !heard[way][fmt.Sprintf(`{"text":"sub%d"}`, k)] {
+					return false
+				}
+			}
+			return true
+		})
+	}
+	cancel()
+	if err := <-tailed; err != nil {
+		t.Errorf("tail: %v", err)
+	}
 }
 
 // What a worker that dies has left is done by another one, in the order of each key.

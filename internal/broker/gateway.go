@@ -24,7 +24,7 @@ type Gateway struct {
 	watch   *watch
 	turn    sync.Mutex // held while handle runs, or missed: on a Redis Cluster each partition has a reader
 
-	unsent, malformed, unhandled throttle
+	unsent, malformed, unhandled, unread throttle
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -123,7 +123,7 @@ func (l *Lanes) publish(c *Command, bounded bool, deadline time.Time, done func(
 // ends.
 func (g *Gateway) follow(ctx context.Context, t *tail) {
 	defer t.reader.close()
-	var wait backoff
+	wait := backoff{shared: &g.unread}
 	for ctx.Err() == nil {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
 		all, err := t.next(ctx)

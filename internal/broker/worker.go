@@ -36,7 +36,7 @@ type Worker struct {
 	expired  atomic.Uint64 // commands that came to their turn too late to run
 	sweeper  sweeper
 
-	undecodable, hangs throttle
+	undecodable, hangs, unread throttle
 
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours
@@ -106,7 +106,7 @@ func (w *Worker) awaitLease(p *partition) bool {
 // ctx ends.
 func (w *Worker) follow(ctx context.Context, r *commandReader) {
 	defer r.close()
-	var wait backoff
+	wait := backoff{shared: &w.unread}
 	for ctx.Err() == nil {
 		parts, full := w.readable(r)
 		room := r.share(w.cfg.InFlight - int(w.inFlight.Load()))

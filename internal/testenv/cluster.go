@@ -21,6 +21,8 @@ type RedisCluster struct {
 	ids   []string
 	ports []int
 	buses []int // the ports on which the nodes talk to each other
+
+	processes []*clusterNode
 }
 
 const slots = 16384
@@ -45,18 +47,52 @@ func Cluster(t testing.TB, what string) *RedisCluster {
 func (c *RedisCluster) startNode(t testing.TB, path string) {
 	t.Helper()
 	port, bus := FreePort(t), FreePort(t)
-	cmd := exec.Command(path, "--port", fmt.Sprint(port), "--cluster-port", fmt.Sprint(bus), "--bind", "127.0.0.1",
-		"--save", "", "--dir", t.TempDir(), "--cluster-enabled", "yes", "--cluster-node-timeout", "15000")
-	if err := cmd.Start(); err != nil {
+	start := func() *exec.Cmd {
+		return exec.Command(path, "--port", fmt.Sprint(port), "--cluster-port", fmt.Sprint(bus), "--bind", "127.0.0.1",
+			"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--cluster-enabled", "yes", "--cluster-node-timeout", "15000")
+	}
+	n := &clusterNode{start: start, dir: t.TempDir()}
+	c.processes = append(c.processes, n)
+	t.Cleanup(n.kill)
+	n.run(t)
+	c.Nodes, c.ports, c.buses = append(c.Nodes, Client(t, fmt.Sprintf("redis://127.0.0.1:%d", port))), append(c.ports, port), append(c.buses, bus)
+	c.await(t, len(c.Nodes)-1)
+}
+
+// A clusterNode is a process that can be started again with its files.
+type clusterNode struct {
+	start func() *exec.Cmd
+	dir   string
+	cmd   *exec.Cmd
+}
+
+func (n *clusterNode) run(t testing.TB) {
+	t.Helper()
+	n.cmd = n.start()
+	n.cmd.Dir = n.dir
+	if err := n.cmd.Start(); err != nil {
 		t.Fatalf("start redis-server: %v", err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	node := Client(t, fmt.Sprintf("redis://127.0.0.1:%d", port))
-	WaitFor(t, 20*time.Second, "redis-server to answer", func() bool { return node.Ping(context.Background()).Err() == nil })
-	c.Nodes, c.ports, c.buses = append(c.Nodes, node), append(c.ports, port), append(c.buses, bus)
+}
+
+func (n *clusterNode) kill() {
+	_ = n.cmd.Process.Kill()
+	_ = n.cmd.Wait()
+}
+
+func (c *RedisCluster) await(t testing.TB, node int) {
+	t.Helper()
+	WaitFor(t, 20*time.Second, "redis-server to answer", func() bool { return c.Nodes[node].Ping(context.Background()).Err() == nil })
+}
+
+// Kill kills a node, and Restart starts it again with what it has on disk.
+func (c *RedisCluster) Kill(node int) { c.processes[node].kill() }
+
+// Restart follows Kill.
+func (c *RedisCluster) Restart(t testing.TB, node int) {
+	t.Helper()
+	c.processes[node].run(t)
+	c.await(t, node)
 }
 
 // meet makes the nodes one cluster and waits until each knows it.
