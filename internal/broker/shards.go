@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -131,7 +132,7 @@ func (r *reader) elsewhere(ctx context.Context, failed error, streams, after []s
 	var all []found
 	for i, cmd := range cmds {
 		reply, err := cmd.Result()
-		if err == redis.Nil {
+		if errors.Is(err, redis.Nil) {
 			continue
 		}
 		if err != nil {

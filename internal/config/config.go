@@ -29,7 +29,7 @@ type Config struct {
 	HTTPAddr  string `env:"HTTP_ADDR" envDefault:":8080" doc:"where Socket.IO, REST and health are served"`
 	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" doc:"where metrics and pprof are served, or off; never make it public"`
 
-	RedisURL string `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; empty: an embedded Redis, for trying out: one node, nothing is kept"`
+	RedisURL string `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; any node of a Redis Cluster, and more of them by ?addr=host:port&addr=…; empty: an embedded Redis, for trying out: one node, nothing is kept"`
 	NodeID   string `env:"NODE_ID" doc:"unique name of this node; empty: <hostname>-<4 hex digits>"`
 	Role     string `env:"ROLE" envDefault:"all" doc:"all, gateway (holds sockets) or worker (runs use cases; serves health only)"`
 

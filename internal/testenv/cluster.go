@@ -112,7 +112,7 @@ func (c *RedisCluster) meet(t testing.TB) {
 	for _, node := range c.Nodes {
 		WaitFor(t, 30*time.Second, "the cluster to form", func() bool {
 			info, err := node.ClusterInfo(ctx).Result()
-			shards, err2 := node.ClusterSlots(ctx).Result()
+			shards, err2 := node.ClusterShards(ctx).Result()
 			return err == nil && err2 == nil && len(shards) == len(c.Nodes) && strings.Contains(info, "cluster_state:ok")
 		})
 	}
@@ -161,11 +161,13 @@ func (c *RedisCluster) MoveSlot(t testing.TB, key string, meanwhile func()) (slo
 // owner is the node that has a slot.
 func (c *RedisCluster) owner(t testing.TB, slot int) int {
 	t.Helper()
-	shards, err := c.Nodes[0].ClusterSlots(t.Context()).Result()
+	shards, err := c.Nodes[0].ClusterShards(t.Context()).Result()
 	c.must(t, err)
 	for _, s := range shards {
-		if s.Start <= slot && slot <= s.End {
-			return slices.Index(c.ids, s.Nodes[0].ID)
+		for _, held := range s.Slots {
+			if held.Start <= int64(slot) && int64(slot) <= held.End {
+				return slices.Index(c.ids, s.Nodes[0].ID)
+			}
 		}
 	}
 	t.Fatalf("nobody has slot %d", slot)
