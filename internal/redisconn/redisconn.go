@@ -29,7 +29,6 @@ const (
 	patience     = 10 * time.Second // for a Redis that starts together with us
 	dialTimeout  = 2 * time.Second
 	storeTimeout = time.Second            // of a write, and of a read
-	clusterReads = 4096                   // connections for blocking reads to one node, at most: its partitions and subscriptions
 	idleMax      = 900 * time.Millisecond // less than any call may take
 	oldest       = 7                      // major version
 )
@@ -55,14 +54,10 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 		stop()
 		return nil, nil, err
 	}
-	// A blocking read holds a connection, and on a Cluster each partition has its own.
-	reads, forStores := *s.opts, *s.opts
-	if s.cluster {
-		reads.PoolSize = max(reads.PoolSize, clusterReads)
-	}
+	forStores := *s.opts
 	forStores.ReadTimeout, forStores.WriteTimeout = storeTimeout, storeTimeout
 	stores := s.client(forStores)
-	c := &Clients{Commands: s.client(*s.opts), Reads: s.client(reads), Embedded: embedded}
+	c := &Clients{Commands: s.client(*s.opts), Reads: s.client(*s.opts), Embedded: embedded}
 	closeAll := func() {
 		for _, err := range []error{c.Commands.Close(), c.Reads.Close(), stores.Close()} {
 			if err != nil {
@@ -91,11 +86,7 @@ func Connect(ctx context.Context, url string) (redis.UniversalClient, error) {
 	if err := s.find(ctx, slog.New(slog.DiscardHandler)); err != nil {
 		return nil, err
 	}
-	opts := *s.opts
-	if s.cluster {
-		opts.PoolSize = max(opts.PoolSize, clusterReads)
-	}
-	return s.client(opts), nil
+	return s.client(*s.opts), nil
 }
 
 // Options are those of every connection. When the connections are half open, the first
