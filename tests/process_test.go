@@ -86,7 +86,12 @@ func kept(t *testing.T, url, room string) map[string]int {
 // was answered "ok" has been kept, once.
 func TestSIGTERMUnderLoad(t *testing.T) {
 	t.Parallel()
-	url := testenv.Redis(t)
+	leaveUnderLoad(t, testenv.Redis(t), func() {})
+}
+
+// leaveUnderLoad does so, after something else that clients must not notice.
+func leaveUnderLoad(t *testing.T, url string, first func()) {
+	t.Helper()
 	leaving, staying := launch(t, url, "leaving", "SOCKET_RATE=off"), launch(t, url, "staying", "SOCKET_RATE=off")
 	stop := make(chan struct{})
 	var posters []*poster
@@ -104,6 +109,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 	testenv.WaitFor(t, 20*time.Second, "load on both nodes", func() bool {
 		return len(kept(t, staying.url, "room-0")) > 20 && len(kept(t, staying.url, "room-1")) > 20
 	})
+	first()
 	if err := leaving.terminate(); err != nil {
 		t.Errorf("the node ended with %v", err)
 	}

@@ -15,9 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/redisconn"
 )
 
 // Exit codes.
@@ -174,15 +173,13 @@ func (y *yard) do(ctx context.Context, c command, args []string) error {
 	if y.redis == "" {
 		return errors.New("which Redis? Set REDIS_URL, or give --redis redis://host:6379/0")
 	}
-	opts, err := redis.ParseURL(y.redis)
-	if err != nil {
-		return errors.New("the URL of Redis must look like redis://host:6379/0") // it may hold a password: not shown
-	}
-	opts.MaxRetries, opts.ContextTimeoutEnabled = -1, true // what is repeated happens twice
-	rdb := redis.NewClient(opts)
-	defer func() { _ = rdb.Close() }()
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	rdb, err := redisconn.Connect(short, y.redis)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rdb.Close() }()
 	if y.Inspector, err = broker.Inspect(short, rdb); err != nil {
 		return err
 	}

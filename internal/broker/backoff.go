@@ -42,6 +42,7 @@ func (t *throttle) log(log *slog.Logger, level slog.Level, text string, args []a
 type backoff struct {
 	failures int
 	log      throttle
+	shared   *throttle // in its place, of several that fail for one cause
 }
 
 const (
@@ -52,7 +53,11 @@ const (
 // sleep waits, longer each time, and returns early when ctx ends.
 func (b *backoff) sleep(ctx context.Context, log *slog.Logger, what string, err error) {
 	b.failures++
-	b.log.warn(log, "cannot "+what+", trying again", "error", err, "failures", b.failures)
+	quiet := &b.log
+	if b.shared != nil {
+		quiet = b.shared
+	}
+	quiet.warn(log, "cannot "+what+", trying again", "error", err, "failures", b.failures)
 	sleep(ctx, pause(b.failures))
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/redis/go-redis/v9"
 )
 
 // A completion is a command that has run, with what is to be committed for it.
@@ -242,21 +241,8 @@ type committed struct {
 func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	_, cluster := c.w.rdb.(*redis.ClusterClient)
-	runs := runsOf(todo, cluster)
-	cmds := make([]*redis.Cmd, len(runs))
-	for attempt := 0; ; attempt++ {
-		_, err := c.w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for i, run := range runs {
-				keys, args := c.arguments(run)
-				cmds[i] = completeScript.EvalSha(ctx, pipe, keys, args...)
-			}
-			return nil
-		})
-		if attempt > 0 || !redis.HasErrorPrefix(err, "NOSCRIPT") || completeScript.Load(ctx, c.w.rdb).Err() != nil {
-			break
-		}
-	}
+	runs := runsOf(todo, onCluster(c.w.rdb))
+	cmds := runScripts(ctx, c.w.rdb, completeScript, len(runs), func(i int) ([]string, []any) { return c.arguments(runs[i]) })
 	results := make([]committed, 0, len(todo))
 	for i, cmd := range cmds {
 		answers, err := cmd.Slice()

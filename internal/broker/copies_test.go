@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,6 +123,7 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 			t.Error(diff)
 		}
 		gateway.call(noteInput{Key: "k", Text: "end"})
+		testenv.WaitFor(t, 5*time.Second, "the last event", func() bool { return slices.Contains(gateway.texts(), "end") }) // it brings the answer, and is handed over after it
 		if diff := cmp.Diff([]string{"warm", "once", "end"}, gateway.texts()); diff != "" {
 			t.Error(diff)
 		}

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -11,18 +12,18 @@ import (
 
 // A watch finds out which events a gateway has missed: lua/complete.lua numbers those of
 // each partition, so an entry tells by its number, and once a second the counters in
-// Redis tell of a partition from which no entry comes. Only the goroutine that reads
-// may use it, except for keepAsking.
+// Redis tell of a partition from which no entry comes. Only the goroutine that reads a
+// partition may use it, except for keepAsking.
 //
 // What was missed is not known, and so neither is whom it concerns: everyone is told.
 type watch struct {
 	*Lanes
-	announce   func(reason string)
+	turn       *sync.Mutex              // guards what follows announce
 	numberings []numbering              // by partition
 	counters   atomic.Pointer[counters] // the newest
-	compared   *counters                // the last that were compared
-	due        string                   // the reason to announce next
-	last       time.Time                // when something was announced
+	announce   func(reason string)
+	due        string    // the reason to announce next
+	last       time.Time // when something was announced
 }
 
 const (
@@ -30,8 +31,8 @@ const (
 	announceEvery = time.Second // at most: one cause shows in many partitions, one after the other
 )
 
-func newWatch(l *Lanes, announce func(reason string)) *watch {
-	return &watch{Lanes: l, announce: announce, numberings: make([]numbering, l.cfg.Partitions)}
+func newWatch(l *Lanes, turn *sync.Mutex, announce func(reason string)) *watch {
+	return &watch{Lanes: l, turn: turn, announce: announce, numberings: make([]numbering, l.cfg.Partitions)}
 }
 
 // counters are what Redis says of all partitions, at some moment after asked.
@@ -134,7 +135,7 @@ func seqOf(m redis.XMessage) string {
 }
 
 // take follows an entry of an event stream; false means that it came before. A
-// stranger's entry has no number and is always new.
+// stranger's entry has no number and is always new. The mutex is held.
 func (w *watch) take(p int, e entry, now time.Time) bool {
 	n := &w.numberings[p]
 	n.moved = now
@@ -150,26 +151,31 @@ func (w *watch) take(p int, e entry, now time.Time) bool {
 	return !seen
 }
 
-// compare compares with the newest counters, once. They were there before the last read
-// began: a partition that has brought nothing since they were asked for has nothing to
+// compare compares a tail with counters, once. They were there before its last read began: a partition that has brought nothing since they were asked for has nothing to
 // bring, and must be where its counter is.
 func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
-	if c == nil || c == w.compared {
+	if c == nil {
 		return nil
 	}
-	for p := range w.numberings {
+	parts := len(t.streams) / 2
+	for i := range parts {
+		p := t.first + i
 		n := &w.numberings[p]
+		if n.compared == c {
+			continue
+		}
 		reason := ""
 		if n.moved.Before(c.asked) {
 			reason = n.compare(c.last[p])
 		}
 		if reason != "" || c.noReplies[p] {
-			t.last[len(w.numberings)+p] = "0-0" // replies are read whatever their ids; one that comes again finds nobody waiting
+			t.last[parts+i] = "0-0" // replies are read whatever their ids; one that comes again finds nobody waiting
 		}
 		if reason == "" {
+			n.compared = c
 			continue
 		}
-		back, err := t.rewind(ctx, p, func(m redis.XMessage) bool {
+		back, err := t.rewind(ctx, i, func(m redis.XMessage) bool {
 			at, _, ok := parseSeq(seqOf(m))
 			return ok && n.seen(at)
 		})
@@ -180,14 +186,15 @@ func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 			reason = ResyncEpoch
 		}
 		was := n.at
-		n.told = c.last[p]
+		n.told, n.compared = c.last[p], c
+		w.turn.Lock()
 		w.missed(p, was, n.told, reason)
+		w.turn.Unlock()
 	}
-	w.compared = c
 	return nil
 }
 
-// missed notes that events were missed, and announces it.
+// missed notes that events were missed, and announces it. The mutex is held.
 func (w *watch) missed(p int, was, is mark, reason string) {
 	w.log.Warn("events were missed", "partition", p, "reason", reason,
 		"last", fmt.Sprint(was.series, ".", was.seq), "next", fmt.Sprint(is.series, ".", is.seq))
@@ -197,7 +204,8 @@ func (w *watch) missed(p int, was, is mark, reason string) {
 	w.flush(time.Now())
 }
 
-// flush announces what is due, unless something was announced just before.
+// flush announces what is due, unless something was announced just before. The mutex is
+// held.
 func (w *watch) flush(now time.Time) {
 	if w.due == "" || now.Sub(w.last) < announceEvery {
 		return

@@ -28,8 +28,9 @@ type Gateway struct {
 	answer   func(Question, func(Answer)) // see Answering
 	evicted  func()                       // see Evicted
 	evicting atomic.Bool
+	turn     sync.Mutex // held while handle runs, or missed: on a Redis Cluster each partition has a reader
 
-	unsent, malformed, unhandled throttle
+	unsent, malformed, unhandled, unread throttle
 
 	stop context.CancelFunc
 	wg   sync.WaitGroup
@@ -59,7 +60,7 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	}
 	t := newTail(g.read, streams) // nobody writes to this boot's replies yet
 	t.reader.reuse = true
-	g.watch = newWatch(g.Lanes, missed)
+	g.watch = newWatch(g.Lanes, &g.turn, missed)
 	if err := g.watch.seek(ctx, t); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
 	}
@@ -68,7 +69,7 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	}
 	run, stop := context.WithCancel(context.Background())
 	g.stop = stop
-	g.wg.Go(func() { g.follow(run, t) })
+	g.wg.Go(func() { eachTail(t.bySlot(), func(t *tail) { g.follow(run, t) }) })
 	g.wg.Go(func() { g.roster.run(run) })
 	g.wg.Go(func() { g.census.run(run) })
 	g.wg.Go(func() { g.watch.keepAsking(run) })
@@ -130,10 +131,11 @@ func (l *Lanes) publish(c *Command, bounded bool, deadline time.Time, done func(
 	l.publisher.enqueueCommand(l.partition(c.lane()), bounded, c.ID, encodePairs(c.metadata()), c.Input, deadline, done)
 }
 
-// follow reads events and replies until ctx ends.
+// follow reads the events of some partitions, and as many streams of replies, until ctx
+// ends.
 func (g *Gateway) follow(ctx context.Context, t *tail) {
 	defer t.reader.close()
-	var wait backoff
+	wait := backoff{shared: &g.unread}
 	for ctx.Err() == nil {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
 		all, err := t.next(ctx)
@@ -147,10 +149,20 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 			}
 			continue
 		}
+		g.turn.Lock()
 		g.watch.flush(time.Now())
 		g.evict(all)
+		g.turn.Unlock()
 		wait.reset()
+		rest(entries(all))
 	}
+}
+
+func entries(all []found) (n int) {
+	for _, f := range all {
+		n += len(f.entries)
+	}
+	return n
 }
 
 // take handles what one read has found. All that a command has brought about comes
@@ -158,9 +170,11 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 func (g *Gateway) take(t *tail, all []found) {
 	now := time.Now()
 	var a arrival // one for all of them
+	g.turn.Lock()
+	defer g.turn.Unlock()
 	for _, f := range all {
 		for _, e := range f.entries {
-			if f.stream < g.cfg.Partitions && !g.watch.take(f.stream, e, now) {
+			if f.stream < len(t.streams)/2 && !g.watch.take(t.first+f.stream, e, now) {
 				continue
 			}
 			err := a.parse(e)

@@ -207,12 +207,19 @@ func (m *member) keep(ctx context.Context, what string) error {
 // deliver reads on from the positions and hands over one message after the other.
 func (m *member) deliver(ctx context.Context) {
 	t := newTail(m.read, m.in)
-	defer t.reader.close()
 	for i, stream := range m.in {
 		if id, ok := m.at[stream]; ok {
 			t.last[i] = id
 		}
 	}
+	var turn sync.Mutex
+	eachTail(t.bySlot(), func(t *tail) { m.follow(ctx, t, &turn) })
+}
+
+// follow delivers what a tail brings; the mutex is held while a message is not
+// acknowledged.
+func (m *member) follow(ctx context.Context, t *tail, turn *sync.Mutex) {
+	defer t.reader.close()
 	var read, nacked backoff
 	var malformed throttle
 	for ctx.Err() == nil {
@@ -224,16 +231,29 @@ func (m *member) deliver(ctx context.Context) {
 		read.reset()
 		for _, f := range all {
 			for _, e := range f.entries {
-				msg, err := decode(e)
-				if err != nil {
-					malformed.warn(m.log, "skipped a malformed entry", "stream", m.in[f.stream], "error", err)
-				} else if !deliverUntilAcked(ctx, msg, m.out, m.log, &nacked) {
+				if !m.pass(ctx, t.streams[f.stream], e, turn, &malformed, &nacked) {
 					return
 				}
-				m.mu.Lock()
-				m.at[m.in[f.stream]] = strings.Clone(e.id)
-				m.mu.Unlock()
 			}
 		}
 	}
+}
+
+// pass hands over one entry; false means that ctx has ended before it was acknowledged.
+func (m *member) pass(ctx context.Context, stream string, e entry, turn *sync.Mutex, malformed *throttle, nacked *backoff) bool {
+	msg, err := decode(e)
+	if err != nil {
+		malformed.warn(m.log, "skipped a malformed entry", "stream", stream, "error", err)
+	} else {
+		turn.Lock()
+		acked := deliverUntilAcked(ctx, msg, m.out, m.log, nacked)
+		turn.Unlock()
+		if !acked {
+			return false
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at[stream] = strings.Clone(e.id)
+	return true
 }

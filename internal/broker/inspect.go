@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -175,20 +176,43 @@ func (i *Inspector) Tail(ctx context.Context, lane string, everything bool, see 
 		streams[p] = name(p)
 	}
 	t := newTail(i.lanes.read, streams)
-	defer t.reader.close()
 	if !everything {
 		if err := t.seekEnd(ctx); err != nil {
 			return err
 		}
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var turn sync.Mutex
+	eachTail(t.bySlot(), func(t *tail) {
+		if err := follow(ctx, t, &turn, see); err != nil {
+			stop(fmt.Errorf("tail lane %s: %w", lane, err))
+		}
+	})
+	if err := context.Cause(ctx); !errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return nil
+}
+
+// follow hands over what a tail brings until ctx ends or see fails. The mutex is held
+// while see runs.
+func follow(ctx context.Context, t *tail, turn *sync.Mutex, see func(LaneEntry) error) error {
+	defer t.reader.close()
 	for ctx.Err() == nil {
 		all, err := t.next(ctx)
 		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("read lane %s: %w", lane, err)
+			return err
 		}
 		for _, f := range all {
 			for _, e := range f.entries {
-				if err := see(laneEntry(streams[f.stream], e)); err != nil {
+				turn.Lock()
+				err := ctx.Err()
+				if err == nil {
+					err = see(laneEntry(t.streams[f.stream], e))
+				}
+				turn.Unlock()
+				if err != nil {
 					return err
 				}
 			}

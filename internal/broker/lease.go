@@ -76,29 +76,18 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition, more 
 		return nil, nil
 	}
 	epochs := make([]int64, len(parts))
-	for attempt := 0; ; attempt++ {
-		cmds := make([]*redis.Cmd, len(parts))
-		_, err := w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for i, p := range parts {
-				args := append([]any{what, w.cfg.Node, w.boot, p.epoch, leaseFor.Milliseconds()}, more...)
-				cmds[i] = ownScript.EvalSha(ctx, pipe, []string{ownerKey(p.number)}, args...)
-			}
-			return nil
-		})
-		if attempt == 0 && redis.HasErrorPrefix(err, "NOSCRIPT") {
-			if err := ownScript.Load(ctx, w.rdb).Err(); err != nil {
-				return epochs, fmt.Errorf("load script: %w", err)
-			}
-			continue
+	cmds := runScripts(ctx, w.rdb, ownScript, len(parts), func(i int) ([]string, []any) {
+		args := append([]any{what, w.cfg.Node, w.boot, parts[i].epoch, leaseFor.Milliseconds()}, more...)
+		return []string{ownerKey(parts[i].number)}, args
+	})
+	var failed error // the first
+	for i, c := range cmds {
+		var err error
+		if epochs[i], err = parts[i].owned(c); err != nil && failed == nil {
+			failed = fmt.Errorf("%s partition %d of %d: %w", what, parts[i].number, len(parts), err)
 		}
-		var failed error // the first
-		for i, c := range cmds {
-			if epochs[i], err = parts[i].owned(c); err != nil && failed == nil {
-				failed = fmt.Errorf("%s partition %d of %d: %w", what, parts[i].number, len(parts), err)
-			}
-		}
-		return epochs, failed
 	}
+	return epochs, failed
 }
 
 // renew renews the lease of every owned partition and drops those it has lost.

@@ -111,7 +111,7 @@ func (l *lookups) fetch(ctx context.Context, todo []lookup) {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
 	runs := [][]lookup{todo}
-	if _, ok := l.w.rdb.(*redis.ClusterClient); ok {
+	if onCluster(l.w.rdb) {
 		runs = byPartition(todo)
 	}
 	cmds := make([]*redis.SliceCmd, len(runs))

@@ -51,6 +51,8 @@ type numbering struct {
 	before []mark    // where the series before it ended, the newest last
 	told   mark      // up to there it was told what was missed
 	moved  time.Time // when an entry last came
+
+	compared *counters // the last that were compared with it
 }
 
 const seriesKnown = 32 // of a partition; each change of its owner begins one

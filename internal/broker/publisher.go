@@ -231,18 +231,10 @@ func (p *Publisher) send(batch []publish, ask []*backlog) {
 	for i, b := range ask {
 		lengths[i] = pipe.XLen(ctx, b.stream)
 	}
-	_, err := pipe.Exec(ctx)
-	if notSent(err) {
-		err = errors.Join(ErrNotSent, err)
-	} else {
-		err = nil
-	}
+	_, _ = pipe.Exec(ctx) // each command has its own error: a Redis Cluster has several nodes
 	for i := range batch {
 		item := &batch[i]
-		switch item.err = item.cmd.Err(); {
-		case err != nil:
-			item.err = err
-		case refused(item.err):
+		if item.err = item.cmd.Err(); notSent(item.err) || refused(item.err) {
 			item.err = errors.Join(ErrNotSent, item.err)
 		}
 	}
@@ -252,7 +244,7 @@ func (p *Publisher) send(batch []publish, ask []*backlog) {
 	}
 }
 
-// notSent tells whether a pipeline failed before its first byte left: no
+// notSent tells whether a command failed before its first byte left: no
 // connection could be had.
 func notSent(err error) bool {
 	var op *net.OpError

@@ -75,10 +75,14 @@ func (r *reader) read(ctx context.Context, streams, after []string, count int64,
 		r.args = append(r.args, id)
 	}
 	raw, err := r.reply(ctx, streams[0])
-	if err != nil {
-		return nil, err
+	var all []found
+	if err == nil {
+		all, err = parseRead(raw, streams)
 	}
-	return parseRead(raw, streams)
+	if err != nil {
+		return r.elsewhere(ctx, err, streams, after, count, block)
+	}
+	return all, nil
 }
 
 const keepBuffer = 1 << 20 // bytes; a larger reply is not expected again

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	_ "embed"
 
 	"github.com/redis/go-redis/v9"
@@ -44,3 +45,26 @@ var (
 	gatewaysScript = redis.NewScript(gatewaysSource)
 	departScript   = redis.NewScript(departSource)
 )
+
+// runScripts runs a script several times in one round trip; each run has its own error.
+// A Redis that does not know the script gets its text: a Redis Cluster has several, and
+// one may be new, so nothing is loaded beforehand.
+func runScripts(ctx context.Context, rdb redis.UniversalClient, script *redis.Script, n int, call func(i int) (keys []string, args []any)) []*redis.Cmd {
+	cmds := make([]*redis.Cmd, n)
+	pipe := rdb.Pipeline()
+	for i := range cmds {
+		keys, args := call(i)
+		cmds[i] = script.EvalSha(ctx, pipe, keys, args...)
+	}
+	_, _ = pipe.Exec(ctx)
+	for i, cmd := range cmds {
+		if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+			keys, args := call(i)
+			cmds[i] = script.Eval(ctx, pipe, keys, args...)
+		}
+	}
+	if pipe.Len() > 0 {
+		_, _ = pipe.Exec(ctx)
+	}
+	return cmds
+}

@@ -67,7 +67,8 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		defer close(out)
 		defer cancel()
 		defer unhook()
-		s.run(ctx, t, out)
+		var turn sync.Mutex
+		eachTail(t.bySlot(), func(t *tail) { s.run(ctx, t, &turn, out) })
 	})
 	return out, nil
 }
@@ -79,7 +80,9 @@ func (s *Subscriber) Close() error {
 	return nil
 }
 
-func (s *Subscriber) run(ctx context.Context, t *tail, out chan<- *message.Message) {
+// run hands over what a tail brings; the mutex is held while a message is not
+// acknowledged.
+func (s *Subscriber) run(ctx context.Context, t *tail, turn *sync.Mutex, out chan<- *message.Message) {
 	defer t.reader.close()
 	var wait, nacked backoff
 	var malformed throttle
@@ -97,7 +100,10 @@ func (s *Subscriber) run(ctx context.Context, t *tail, out chan<- *message.Messa
 					malformed.warn(s.log, "skipped a malformed entry", "stream", t.streams[f.stream], "error", err)
 					continue
 				}
-				if !deliverUntilAcked(ctx, m, out, s.log, &nacked) {
+				turn.Lock()
+				acked := deliverUntilAcked(ctx, m, out, s.log, &nacked)
+				turn.Unlock()
+				if !acked {
 					return
 				}
 			}

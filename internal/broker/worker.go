@@ -27,8 +27,6 @@ type Worker struct {
 	mu    sync.Mutex
 	owned map[int]*partition
 
-	reader   reader        // only follow reads
-	batch    batchSize     // of a read
 	inFlight atomic.Int64  // entries read and not yet committed
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
@@ -38,7 +36,7 @@ type Worker struct {
 	expired  atomic.Uint64 // commands that came to their turn too late to run
 	sweeper  sweeper
 
-	undecodable, hangs throttle
+	undecodable, hangs, unread throttle
 
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours
@@ -57,7 +55,6 @@ const (
 // NewWorker makes the worker side. It does nothing before Start.
 func NewWorker(l *Lanes, h *Handlers) *Worker {
 	w := &Worker{Lanes: l, serve: h.server(l), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1), alone: make(chan struct{}, 1)}
-	w.reader, w.batch = reader{rdb: l.read}, batchSize{now: readBatch, max: readBatch}
 	w.leases.L = new(sync.Mutex)
 	w.pool = newPool(l.cfg.InFlight, w.run)
 	w.commits = newCommitter(w)
@@ -78,7 +75,9 @@ func (w *Worker) Start(ctx context.Context) error {
 	run, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.wg.Go(func() { w.keepBeating(run) })
-	w.wg.Go(func() { w.follow(run) })
+	for _, r := range w.readers() {
+		w.wg.Go(func() { w.follow(run, r) })
+	}
 	w.sweeper.start(w.sweep)
 	w.commits.start()
 	w.lookups.start()
@@ -103,21 +102,22 @@ func (w *Worker) awaitLease(p *partition) bool {
 	return !p.lost.Load()
 }
 
-// follow reads the commands of the owned partitions until ctx ends.
-func (w *Worker) follow(ctx context.Context) {
-	defer w.reader.close()
-	var wait backoff
+// follow reads the commands of the owned partitions, those that are the reader's, until
+// ctx ends.
+func (w *Worker) follow(ctx context.Context, r *commandReader) {
+	defer r.close()
+	wait := backoff{shared: &w.unread}
 	for ctx.Err() == nil {
-		parts, full := w.readable()
-		room := w.cfg.InFlight - int(w.inFlight.Load())
+		parts, full := w.readable(r)
+		room := r.share(w.cfg.InFlight - int(w.inFlight.Load()))
 		if len(parts) == 0 || room <= 0 {
-			w.waitForRoom(ctx, readBlock)
+			r.waitForRoom(ctx, w, full || room <= 0)
 			continue
 		}
 		if room < len(parts) { // they come in no order, so each has its turn
 			parts, full = parts[:room], true
 		}
-		n, err := w.readOnce(ctx, parts, full, int64(room/len(parts)))
+		n, err := w.readOnce(ctx, r, parts, full, int64(room/len(parts)))
 		switch {
 		case err != nil && ctx.Err() == nil:
 			wait.sleep(ctx, w.log, "read commands", err)
@@ -132,11 +132,12 @@ func (w *Worker) follow(ctx context.Context) {
 
 // readable lists the owned partitions that may be read further, and tells whether
 // there are others, or keys that are behind.
-func (w *Worker) readable() (parts []*partition, full bool) {
+func (w *Worker) readable(r *commandReader) (parts []*partition, full bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.owned {
 		switch {
+		case r.only >= 0 && p.number != r.only:
 		case !p.readable():
 		case p.suspects.wait && p.open.Load() > 0:
 			full = true
@@ -153,7 +154,7 @@ func (w *Worker) readable() (parts []*partition, full bool) {
 // readOnce reads from the given partitions, at most so many entries of each. While
 // another one is full, or a key is, it does not wait for entries, so that it sees soon
 // when there is room.
-func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, most int64) (n int, err error) {
+func (w *Worker) readOnce(ctx context.Context, r *commandReader, parts []*partition, full bool, most int64) (n int, err error) {
 	streams, after := make([]string, len(parts)), make([]string, len(parts))
 	for i, p := range parts {
 		streams[i], after[i] = p.commands, p.from()
@@ -164,8 +165,8 @@ func (w *Worker) readOnce(ctx context.Context, parts []*partition, full bool, mo
 	}
 	ctx, cancel := context.WithTimeout(ctx, readBlock+roundTripMax)
 	defer cancel()
-	all, err := w.reader.read(ctx, streams, after, min(w.batch.now, most), block)
-	w.batch.adapt(err, w.reader.bytes)
+	all, err := r.read(ctx, streams, after, min(r.batch.now, most), block)
+	r.batch.adapt(err, r.bytes)
 	if err != nil {
 		return 0, err
 	}

@@ -19,9 +19,9 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/redisconn"
 )
 
 // Config is every setting. The doc tag says what it is for.
@@ -29,7 +29,7 @@ type Config struct {
 	HTTPAddr  string `env:"HTTP_ADDR" envDefault:":8080" doc:"where Socket.IO, REST and health are served"`
 	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" doc:"where metrics and pprof are served, or off; never make it public"`
 
-	RedisURL string `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; empty: an embedded Redis, for trying out: one node, nothing is kept"`
+	RedisURL string `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; any node of a Redis Cluster, and more of them by ?addr=host:port&addr=…; empty: an embedded Redis, for trying out: one node, nothing is kept"`
 	NodeID   string `env:"NODE_ID" doc:"unique name of this node; empty: <hostname>-<4 hex digits>"`
 	Role     string `env:"ROLE" envDefault:"all" doc:"all, gateway (holds sockets) or worker (runs use cases; serves health only)"`
 
@@ -171,7 +171,7 @@ func (c Config) Validate() error {
 	if c.AdminAddr != Off {
 		address("ADMIN_ADDR", c.AdminAddr)
 	}
-	if _, err := redis.ParseURL(c.RedisURL); c.RedisURL != "" && err != nil {
+	if _, err := redisconn.Options(c.RedisURL); c.RedisURL != "" && err != nil {
 		wrong("REDIS_URL", "it must look like redis://host:6379/0") // it may hold a password: not shown
 	}
 	if c.NodeID != "" && !nodeIDRE.MatchString(c.NodeID) {

@@ -76,7 +76,7 @@ func (n *Node) Start(ctx context.Context) error {
 			return errors.Join(err, n.closeLanes())
 		}
 	}
-	n.Health.Add(web.Probe{Name: "redis", Check: func(ctx context.Context) error { return n.Redis.Commands.Ping(ctx).Err() }})
+	n.Health.Add(web.Probe{Name: "redis", Check: n.Redis.Ping})
 	n.Log.Info("ready", "node", n.Config.NodeID, "role", n.Config.Role, "boot", n.Lanes.Boot())
 	return nil
 }

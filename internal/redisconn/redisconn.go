@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -45,15 +46,18 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 		}
 		log.Warn("REDIS_URL is empty: using an embedded Redis. It is for trying out: nothing is kept, and no other node shares it")
 	}
-	opts, err := Options(url)
+	s, err := parse(url)
+	if err == nil {
+		err = s.find(ctx, log)
+	}
 	if err != nil {
 		stop()
 		return nil, nil, err
 	}
-	reads, forStores := *opts, *opts
+	forStores := *s.opts
 	forStores.ReadTimeout, forStores.WriteTimeout = storeTimeout, storeTimeout
-	stores := redis.NewClient(&forStores)
-	c := &Clients{Commands: redis.NewClient(opts), Reads: redis.NewClient(&reads), Embedded: embedded}
+	stores := s.client(forStores)
+	c := &Clients{Commands: s.client(*s.opts), Reads: s.client(*s.opts), Embedded: embedded}
 	closeAll := func() {
 		for _, err := range []error{c.Commands.Close(), c.Reads.Close(), stores.Close()} {
 			if err != nil {
@@ -73,46 +77,74 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 	return c, closeAll, nil
 }
 
+// Connect makes one client for the Redis of a URL, which must answer.
+func Connect(ctx context.Context, url string) (redis.UniversalClient, error) {
+	s, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.find(ctx, slog.New(slog.DiscardHandler)); err != nil {
+		return nil, err
+	}
+	return s.client(*s.opts), nil
+}
+
 // Options are those of every connection. When the connections are half open, the first
 // call is given up after its time, and no other one may wait as long on the next of
 // them: those that were idle meanwhile are not used again.
 func Options(url string) (*redis.Options, error) {
-	opts, err := redis.ParseURL(url)
+	s, err := parse(url)
 	if err != nil {
-		return nil, errors.New("REDIS_URL is no URL of a Redis, like redis://host:6379/0") // it may hold a password: not shown
+		return nil, err
 	}
-	opts.MaxRetries = -1
-	opts.DialerRetries = 1
-	opts.DialTimeout = dialTimeout
-	opts.ContextTimeoutEnabled = true
-	opts.ConnMaxIdleTime = idleMax
-	return opts, nil
+	return s.opts, nil
 }
 
-// check waits for Redis to answer, and looks whether it keeps what it is told.
-func (c *Clients) check(ctx context.Context, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err := c.Commands.Ping(ctx).Err()
-	for wait := 100 * time.Millisecond; err != nil && ctx.Err() == nil; wait = min(2*wait, time.Second) {
-		log.Warn("waiting for Redis", "error", err)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+// Ping tells whether Redis answers. Of a Cluster one master is enough: what the others
+// are about is the same for every node of ours, so none should be taken out of service.
+func (c *Clients) Ping(ctx context.Context) error {
+	cluster, ok := c.Commands.(*redis.ClusterClient)
+	if !ok {
+		return c.Commands.Ping(ctx).Err()
+	}
+	var answered atomic.Bool
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		err := node.Ping(ctx).Err()
+		if err == nil {
+			answered.Store(true)
 		}
-		err = c.Commands.Ping(ctx).Err()
+		return err
+	})
+	if answered.Load() {
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("Redis does not answer: %w; is REDIS_URL right, and is Redis running?", err)
-	}
+	return err
+}
+
+// check looks whether Redis, and of a Cluster each master, keeps what it is told.
+func (c *Clients) check(ctx context.Context, log *slog.Logger) error {
 	if c.Embedded {
 		return nil
 	}
-	if err := c.checkVersion(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	switch rdb := c.Commands.(type) {
+	case *redis.Client:
+		return checkNode(ctx, rdb, log)
+	case *redis.ClusterClient:
+		return rdb.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+			return checkNode(ctx, node, log.With("redis", node.Options().Addr))
+		})
+	}
+	return nil
+}
+
+func checkNode(ctx context.Context, rdb *redis.Client, log *slog.Logger) error {
+	if err := checkVersion(ctx, rdb); err != nil {
 		return err
 	}
 	for setting, want := range map[string]string{"maxmemory-policy": "noeviction", "appendonly": "yes"} {
-		got, err := c.Commands.ConfigGet(ctx, setting).Result()
+		got, err := rdb.ConfigGet(ctx, setting).Result()
 		if err != nil {
 			log.Debug("cannot see a setting of Redis", "setting", setting, "error", err) // managed ones hide them
 			continue
@@ -126,8 +158,8 @@ func (c *Clients) check(ctx context.Context, log *slog.Logger) error {
 
 var versionRE = regexp.MustCompile(`(?m)^redis_version:((\d+)\.\S+)`)
 
-func (c *Clients) checkVersion(ctx context.Context) error {
-	info, err := c.Commands.Info(ctx, "server").Result()
+func checkVersion(ctx context.Context, rdb *redis.Client) error {
+	info, err := rdb.Info(ctx, "server").Result()
 	if err != nil {
 		return fmt.Errorf("ask Redis for its version: %w", err)
 	}

@@ -1,0 +1,188 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A server is what a URL names: one Redis, or a Redis Cluster by some of its nodes.
+// Which of both it is, it tells itself: nobody has to configure what Redis knows, and a
+// setting could be wrong.
+type server struct {
+	opts    *redis.Options
+	addrs   []string // of a Cluster's nodes, any of which tells of the others
+	cluster bool
+}
+
+// parse reads a URL. What is more than go-redis' own is the parameter addr, which may
+// come several times and names more nodes of a Cluster: the first may be down when a
+// process starts.
+func parse(text string) (*server, error) {
+	wrong := errors.New("the URL of Redis must look like redis://host:6379/0, or for more nodes of a Cluster redis://host:6379?addr=host2:6379") // it may hold a password: not shown
+	var addrs []string
+	if u, err := url.Parse(text); err == nil && u.Query().Has("addr") {
+		q := u.Query()
+		addrs = q["addr"]
+		q.Del("addr")
+		u.RawQuery = q.Encode()
+		text = u.String()
+	}
+	opts, err := redis.ParseURL(text)
+	if err != nil || slices.ContainsFunc(addrs, func(a string) bool { return !addrRE.MatchString(a) }) {
+		return nil, wrong
+	}
+	opts.MaxRetries = -1
+	opts.DialerRetries = 1
+	opts.DialTimeout = dialTimeout
+	opts.ContextTimeoutEnabled = true
+	opts.ConnMaxIdleTime = idleMax
+	return &server{opts: opts, addrs: append([]string{opts.Addr}, addrs...)}, nil
+}
+
+var addrRE = regexp.MustCompile(`^[^\s/@]+:\d+$`)
+
+// find waits for one of the nodes to answer and asks it whether it is a Cluster's.
+func (s *server) find(ctx context.Context, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		var failed error
+		for _, addr := range s.addrs {
+			var answered bool
+			if answered, failed = s.ask(ctx, addr); answered {
+				return failed
+			}
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("Redis does not answer: %w; is REDIS_URL right, and is Redis running?", failed)
+		}
+		log.Warn("waiting for Redis", "error", failed)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (s *server) ask(ctx context.Context, addr string) (answered bool, err error) {
+	opts := *s.opts
+	opts.Addr, opts.DB = addr, 0 // the only one of a Cluster
+	rdb := redis.NewClient(&opts)
+	defer func() { _ = rdb.Close() }()
+	if err := rdb.Ping(ctx).Err(); err != nil {
+		return false, err
+	}
+	info, err := rdb.Info(ctx, "cluster").Result()
+	s.cluster = err == nil && strings.Contains(info, "cluster_enabled:1") // the embedded one knows no such section
+	switch {
+	case s.cluster && s.opts.DB != 0:
+		return true, fmt.Errorf("REDIS_URL: a Redis Cluster has only database 0: leave /%d out", s.opts.DB)
+	case s.cluster && s.opts.Network == "unix":
+		return true, errors.New("REDIS_URL: the nodes of a Redis Cluster are reached by TCP: name one as redis://host:port")
+	case !s.cluster && len(s.addrs) > 1:
+		return true, fmt.Errorf("REDIS_URL names %d addresses, but %s is no node of a Redis Cluster: name one Redis", len(s.addrs), addr)
+	}
+	return true, nil
+}
+
+// client opens connections that are like the options.
+func (s *server) client(o redis.Options) client {
+	if !s.cluster {
+		return redis.NewClient(&o)
+	}
+	c := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: s.addrs, ClientName: o.ClientName, Protocol: o.Protocol, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+		MaxRetries: -1, DialTimeout: o.DialTimeout, DialerRetries: o.DialerRetries,
+		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true,
+		PoolFIFO: o.PoolFIFO, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, MinIdleConns: o.MinIdleConns,
+		MaxIdleConns: o.MaxIdleConns, MaxActiveConns: o.MaxActiveConns, ConnMaxIdleTime: o.ConnMaxIdleTime, ConnMaxLifetime: o.ConnMaxLifetime,
+	})
+	c.AddHook(hook{c})
+	return c
+}
+
+// A client is what redis.Client and redis.ClusterClient have in common.
+type client interface {
+	redis.UniversalClient
+	AutoPipeline() (*redis.AutoPipeliner, error)
+}
+
+// A hook makes a cluster client as careful as the others. It follows redirections,
+// because a node that redirects has done nothing. But it would also send again what was
+// perhaps done: everything, after its connection broke. And it looks for another master
+// only once it is redirected, which one that is gone does not.
+type hook struct{ c *redis.ClusterClient }
+
+var _ redis.Hook = hook{}
+
+// oneTry is a command that is not sent again.
+type oneTry struct{ redis.Cmder }
+
+// NoRetry tells go-redis so.
+func (oneTry) NoRetry() bool { return true }
+
+// DialHook changes nothing.
+func (h hook) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook is for single commands.
+func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, oneTry{cmd})
+		h.after(err)
+		return err
+	}
+}
+
+// ProcessPipelineHook is for pipelines, whose commands go to several nodes at once.
+// Those of one slot keep their order, also when it moves midway: what the old node did
+// comes first, and the rest follows to the new one in its order.
+func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		once := make([]redis.Cmder, len(cmds))
+		for i, cmd := range cmds {
+			once[i] = oneTry{cmd}
+		}
+		err := next(ctx, once)
+		if err == nil {
+			return nil
+		}
+		var first error
+		for _, cmd := range cmds {
+			if redirected(cmd.Err()) {
+				cmd.SetErr(errRedirected)
+			}
+			h.after(cmd.Err())
+			if first == nil {
+				first = cmd.Err()
+			}
+		}
+		return first
+	}
+}
+
+// errRedirected comes instead of a redirection that is left in a pipeline: go-redis
+// leaves it there also when the connection broke to which the command was sent on.
+var errRedirected = errors.New("the Redis Cluster has moved a slot; whether the command was done is not known")
+
+func redirected(err error) bool {
+	return redis.HasErrorPrefix(err, "MOVED ") || redis.HasErrorPrefix(err, "ASK ")
+}
+
+// after looks for new masters when one does not answer, or has lost its office.
+func (h hook) after(err error) {
+	var answer redis.Error
+	switch {
+	case err == nil, errors.Is(err, redis.Nil):
+	case !errors.As(err, &answer), redis.IsClusterDownError(err), redis.IsReadOnlyError(err), redis.IsMasterDownError(err), redis.IsLoadingError(err):
+		h.c.ReloadState(context.Background())
+	}
+}

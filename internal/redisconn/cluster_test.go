@@ -1,0 +1,91 @@
+package redisconn_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/redisconn"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+func TestOpenFindsACluster(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "connecting to a Redis Cluster")
+	log := slog.New(slog.DiscardHandler)
+	nobody := fmt.Sprintf("127.0.0.1:%d", testenv.FreePort(t))
+	url := "redis://" + nobody + "?addr=" + cluster.Nodes[1].Options().Addr // the first is down
+	c, stop, err := redisconn.Open(t.Context(), url, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := c.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for i := range 30 { // of all nodes
+		key := fmt.Sprint("k", i)
+		if err := errors.Join(c.Stores.Set(t.Context(), key, i, 0).Err(), c.Reads.Set(t.Context(), key, i, 0).Err()); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Commands.Get(t.Context(), key).Int(); n != i || err != nil {
+			t.Errorf("%s is %d: %v", key, n, err)
+		}
+	}
+	_, _, err = redisconn.Open(t.Context(), cluster.URL+"/3", log)
+	if err == nil || !strings.Contains(err.Error(), "has only database 0") {
+		t.Errorf("another database: %v", err)
+	}
+	_, _, err = redisconn.Open(t.Context(), testenv.Redis(t)+"?addr=127.0.0.1:1", log)
+	if err == nil || !strings.Contains(err.Error(), "is no node of a Redis Cluster") {
+		t.Errorf("two addresses of what is no cluster: %v", err)
+	}
+}
+
+// What a client of a cluster has sent may have been done, whatever became of the
+// connection: it is not sent again.
+func TestNothingIsSentTwiceToACluster(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "what a client sends to a Redis Cluster that answers too late")
+	slow := redis.NewScript(`if redis.call('RPUSH', KEYS[1], 'x') == 1 then for i = 1, 5e7 do end end return 1`)
+	for name, send := range map[string]func(redis.UniversalClient, string) error{
+		"alone": func(rdb redis.UniversalClient, key string) error {
+			return slow.Eval(t.Context(), rdb, []string{key}).Err()
+		},
+		"in a pipeline": func(rdb redis.UniversalClient, key string) error {
+			_, err := rdb.Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
+				slow.Eval(t.Context(), pipe, []string{key})
+				return nil
+			})
+			return err
+		},
+	} {
+		rdb, err := redisconn.Connect(t.Context(), cluster.URL+"?read_timeout=100ms")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer redis.Error
+		if err := send(rdb, name); err == nil || errors.As(err, &answer) {
+			t.Errorf("%s: it was answered: %v", name, err)
+		}
+		if err := rdb.Close(); err != nil {
+			t.Error(err)
+		}
+		done := int64(0)
+		for _, node := range cluster.Nodes {
+			testenv.WaitFor(t, 10*time.Second, "what was sent to be done", func() bool {
+				list, err := node.ClientList(t.Context()).Result()
+				return err == nil && strings.Count(list, "\n") == 1 // this one
+			})
+			done += node.LLen(t.Context(), name).Val() // 0 where it is another node's
+		}
+		if done != 1 {
+			t.Errorf("%s: it was done %d times", name, done)
+		}
+	}
+}

@@ -1,0 +1,26 @@
+package tests
+
+import (
+	"testing"
+
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// Two nodes on a Redis Cluster: while clients of both post, slots move to other nodes of
+// the Cluster, and one of ours leaves.
+func TestSlotsMoveAndANodeLeavesUnderLoad(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "whole nodes on a Redis Cluster")
+	leaveUnderLoad(t, cluster.URL, func() {
+		for _, key := range []string{"cmd:{p0}", "cmd:{p7}", "workers", "name:leaving"} {
+			cluster.MoveSlot(t, key, func() {})
+		}
+	})
+}
+
+func TestJavaScriptClientOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "the JavaScript client on a Redis Cluster")
+	one, two := launch(t, cluster.URL, "one"), launch(t, cluster.URL, "two")
+	javascript(t, "client.mjs", "polling,websocket", one.url, two.url)
+}
