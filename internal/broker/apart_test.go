@@ -37,7 +37,7 @@ func TestADeadLetterIsWrittenOnce(t *testing.T) {
 		if r.err != nil || r.n != tc.n {
 			t.Errorf("%d: %+v, want %d", i, r, tc.n)
 		}
-		if dead, replies := rdb.XLen(t.Context(), "dlq:{p0}").Val(), rdb.XLen(t.Context(), replyStream(0, "gateway")).Val(); dead != 1 || replies != 1 {
+		if dead, replies := rdb.XLen(t.Context(), "dlq:{p0}").Val(), rdb.XLen(t.Context(), "rep:gateway").Val(); dead != 1 || replies != 1 {
 			t.Errorf("%d: %d dead letters, %d replies", i, dead, replies)
 		}
 	}

@@ -11,7 +11,7 @@
 //	own:{p3}              who owns the partition: node, boot, epoch, until; numbers of
 //	                      commits and events; what was there when an owner died
 //	evt:{p3}              events, and requests to the nodes that hold sockets
-//	rep:{p3}:<node.boot>  replies for one gateway's boot
+//	rep:<node.boot>       replies for one gateway's boot; on a Redis Cluster rep:{p3}:<node.boot>
 //	kept:{p3}:<event key> the newest of an event that is kept, for each key
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
 //	dlq:{p3}              dead letters: commands that failed by accident
@@ -226,8 +226,15 @@ func ownerKey(p int) string      { return "own:{p" + strconv.Itoa(p) + "}" }
 func recordPrefix(p int) string  { return "idem:{p" + strconv.Itoa(p) + "}:" }
 func eventStream(p int) string   { return "evt:{p" + strconv.Itoa(p) + "}" }
 func deadStream(p int) string    { return "dlq:{p" + strconv.Itoa(p) + "}" }
-func replyStream(p int, boot string) string {
-	return "rep:{p" + strconv.Itoa(p) + "}:" + boot
+
+// replyStream is where a gateway reads its replies: one for those of all partitions,
+// since each stream has a price at each read. On a Redis Cluster it must be where the
+// partition is.
+func (l *Lanes) replyStream(p int, boot string) string {
+	if onCluster(l.rdb) {
+		return "rep:{p" + strconv.Itoa(p) + "}:" + boot
+	}
+	return "rep:" + boot
 }
 
 // eventStreams are the streams of all partitions, by partition.

@@ -198,7 +198,7 @@ func unspoil(t *testing.T, admin *redis.Client, _ string) {
 
 func forbid(t *testing.T, admin *redis.Client, user string) {
 	args := []any{"ACL", "SETUSER", user, "on", ">pass", "+@all"}
-	for _, keys := range []string{"partitions", "workers", "own:*", "cmd:*", "evt:*", "rep:*"} {
+	for _, keys := range []string{"partitions", "workers", "own:*", "cmd:*", "evt:*", "rep:*", "gateways", "roster:*"} {
 		args = append(args, "~"+keys)
 	}
 	if err := admin.Do(t.Context(), args...).Err(); err != nil {

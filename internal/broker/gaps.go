@@ -72,7 +72,7 @@ func (w *watch) ask(ctx context.Context) (*counters, error) {
 	owners, replies := make([]*redis.SliceCmd, len(w.numberings)), make([]*redis.IntCmd, len(w.numberings))
 	for p := range w.numberings {
 		owners[p] = askCounter(ctx, pipe, p)
-		replies[p] = pipe.Exists(ctx, replyStream(p, w.boot))
+		replies[p] = pipe.Exists(ctx, w.replyStream(p, w.boot))
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read the counters of events: %w", err)
@@ -151,14 +151,14 @@ func (w *watch) take(p int, e entry, now time.Time) bool {
 	return !seen
 }
 
-// compare compares a tail with counters, once. They were there before its last read began: a partition that has brought nothing since they were asked for has nothing to
+// compare compares a tail with counters, once. They were there before its last read
+// began: a partition that has brought nothing since they were asked for has nothing to
 // bring, and must be where its counter is.
 func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 	if c == nil {
 		return nil
 	}
-	parts := len(t.streams) / 2
-	for i := range parts {
+	for i := range t.events {
 		p := t.first + i
 		n := &w.numberings[p]
 		if n.compared == c {
@@ -169,7 +169,7 @@ func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 			reason = n.compare(c.last[p])
 		}
 		if reason != "" || c.noReplies[p] {
-			t.last[parts+i] = "0-0" // replies are read whatever their ids; one that comes again finds nobody waiting
+			t.last[len(t.last)-1] = "0-0" // replies are read whatever their ids; one that comes again finds nobody waiting
 		}
 		if reason == "" {
 			n.compared = c

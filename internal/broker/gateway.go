@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,10 +57,12 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	g.handle = handle
 	streams := g.eventStreams()
 	for p := range g.cfg.Partitions {
-		streams = append(streams, replyStream(p, g.boot))
+		if replies := g.replyStream(p, g.boot); !slices.Contains(streams, replies) {
+			streams = append(streams, replies)
+		}
 	}
 	t := newTail(g.read, streams) // nobody writes to this boot's replies yet
-	t.reader.reuse = true
+	t.reader.reuse, t.events = true, g.cfg.Partitions
 	g.watch = newWatch(g.Lanes, &g.turn, missed)
 	if err := g.watch.seek(ctx, t); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
@@ -174,7 +177,7 @@ func (g *Gateway) take(t *tail, all []found) {
 	defer g.turn.Unlock()
 	for _, f := range all {
 		for _, e := range f.entries {
-			if f.stream < len(t.streams)/2 && !g.watch.take(t.first+f.stream, e, now) {
+			if f.stream < t.events && !g.watch.take(t.first+f.stream, e, now) {
 				continue
 			}
 			err := a.parse(e)

@@ -7,8 +7,8 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 	args = append(make([]any, 0, 6+24*len(run)),
 		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), seriesName(), c.w.deadLettersKept())
 	for _, k := range run {
-		l := layout{keys: keys, args: args, own: len(keys)}
-		l.chunk(k, c.w.boot)
+		l := layout{lanes: c.w.Lanes, keys: keys, args: args, own: len(keys)}
+		l.chunk(k)
 		keys, args = l.keys, l.args
 	}
 	return keys, args
@@ -16,15 +16,16 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 
 // A layout appends the keys and arguments of one partition.
 type layout struct {
-	keys []string
-	args []any
-	own  int // index of the partition's first key
+	lanes *Lanes
+	keys  []string
+	args  []any
+	own   int // index of the partition's first key
 }
 
-func (l *layout) chunk(k *chunk, boot string) {
+func (l *layout) chunk(k *chunk) {
 	l.keys = append(l.keys, k.p.owner, k.p.commands, k.p.events)
 	head := len(l.args)
-	l.args = append(l.args, boot, k.p.epoch, k.number, 0, 0, len(k.done), 0, 0)
+	l.args = append(l.args, l.lanes.boot, k.p.epoch, k.number, 0, 0, len(k.done), 0, 0)
 	replies := l.replies(k)
 	for _, done := range k.done {
 		l.args = append(l.args, done.entry)
@@ -54,7 +55,7 @@ func (l *layout) replies(k *chunk) int {
 		if !slices.ContainsFunc(done.messages, isForGateway) {
 			continue
 		}
-		if name := replyStream(k.p.number, done.replyTo); !slices.Contains(l.keys[first:], name) {
+		if name := l.lanes.replyStream(k.p.number, done.replyTo); !slices.Contains(l.keys[first:], name) {
 			l.keys = append(l.keys, name)
 		}
 	}
@@ -72,7 +73,7 @@ func (l *layout) messages(done *completion) int {
 		case toCommands:
 			stream = 2
 		case toReply:
-			stream = l.stream(replyStream(done.p.number, done.replyTo))
+			stream = l.stream(l.lanes.replyStream(done.p.number, done.replyTo))
 		}
 		var metadata, payload []byte
 		if reply != nil && isEvent(m) {

@@ -40,6 +40,9 @@ func (t *tail) bySlot() []*tail {
 			at[tag] = one
 			all = append(all, one)
 		}
+		if i < t.events {
+			one.events++
+		}
 		one.streams, one.last = append(one.streams, stream), append(one.last, t.last[i])
 	}
 	return all

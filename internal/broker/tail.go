@@ -16,6 +16,7 @@ import (
 type tail struct {
 	rdb     redis.UniversalClient
 	streams []string
+	events  int      // how many of its first streams are event lanes, for a gateway; one of replies comes last
 	first   int      // index of its first stream among those of the tail that was divided
 	last    []string // id of the last entry read, by stream
 	reader  reader
