@@ -45,13 +45,13 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	work := tasks.NewWork()
 	tasksService := tasks.New(redisstoreTasks, work)
 	catalog := usecases.Catalog(service, tasksService)
-	handlers := node.NewHandlers(catalog)
-	worker := broker.NewWorker(lanes, handlers)
 	contract, err := schema.Compile(catalog)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
+	handlers := node.NewHandlers(contract)
+	worker := broker.NewWorker(lanes, handlers)
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
