@@ -225,3 +225,9 @@ func (m Emission) again(other Effect) bool {
 	o, ok := other.(Emission)
 	return ok && m.Event.same(o.Event)
 }
+
+func decode[T any](body []byte) (T, error) {
+	var v T
+	err := json.Unmarshal(body, &v)
+	return v, err
+}

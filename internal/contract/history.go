@@ -41,7 +41,7 @@ func decodeKept[T any](kept []Kept, err error) ([]T, error) {
 	}
 	all := make([]T, len(kept))
 	for i, k := range kept {
-		if err := json.Unmarshal(k.Payload, &all[i]); err != nil {
+		if all[i], err = decode[T](k.Payload); err != nil {
 			return nil, fmt.Errorf("decode what was kept at %s: %w", k.Position, err)
 		}
 	}

@@ -2,9 +2,7 @@ package schema
 
 import (
 	"encoding/json"
-	"errors"
 	"reflect"
-	"strconv"
 
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/jsonscan"
@@ -127,67 +125,4 @@ func (c *check) textAt(i, end int, plain bool) string {
 		c.copied = string(c.b)
 	}
 	return c.copied[i+1 : end-1]
-}
-
-// short is how many bytes of digits, with a sign, are surely exact as an int64 and as
-// a float64.
-const short = 15
-
-// whole reads a short whole number.
-func whole(b []byte) (v int64) {
-	negative := b[0] == '-'
-	if negative {
-		b = b[1:]
-	}
-	for _, d := range b {
-		v = v*10 + int64(d-'0')
-	}
-	if negative {
-		return -v
-	}
-	return v
-}
-
-var errRange = errors.New("is out of range")
-
-// fill puts a number into a Go value.
-func (n *node) fill(to reflect.Value, literal []byte, integer bool) error {
-	small := integer && len(literal) <= short
-	var err error
-	switch n.way {
-	case signed:
-		v := int64(0)
-		if small {
-			v = whole(literal)
-		} else {
-			v, err = strconv.ParseInt(string(literal), 10, 64)
-		}
-		if err != nil || to.OverflowInt(v) {
-			return errRange
-		}
-		to.SetInt(v)
-	case unsigned:
-		v := uint64(0)
-		if small && literal[0] != '-' {
-			v = uint64(whole(literal))
-		} else {
-			v, err = strconv.ParseUint(string(literal), 10, 64)
-		}
-		if err != nil || to.OverflowUint(v) {
-			return errRange
-		}
-		to.SetUint(v)
-	case float:
-		v := 0.0
-		if small && literal[0] != '-' { // but not -0
-			v = float64(whole(literal))
-		} else {
-			v, err = strconv.ParseFloat(string(literal), to.Type().Bits())
-		}
-		if err != nil || to.OverflowFloat(v) {
-			return errRange
-		}
-		to.SetFloat(v)
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -145,46 +144,12 @@ func (c *check) str(n *node, i int, to reflect.Value) (int, error) {
 	return end, nil
 }
 
-func (c *check) number(n *node, i int, to reflect.Value) (int, error) {
-	end, integer, err := jsonscan.Number(c.b, i)
-	if err != nil {
-		return end, err
-	}
-	var f float64
-	if literal := c.b[i:end]; integer && len(literal) <= short {
-		f = float64(whole(literal))
-	} else {
-		f, err = strconv.ParseFloat(string(literal), 64)
-	}
-	switch {
-	case err != nil || math.IsInf(f, 0):
-		c.wrong("is out of range")
-	case !n.num && !integer:
-		c.wrong("must be a whole number, without fraction or exponent")
-	case !n.num && (f < -maxInteger || f > maxInteger):
-		c.wrong("must be between -%d and %d", maxInteger, maxInteger)
-	case n.minimum != nil && (f < *n.minimum || !n.num && *n.minimum >= 0 && c.b[i] == '-'): // no uint decodes -0
-		c.wrong("must be at least %v", *n.minimum)
-	case n.maximum != nil && f > *n.maximum:
-		c.wrong("must be at most %v", *n.maximum)
-	case to.IsValid():
-		if err := n.fill(to, c.b[i:end], integer); err != nil {
-			c.wrong("%s", err)
-		}
-	}
-	return end, nil
-}
-
 func count(n int, what string) string {
 	if n != 1 {
 		what += "s"
 	}
 	return strconv.Itoa(n) + " " + what
 }
-
-// maxInteger is the largest whole number that JavaScript and JSON keep exactly; it
-// fits every 64-bit integer of Go.
-const maxInteger = 1<<53 - 1
 
 func (c *check) list(n *node, i int, to reflect.Value) (int, error) {
 	i = jsonscan.Space(c.b, i+1)
@@ -296,39 +261,4 @@ func (c *check) member(n *node, seen *seenNames, i int, to reflect.Value) (int, 
 	i, err = c.filled(child, i, to)
 	c.path = c.path[:len(c.path)-1]
 	return i, err
-}
-
-// seenNames is a set that costs nothing while it is small.
-type seenNames struct {
-	few  [8]string
-	n    int
-	many map[string]struct{}
-}
-
-func (s *seenNames) has(name string) bool {
-	if s.many != nil {
-		_, ok := s.many[name]
-		return ok
-	}
-	return slices.Contains(s.few[:s.n], name)
-}
-
-// add tells whether name is new.
-func (s *seenNames) add(name string) bool {
-	if s.has(name) {
-		return false
-	}
-	if s.many == nil && s.n < len(s.few) {
-		s.few[s.n] = name
-		s.n++
-		return true
-	}
-	if s.many == nil {
-		s.many = map[string]struct{}{}
-		for _, f := range s.few {
-			s.many[f] = struct{}{}
-		}
-	}
-	s.many[name] = struct{}{}
-	return true
 }

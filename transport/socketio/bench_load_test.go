@@ -120,9 +120,11 @@ func (l *farLanes) follow(far net.Conn) {
 		due := l.waiting[:total:total]
 		l.waiting = slices.Clone(l.waiting[total:])
 		l.mu.Unlock()
+		l.gateway.Hold()
 		for _, done := range due {
 			done(benchReply)
 		}
+		l.gateway.Release()
 		l.answered.Add(int64(total))
 		l.reads.Add(1)
 	}

@@ -31,11 +31,29 @@ import (
 
 // benchLanes counts commands, and keeps what answers them.
 type benchLanes struct {
-	submitted atomic.Int64
+	submitted counter
 	mu        sync.Mutex
 	done      []func(broker.Reply)
 	keep      bool
 }
+
+// A counter can be waited for.
+type counter struct {
+	n, wanted atomic.Int64
+	reached   chan struct{}
+}
+
+func newCounter() counter { return counter{reached: make(chan struct{}, 1)} }
+
+func (c *counter) add(n int) {
+	if now := c.n.Add(int64(n)); now >= c.wanted.Load() && now-int64(n) < c.wanted.Load() {
+		c.reached <- struct{}{}
+	}
+}
+
+// expect says what await waits for: n more than the last time.
+func (c *counter) expect(n int) { c.wanted.Add(int64(n)) }
+func (c *counter) await()       { <-c.reached }
 
 func (l *benchLanes) Submit(_ *broker.Command, done func(broker.Reply)) {
 	if l.keep {
@@ -43,7 +61,7 @@ func (l *benchLanes) Submit(_ *broker.Command, done func(broker.Reply)) {
 		l.done = append(l.done, done)
 		l.mu.Unlock()
 	}
-	l.submitted.Add(1)
+	l.submitted.add(1)
 }
 
 func (l *benchLanes) Tell(_ *broker.Command, done func(error)) { done(nil) }
@@ -79,7 +97,7 @@ func benchGateway(b *testing.B, lanes socketio.Lanes) (g *socketio.Gateway, addr
 // A benchClient has joined /board. It counts the bytes that come from then on.
 type benchClient struct {
 	net.Conn
-	got atomic.Int64
+	got counter
 }
 
 func dialBench(b *testing.B, address, user string) *benchClient {
@@ -89,12 +107,12 @@ func dialBench(b *testing.B, address, user string) *benchClient {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = conn.Close() })
-	c := &benchClient{Conn: conn}
+	c := &benchClient{conn, newCounter()}
 	go func() {
 		buf := make([]byte, 64<<10)
 		for {
 			n, err := conn.Read(buf)
-			c.got.Add(int64(n))
+			c.got.add(n)
 			if err != nil {
 				return
 			}
@@ -117,31 +135,22 @@ func masked(text string) []byte {
 	return f
 }
 
-func awaitBench(b *testing.B, what string, done func() bool) {
-	b.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Microsecond) {
-		if time.Now().After(deadline) {
-			b.Fatal("never came: ", what)
-		}
-	}
-}
-
 // BenchmarkCommand is the way of a command from its bytes to the lanes.
 func BenchmarkCommand(b *testing.B) {
 	for _, burst := range []int{1, 16} {
 		b.Run(fmt.Sprintf("burst=%d", burst), func(b *testing.B) {
-			lanes := &benchLanes{}
+			lanes := &benchLanes{submitted: newCounter()}
 			_, address := benchGateway(b, lanes)
 			c := dialBench(b, address, "alice")
 			frames := []byte(strings.Repeat(string(masked(commandText)), burst))
 			b.ReportAllocs()
 			measured(b, func() {
 				for sent := 0; sent < b.N; sent += burst {
-					before := lanes.submitted.Load()
+					lanes.submitted.expect(burst)
 					if _, err := c.Write(frames); err != nil {
 						b.Fatal(err)
 					}
-					awaitBench(b, "the commands", func() bool { return lanes.submitted.Load() == before+int64(burst) })
+					lanes.submitted.await()
 				}
 			})
 		})
@@ -154,37 +163,46 @@ var benchReply = broker.Reply{Body: []byte(`{"id":"1766345678901-12","room":"lob
 func BenchmarkAck(b *testing.B) {
 	for _, shape := range []struct{ clients, each int }{{1, 1}, {1, 16}, {50, 16}} {
 		b.Run(fmt.Sprintf("clients=%d/each=%d", shape.clients, shape.each), func(b *testing.B) {
-			lanes := &benchLanes{keep: true}
-			_, address := benchGateway(b, lanes)
+			lanes := &benchLanes{submitted: newCounter(), keep: true}
+			g, address := benchGateway(b, lanes)
 			clients := make([]*benchClient, shape.clients)
+			lanes.submitted.expect(len(clients))
 			for i := range clients {
 				clients[i] = dialBench(b, address, fmt.Sprint("user", i))
 				if _, err := clients[i].Write(masked(commandText)); err != nil {
 					b.Fatal(err)
 				}
 			}
-			awaitBench(b, "the commands", func() bool { return lanes.submitted.Load() == int64(shape.clients) })
-			size := int64(len(`43/board,117[]`) + len(benchReply.Body) + 2)
+			lanes.submitted.await()
+			size := len(`43/board,117[]`) + len(benchReply.Body) + 2
 			b.ReportAllocs()
 			rounds := (b.N + shape.clients*shape.each - 1) / (shape.clients * shape.each)
 			measured(b, func() {
-				for round := range int64(rounds) {
+				for range rounds {
+					expect(clients, shape.each*size)
+					g.Hold()
 					for range shape.each {
 						for _, answer := range lanes.done {
 							answer(benchReply)
 						}
 					}
-					awaitBytes(b, clients, (round+1)*int64(shape.each)*size)
+					g.Release()
+					await(clients)
 				}
 			})
 		})
 	}
 }
 
-func awaitBytes(b *testing.B, clients []*benchClient, n int64) {
-	b.Helper()
+func expect(clients []*benchClient, bytes int) {
 	for _, c := range clients {
-		awaitBench(b, "the bytes", func() bool { return c.got.Load() >= n })
+		c.got.expect(bytes)
+	}
+}
+
+func await(clients []*benchClient) {
+	for _, c := range clients {
+		c.got.await()
 	}
 }
 
@@ -204,14 +222,17 @@ func BenchmarkFanout(b *testing.B) {
 				Namespace: "/board", Event: "message.posted", To: emitter.Audience{Rooms: []string{"lobby"}},
 				Payload: json.RawMessage(`{"id":"1766345678901-12","room":"lobby","from":"alice","text":"The quick brown fox jumps over the lazy dog"}`),
 			}
-			size := int64(len(`42/board,["message.posted",]`) + 4 + len(e.Payload))
+			size := len(`42/board,["message.posted",]`) + 4 + len(e.Payload)
 			b.ReportAllocs()
 			measured(b, func() {
 				for sent := 0; sent < b.N; sent += burst {
+					expect(clients, burst*size)
+					g.Hold()
 					for range burst {
 						g.Emit(e)
 					}
-					awaitBytes(b, clients, int64(sent+burst)*size)
+					g.Release()
+					await(clients)
 				}
 			})
 		})

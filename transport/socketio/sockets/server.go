@@ -118,7 +118,7 @@ func (srv *Server) connected(lib *socket.Socket) {
 		lib.Disconnect(true)
 		return
 	}
-	if s := c.socket(lib.Nsp().Name()); s != nil {
+	if s := c.socket([]byte(lib.Nsp().Name())); s != nil {
 		s.isReady()
 	}
 }
@@ -170,6 +170,13 @@ func (srv *Server) Count(namespace string, to Audience) int {
 	home.each(to, func(*Socket) { n++ })
 	return n
 }
+
+// Hold puts off writing until Release, for whoever sends much in a moment: what goes to
+// one client leaves together then.
+func (srv *Server) Hold() { srv.engine.Hold() }
+
+// Release lets go what Hold has put off.
+func (srv *Server) Release() { srv.engine.Release() }
 
 // Connections counts the connections.
 func (srv *Server) Connections() int { return srv.engine.Connections() }
