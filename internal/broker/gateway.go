@@ -28,6 +28,7 @@ type Gateway struct {
 	answer   func(Question, func(Answer)) // see Answering
 	evicted  func()                       // see Evicted
 	evicting atomic.Bool
+	around   [2]func() // what one read brings, see Around
 
 	unsent, malformed, unhandled throttle
 
@@ -37,9 +38,16 @@ type Gateway struct {
 
 // NewGateway makes the gateway side. It does nothing before Start.
 func NewGateway(l *Lanes) *Gateway {
-	r := newRoster(l)
-	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r), evicted: func() {}}
+	r, nothing := newRoster(l), func() {}
+	return &Gateway{
+		Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r), evicted: nothing,
+		around: [2]func(){nothing, nothing},
+	}
 }
+
+// Around has begin called before the replies and events that came together are handed
+// over, and end after them. Neither may block. Call it before Start.
+func (g *Gateway) Around(begin, end func()) { g.around = [2]func(){begin, end} }
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
 // handle one at a time, each once, in the order of each command key, and are good until
@@ -138,7 +146,9 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
 		all, err := t.next(ctx)
 		if err == nil {
+			g.around[0]()
 			g.take(t, all)
+			g.around[1]()
 			err = g.watch.compare(ctx, t, counters)
 		}
 		if err != nil {
