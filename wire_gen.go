@@ -63,7 +63,7 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(socketioGateway, worker)
+	admin := node.NewAdmin(socketioGateway, worker, gateway)
 	nodeNode := &node.Node{
 		Config:  cfg,
 		Log:     logger,

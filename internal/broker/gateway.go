@@ -30,6 +30,8 @@ type Gateway struct {
 	evicting atomic.Bool
 	around   [2]func() // what one read brings, see Around
 
+	overloads overloads
+
 	unsent, malformed, unhandled throttle
 
 	stop context.CancelFunc
@@ -99,6 +101,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 	c.replyTo = g.boot
 	deadline := time.Now().Add(c.Timeout)
 	if err := g.pending.add(c.ID, deadline, done); err != nil {
+		g.overloads.count(err)
 		done(ProblemReply(err, c.ID))
 		return
 	}
@@ -107,6 +110,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
 			g.unsent.warn(g.log, "a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
+			g.overloads.count(err)
 			answer := errNotSent
 			errors.As(err, &answer) // it may be a fault that says more
 			g.pending.resolve(c.ID, ProblemReply(answer, c.ID))

@@ -87,5 +87,8 @@ func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.Auth
 // Origins allows CORS_ORIGINS.
 func Origins(c config.Config) cors.Policy { return cors.Policy{Origins: c.CORSOrigins} }
 
-// NewAdmin serves metrics of the sockets and of the commands that are run.
-func NewAdmin(s *socketio.Gateway, w *broker.Worker) *web.Admin { return web.NewAdmin(s, w) }
+// NewAdmin serves metrics of the sockets, of the commands that are run, and of those that
+// are refused.
+func NewAdmin(s *socketio.Gateway, w *broker.Worker, g *broker.Gateway) *web.Admin {
+	return web.NewAdmin(s, w, g)
+}

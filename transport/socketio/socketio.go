@@ -116,6 +116,12 @@ func (g *Gateway) Connections() int { return g.sockets.Connections() }
 // little of what they were sent.
 func (g *Gateway) SlowConsumers() uint64 { return g.sockets.SlowConsumers() }
 
+// Exhausted counts the commands refused because their connection sent too many a second,
+// or had too many without an answer.
+func (g *Gateway) Exhausted() (rate, unacked uint64) {
+	return g.sockets.Refused(sockets.RateLimit), g.sockets.Refused(sockets.OpenLimit)
+}
+
 // Resyncs counts how often this node has told its clients that they may have missed
 // events.
 func (g *Gateway) Resyncs() uint64 { return g.resyncs.Load() }

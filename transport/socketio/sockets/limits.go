@@ -73,6 +73,7 @@ func (c *conn) refused(p packet) bool {
 	if limit == NoLimit {
 		return false
 	}
+	c.srv.refused[limit].Add(1)
 	s := c.socket(p.namespace)
 	if s == nil {
 		c.fail("an event for a namespace that is not connected")

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/zishang520/engine.io/v2/engine"
@@ -24,6 +25,7 @@ type Server struct {
 	engine       *engineio.Server
 	engineEvents engine.BaseServer // where the library hears of connections
 	namespaces   map[string]*rooms
+	refused      [OpenLimit + 1]atomic.Uint64 // events, by the limit
 }
 
 // New makes a server with these namespaces and no other. Mount it as an http.Handler.
@@ -184,6 +186,9 @@ func (srv *Server) Connections() int { return srv.engine.Connections() }
 // SlowConsumers counts the connections that were cut because they took too little of
 // what they were sent.
 func (srv *Server) SlowConsumers() uint64 { return srv.engine.SlowConsumers() }
+
+// Refused counts the events that a limit has refused, those that were not told of too.
+func (srv *Server) Refused(limit Limit) uint64 { return srv.refused[limit].Load() }
 
 // Shutdown closes every connection, so that its client connects again elsewhere,
 // and waits until all have gone. What was sent before arrives first, but when ctx ends
