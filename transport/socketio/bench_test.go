@@ -64,7 +64,7 @@ func (l *benchLanes) Submit(_ *broker.Command, done func(broker.Reply)) {
 	l.submitted.add(1)
 }
 
-func (l *benchLanes) Tell(_ *broker.Command, done func(error)) { done(nil) }
+func (l *benchLanes) Enter(c *broker.Command) broker.Stay { return &fakeStay{&fakeLanes{}, c} }
 
 // commandText is one event with an acknowledgement, as clients send it.
 const commandText = `42/board,117["write",{"board":"lobby","line":12345,"text":"The quick brown fox jumps over the lazy dog"}]`
@@ -217,7 +217,7 @@ func BenchmarkFanout(b *testing.B) {
 				users[i] = fmt.Sprint("user", i)
 				clients[i] = dialBench(b, address, users[i])
 			}
-			g.Move("/board", users, []string{"lobby"}, false)
+			g.Move("/board", emitter.Audience{Users: users}, []string{"lobby"}, false)
 			e := emitter.Emission{
 				Namespace: "/board", Event: "message.posted", To: emitter.Audience{Rooms: []string{"lobby"}},
 				Payload: json.RawMessage(`{"id":"1766345678901-12","room":"lobby","from":"alice","text":"The quick brown fox jumps over the lazy dog"}`),

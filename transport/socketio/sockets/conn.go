@@ -104,10 +104,12 @@ func (c *conn) packet(b []byte) {
 	if err == nil && p.isEvent() && p.attachments == 0 && c.refused(p) {
 		return
 	}
-	if err == nil && p.attachments == 0 {
+	switch {
+	case err != nil:
+	case p.isEvent() && p.attachments == 0: // and over when this returns
 		p.args, err = elements(c.args[:0], rest)
 		defer clear(c.args[:]) // what an idle connection has sent is not kept
-	} else if err == nil {
+	default:
 		p.args, err = elements(nil, rest)
 	}
 	if err != nil {
