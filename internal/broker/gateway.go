@@ -30,6 +30,9 @@ type Gateway struct {
 	evicted  func()                       // see Evicted
 	evicting atomic.Bool
 	turn     sync.Mutex // held while handle runs, or missed: on a Redis Cluster each partition has a reader
+	around   [2]func()  // what one read brings, see Around
+
+	overloads overloads
 
 	unsent, malformed, unhandled, unread throttle
 
@@ -39,9 +42,16 @@ type Gateway struct {
 
 // NewGateway makes the gateway side. It does nothing before Start.
 func NewGateway(l *Lanes) *Gateway {
-	r := newRoster(l)
-	return &Gateway{Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r), evicted: func() {}}
+	r, nothing := newRoster(l), func() {}
+	return &Gateway{
+		Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r), evicted: nothing,
+		around: [2]func(){nothing, nothing},
+	}
 }
+
+// Around has begin called before the replies and events that came together are handed
+// over, and end after them. Neither may block. Call it before Start.
+func (g *Gateway) Around(begin, end func()) { g.around = [2]func(){begin, end} }
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
 // handle one at a time, each once, in the order of each command key, and are good until
@@ -95,6 +105,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 	c.replyTo = g.boot
 	deadline := time.Now().Add(c.Timeout)
 	if err := g.pending.add(c.ID, deadline, done); err != nil {
+		g.overloads.count(err)
 		done(ProblemReply(err, c.ID))
 		return
 	}
@@ -103,6 +114,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
 			g.unsent.warn(g.log, "a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
+			g.overloads.count(err)
 			answer := errNotSent
 			errors.As(err, &answer) // it may be a fault that says more
 			g.pending.resolve(c.ID, ProblemReply(answer, c.ID))
@@ -143,7 +155,9 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
 		all, err := t.next(ctx)
 		if err == nil {
+			g.around[0]()
 			g.take(t, all)
+			g.around[1]()
 			err = g.watch.compare(ctx, t, counters)
 		}
 		if err != nil {

@@ -98,6 +98,26 @@ type Route struct {
 
 	// Serve decodes the input, runs the handler and encodes its output.
 	Serve func(ctx context.Context, body []byte) (Outcome, error)
+
+	decodedBy func(admit, serve Decode) (func(Caller, []byte) (Admission, error), func(context.Context, []byte) (Outcome, error))
+}
+
+// A Decode fills the value that into points to, which is zero, from JSON. It may keep
+// nothing of either. json.Unmarshal is one.
+type Decode func(body []byte, into any) error
+
+// DecodedBy returns the route with other decoders of its input, one for Admit and one
+// for Serve. Both must make of an input what encoding/json does; admit may refuse more,
+// and its error is that of Admit.
+func (r Route) DecodedBy(admit, serve Decode) Route {
+	if r.decodedBy != nil {
+		a, s := r.decodedBy(admit, serve)
+		r.Admit = a
+		if r.Serve != nil {
+			r.Serve = s
+		}
+	}
+	return r
 }
 
 // Handle binds the command to the function that serves it. The function may run
@@ -108,48 +128,64 @@ func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, err
 		Namespace: c.Namespace, Event: c.Event, Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
 		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
-		Admit: c.admit,
 	}
 	for _, g := range c.Guards {
 		r.Guards = append(r.Guards, g.Name)
 	}
+	_, validates := any(*new(In)).(validator)
+	r.decodedBy = func(admit, serve Decode) (func(Caller, []byte) (Admission, error), func(context.Context, []byte) (Outcome, error)) {
+		return func(caller Caller, body []byte) (Admission, error) { return c.admit(caller, body, admit, validates) },
+			func(ctx context.Context, body []byte) (Outcome, error) { return c.serve(ctx, body, serve, h) }
+	}
+	admit, serve := r.decodedBy(fit, json.Unmarshal)
+	r.Admit = admit
 	if h != nil {
-		r.Serve = func(ctx context.Context, body []byte) (Outcome, error) { return c.serve(ctx, body, h) }
+		r.Serve = serve
 	}
 	return r
 }
 
-func (c Command[In, Out]) admit(caller Caller, body []byte) (Admission, error) {
-	in, err := decode[In](body)
-	if err != nil {
-		return Admission{}, &InputError{errors.New("a value does not fit its type")}
+// fit decodes for Admit: what does not fit is the client's mistake.
+func fit(body []byte, into any) error {
+	if json.Unmarshal(body, into) != nil {
+		return &InputError{errors.New("a value does not fit its type")}
 	}
-	if v, ok := any(in).(interface{ Validate() error }); ok {
-		if err := v.Validate(); err != nil {
+	return nil
+}
+
+type validator interface{ Validate() error }
+
+func (c *Command[In, Out]) admit(caller Caller, body []byte, decode Decode, validates bool) (Admission, error) {
+	in := new(In)
+	if err := decode(body, in); err != nil {
+		return Admission{}, err
+	}
+	if validates {
+		if err := any(*in).(validator).Validate(); err != nil {
 			return Admission{}, &InputError{err}
 		}
 	}
-	for _, g := range c.Guards {
-		if err := g.Allow(caller, in); err != nil {
+	for i := range c.Guards {
+		if err := c.Guards[i].Allow(caller, *in); err != nil {
 			return Admission{}, err
 		}
 	}
 	var a Admission
 	if c.Key != nil {
-		a.Key = c.Key(in)
+		a.Key = c.Key(*in)
 	}
 	if c.IdempotencyKey != nil {
-		a.IdempotencyKey = c.IdempotencyKey(in)
+		a.IdempotencyKey = c.IdempotencyKey(*in)
 	}
 	return a, nil
 }
 
-func (c Command[In, Out]) serve(ctx context.Context, body []byte, h func(context.Context, In) (Out, []Effect, error)) (Outcome, error) {
-	in, err := decode[In](body)
-	if err != nil {
+func (c *Command[In, Out]) serve(ctx context.Context, body []byte, decode Decode, h func(context.Context, In) (Out, []Effect, error)) (Outcome, error) {
+	in := new(In)
+	if err := decode(body, in); err != nil {
 		return Outcome{}, fmt.Errorf("%s: decode input: %w", c.Operation, err)
 	}
-	out, effects, err := h(ctx, in)
+	out, effects, err := h(ctx, *in)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -165,7 +201,7 @@ func (c Command[In, Out]) serve(ctx context.Context, body []byte, h func(context
 
 // checkEffects refuses an event that the command does not declare, one that nobody
 // would hear, and one that could not be kept: mistakes that would otherwise stay silent.
-func (c Command[In, Out]) checkEffects(effects []Effect) error {
+func (c *Command[In, Out]) checkEffects(effects []Effect) error {
 	for i, e := range effects {
 		m, ok := e.(Emission)
 		if !ok {

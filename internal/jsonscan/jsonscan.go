@@ -123,6 +123,11 @@ func Key(b []byte, i int) (int, error) {
 	if err != nil {
 		return i, err
 	}
+	return Colon(b, i)
+}
+
+// Colon reads the colon after an object's key, up to the first byte of the value.
+func Colon(b []byte, i int) (int, error) {
 	if i = Space(b, i); i >= len(b) || b[i] != ':' {
 		return i, ErrSyntax
 	}
@@ -148,7 +153,11 @@ func String(b []byte, i int) (end int, plain bool, err error) {
 	plain, ascii := true, true
 	start := i + 1
 	for i = start; i < len(b); i++ {
-		switch c := b[i]; {
+		c := b[i]
+		if ordinary[c] {
+			continue
+		}
+		switch {
 		case c == '"':
 			if !ascii && !utf8.Valid(b[start:i]) {
 				return i, plain, ErrUTF8
@@ -163,12 +172,21 @@ func String(b []byte, i int) (end int, plain bool, err error) {
 			i += n
 		case c < ' ':
 			return i, plain, ErrSyntax
-		case c >= utf8.RuneSelf:
+		default:
 			ascii = false
 		}
 	}
 	return i, plain, ErrSyntax
 }
+
+// ordinary are the bytes of a string that mean themselves: ASCII but for control
+// characters, the quote and the backslash.
+var ordinary = func() (all [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		all[c] = c != '"' && c != '\\'
+	}
+	return all
+}()
 
 // escape returns the length of an escape without its backslash, 0 for a bad one.
 func escape(b []byte) int {

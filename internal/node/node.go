@@ -67,6 +67,7 @@ func (n *Node) Start(ctx context.Context) error {
 	if n.gateway() {
 		n.Gateway.Evicted(n.Sockets.Evict)
 		n.Gateway.Answering(n.Sockets.Answer)
+		n.Gateway.Around(n.Sockets.Hold, n.Sockets.Release)
 		if err := n.Gateway.Start(ctx, n.Emitter.Handle, n.Emitter.Missed); err != nil {
 			return errors.Join(err, n.closeLanes())
 		}

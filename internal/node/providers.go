@@ -11,9 +11,9 @@ import (
 	"github.com/example/switchyard/internal/auth"
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/config"
-	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/redisconn"
+	"github.com/example/switchyard/internal/schema"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
 	"github.com/example/switchyard/transport/socketio/engineio"
@@ -77,8 +77,9 @@ func NewLanes(c broker.Config, r *redisconn.Clients, log *slog.Logger) (*broker.
 	return broker.NewLanes(c, r.Commands, r.Reads, log)
 }
 
-// NewHandlers serves the catalog. Add Watermill middleware of your own here.
-func NewHandlers(c *contract.Catalog) *broker.Handlers { return broker.NewHandlers(c) }
+// NewHandlers serves the catalog, with the decoders of its contract. Add Watermill
+// middleware of your own here.
+func NewHandlers(c *schema.Contract) *broker.Handlers { return broker.NewHandlers(c.Catalog) }
 
 // Authenticator authenticates as AUTH_MODE says.
 func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.AuthMode, c.JWTSecret) }
@@ -86,5 +87,8 @@ func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.Auth
 // Origins allows CORS_ORIGINS.
 func Origins(c config.Config) cors.Policy { return cors.Policy{Origins: c.CORSOrigins} }
 
-// NewAdmin serves metrics of the sockets and of the commands that are run.
-func NewAdmin(s *socketio.Gateway, w *broker.Worker) *web.Admin { return web.NewAdmin(s, w) }
+// NewAdmin serves metrics of the sockets, of the commands that are run, and of those that
+// are refused.
+func NewAdmin(s *socketio.Gateway, w *broker.Worker, g *broker.Gateway) *web.Admin {
+	return web.NewAdmin(s, w, g)
+}

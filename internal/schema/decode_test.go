@@ -2,8 +2,10 @@ package schema_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,18 @@ import (
 
 type embedded struct {
 	E int32 `json:"e,omitempty"`
+}
+
+type octet uint8
+
+type thing struct {
+	A string   `json:"a,omitempty"`
+	B []thing2 `json:"b,omitempty"`
+	C bool     `json:"c,omitempty"`
+}
+
+type thing2 struct {
+	D *uint16 `json:"d"`
 }
 
 // everything has a field of each kind that a schema can express.
@@ -43,6 +57,15 @@ type everything struct {
 	Struct *struct {
 		X float32 `json:"x,omitempty"`
 	} `json:"struct,omitempty"`
+	Words  []string         `json:"words,omitempty" maxLength:"9"`
+	Things []*thing         `json:"things,omitempty" maxItems:"3"`
+	Named  map[string]thing `json:"named,omitempty"`
+	Maybe  *string          `json:"maybe,omitempty" enum:"a|b"`
+	Twice  **int            `json:"twice,omitempty"`
+	Octets []octet          `json:"octets,omitempty"`
+	MayBe  *[]thing         `json:"may_be,omitempty"`
+	Nested struct{ thing }  `json:"nested,omitzero"`
+	Floats []float32        `json:"floats,omitempty" minimum:"-1e6"`
 }
 
 // decodeSeeds are texts that differ, or differed, in what the two make of them.
@@ -54,6 +77,46 @@ var decodeSeeds = []string{
 	`{"at":"2020-01-01T00:00:00\u005a"}`, `{"when":"2020-01-01T00:00:00\u005a"}`, `{"at":"2020-01-01T00:00:00,5Z"}`, `{"at":"2020-01-01T24:00:00Z"}`,
 	`{"bytes":"aGk=\n"}`, `{"bytes":"aGk"}`, `{"bytes":"aG\u006b="}`, `{"bytes":null}`, `{"pair":[1]}`, `{"pair":[1,2,3]}`,
 	`{"bool":null,"u64":null,"struct":null}`, `{"maps":{"a":{"b":1},"\ud800":{}}}`, `{"text":"\u0000\ud83d\ude00"}`, `{"I8":1}`, "\ufeff{}", `null`,
+	`{"words":["a","\u0062",""],"things":[{"a":"x","b":[{"d":1},{"d":null}]},null,{"c":true}],"named":{"x":{"a":"y"}}}`,
+	`{"words":[],"things":[],"maybe":"a","twice":3,"octets":[1,2],"may_be":[{"a":"q"}],"nested":{"a":"n","b":[]}}`,
+	`{"maybe":null,"twice":null,"may_be":null,"bool":true,"u64":7,"struct":{"x":-0}}`, `{"maybe":`, `{"things":[{"b":[{"d":65536}]}]}`,
+	`{"floats":[16777217,-16777217,0.1,1e-50,123456789012345,-0],"f32":16777217,"f64":-12,"i8":-128,"i16":0,"i64":-9007199254740991,"e":-1}`, `{"words":["a",1]}`,
+}
+
+// What passes is decoded as encoding/json does it, and the check finds the same with and
+// without decoding.
+func FuzzDecodesAsEncodingJSON(f *testing.F) {
+	plain := validator(f, everything{})
+	v, err := schema.NewDecoder(plain.Schema, typeOf(everything{}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range decodeSeeds {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var got, want everything
+		err := v.Decode([]byte(text), &got)
+		var invalid *fault.Fault
+		if errors.As(err, &invalid) != (err != nil) {
+			t.Fatalf("%q: %v is no fault", text, err)
+		}
+		var mistakes []fault.Field
+		if invalid != nil {
+			mistakes = invalid.Fields
+		}
+		if diff := cmp.Diff(plain.Validate([]byte(text)), mistakes); diff != "" {
+			t.Fatalf("%q: %s", text, diff)
+		}
+		wrong := json.Unmarshal([]byte(text), &want)
+		if err == nil && (wrong != nil || !reflect.DeepEqual(got, want)) {
+			t.Errorf("%q is decoded as %+v, not as %+v (%v)", text, got, want, wrong)
+		}
+		var lenient everything
+		if err := v.DecodeAny([]byte(text), &lenient); (err == nil) != (wrong == nil) || err == nil && !reflect.DeepEqual(lenient, want) {
+			t.Errorf("%q is decoded as %+v, not as %+v (%v, %v)", text, lenient, want, err, wrong)
+		}
+	})
 }
 
 // What the validator passes decodes into the Go type.

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,10 +10,12 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// A Validator is a schema made ready to check JSON texts. Safe for concurrent use.
+// A Validator is a schema made ready to check JSON texts, and perhaps to decode them.
+// Safe for concurrent use.
 type Validator struct {
 	Schema *jsonschema.Schema
 	root   *node
+	target reflect.Type // what Decode is fast for; nil: nothing
 }
 
 // NewValidator prepares a schema that For has made.
@@ -22,6 +25,17 @@ func NewValidator(s *jsonschema.Schema) (*Validator, error) {
 		return nil, err
 	}
 	return &Validator{Schema: s, root: n}, nil
+}
+
+// NewDecoder prepares the schema of a type to decode values of it too.
+func NewDecoder(s *jsonschema.Schema, t reflect.Type) (*Validator, error) {
+	v, err := NewValidator(s)
+	if err != nil {
+		return nil, err
+	}
+	v.root.bind(t)
+	v.target = t
+	return v, nil
 }
 
 // A node is one schema, prepared.
@@ -40,6 +54,10 @@ type node struct {
 	properties           map[string]*node
 	required             []string
 	additional           *node // of a map; nil: an unknown field is a mistake
+
+	way     way   // into a Go value
+	pointer bool  // which is pointed to
+	index   []int // of the struct's field that it is in
 }
 
 func newNode(s *jsonschema.Schema) (*node, error) {

@@ -2,7 +2,7 @@ package schema
 
 import (
 	"fmt"
-	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,9 +21,13 @@ const (
 
 // Validate returns every mistake in a JSON text, at most 32, or nil. A text that is
 // no JSON is one mistake, of the whole input.
-func (v *Validator) Validate(text []byte) []fault.Field {
+func (v *Validator) Validate(text []byte) []fault.Field { return v.run(text, reflect.Value{}) }
+
+// run checks a text, and puts it into a Go value unless that is the zero Value.
+func (v *Validator) run(text []byte, to reflect.Value) []fault.Field {
 	c := check{b: text}
-	end, err := c.value(v.root, jsonscan.Space(text, 0))
+	c.path = c.room[:0]
+	end, err := c.filled(v.root, jsonscan.Space(text, 0), to)
 	if err == nil && jsonscan.Space(text, end) != len(text) {
 		err = jsonscan.ErrSyntax
 	}
@@ -38,6 +42,9 @@ type check struct {
 	b        []byte
 	path     []string
 	mistakes []fault.Field
+
+	room   [8]string // for path, most often
+	copied string    // of b
 }
 
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
@@ -72,8 +79,9 @@ func (c *check) wrong(format string, args ...any) {
 }
 
 // value checks the value at i and returns the index after it. Its error is about
-// the text; mistakes about its meaning are collected, and the rest is still read.
-func (c *check) value(n *node, i int) (int, error) {
+// the text; mistakes about its meaning are collected, and the rest is still read. What
+// has none goes into to, if that is valid.
+func (c *check) value(n *node, i int, to reflect.Value) (int, error) {
 	if i >= len(c.b) {
 		return i, jsonscan.ErrSyntax
 	}
@@ -82,13 +90,16 @@ func (c *check) value(n *node, i int) (int, error) {
 	}
 	switch b := c.b[i]; {
 	case b == '"' && n.str:
-		return c.str(n, i)
+		return c.str(n, i, to)
 	case b == '{' && n.object:
-		return c.object(n, i)
+		return c.object(n, i, to)
 	case b == '[' && n.array:
-		return c.list(n, i)
+		return c.list(n, i, to)
 	case (b == '-' || b >= '0' && b <= '9') && (n.num || n.integer):
-		return c.number(n, i)
+		return c.number(n, i, to)
+	case (b == 't' || b == 'f') && n.boolean && to.IsValid():
+		to.SetBool(b == 't')
+		return jsonscan.Value(c.b, i)
 	case b == 'n' && n.null, (b == 't' || b == 'f') && n.boolean:
 		return jsonscan.Value(c.b, i)
 	}
@@ -99,15 +110,18 @@ func (c *check) value(n *node, i int) (int, error) {
 	return end, err
 }
 
-func (c *check) str(n *node, i int) (int, error) {
+func (c *check) str(n *node, i int, to reflect.Value) (int, error) {
 	end, plain, err := jsonscan.String(c.b, i)
 	if err != nil {
 		return end, err
 	}
-	if n.minLength < 0 && n.maxLength < 0 && n.pattern == nil && n.format == "" && n.enum == nil {
+	if !to.IsValid() && n.minLength < 0 && n.maxLength < 0 && n.pattern == nil && n.format == "" && n.enum == nil {
 		return end, nil
 	}
-	s := jsonscan.Text(c.b[i:end], plain)
+	s := c.textAt(i, end, plain)
+	if to.IsValid() {
+		to.SetString(s)
+	}
 	if n.minLength >= 0 || n.maxLength >= 0 {
 		length := utf8.RuneCountInString(s)
 		if length < n.minLength {
@@ -130,27 +144,6 @@ func (c *check) str(n *node, i int) (int, error) {
 	return end, nil
 }
 
-func (c *check) number(n *node, i int) (int, error) {
-	end, integer, err := jsonscan.Number(c.b, i)
-	if err != nil {
-		return end, err
-	}
-	f, err := strconv.ParseFloat(string(c.b[i:end]), 64)
-	switch {
-	case err != nil || math.IsInf(f, 0):
-		c.wrong("is out of range")
-	case !n.num && !integer:
-		c.wrong("must be a whole number, without fraction or exponent")
-	case !n.num && (f < -maxInteger || f > maxInteger):
-		c.wrong("must be between -%d and %d", maxInteger, maxInteger)
-	case n.minimum != nil && (f < *n.minimum || !n.num && *n.minimum >= 0 && c.b[i] == '-'): // no uint decodes -0
-		c.wrong("must be at least %v", *n.minimum)
-	case n.maximum != nil && f > *n.maximum:
-		c.wrong("must be at most %v", *n.maximum)
-	}
-	return end, nil
-}
-
 func count(n int, what string) string {
 	if n != 1 {
 		what += "s"
@@ -158,20 +151,19 @@ func count(n int, what string) string {
 	return strconv.Itoa(n) + " " + what
 }
 
-// maxInteger is the largest whole number that JavaScript and JSON keep exactly; it
-// fits every 64-bit integer of Go.
-const maxInteger = 1<<53 - 1
-
-func (c *check) list(n *node, i int) (int, error) {
+func (c *check) list(n *node, i int, to reflect.Value) (int, error) {
 	i = jsonscan.Space(c.b, i+1)
 	length, done := 0, false
+	if to.IsValid() {
+		to.Set(reflect.MakeSlice(to.Type(), 0, 0)) // an empty list is not nil
+	}
 	if i < len(c.b) && c.b[i] == ']' {
 		i, done = i+1, true
 	}
 	for !done {
 		var err error
 		c.path = append(c.path, strconv.Itoa(length))
-		i, err = c.value(n.items, i)
+		i, err = c.filled(n.items, i, extend(to))
 		c.path = c.path[:len(c.path)-1]
 		if err == nil {
 			i, done, err = jsonscan.Next(c.b, i, ']')
@@ -190,7 +182,22 @@ func (c *check) list(n *node, i int) (int, error) {
 	return i, nil
 }
 
-func (c *check) object(n *node, i int) (int, error) {
+// extend makes a slice longer by one element and returns that.
+func extend(s reflect.Value) reflect.Value {
+	if !s.IsValid() {
+		return s
+	}
+	n := s.Len()
+	if n == s.Cap() {
+		s.Grow(1)
+	}
+	s.SetLen(n + 1)
+	element := s.Index(n)
+	element.SetZero()
+	return element
+}
+
+func (c *check) object(n *node, i int, to reflect.Value) (int, error) {
 	i = jsonscan.Space(c.b, i+1)
 	var seen seenNames
 	done := false
@@ -198,11 +205,8 @@ func (c *check) object(n *node, i int) (int, error) {
 		i, done = i+1, true
 	}
 	for !done {
-		next, err := jsonscan.Key(c.b, i)
-		if err != nil {
-			return next, err
-		}
-		i, err = c.member(n, &seen, c.b[i:], next)
+		var err error
+		i, err = c.member(n, &seen, i, to)
 		if err == nil {
 			i, done, err = jsonscan.Next(c.b, i, '}')
 		}
@@ -218,19 +222,25 @@ func (c *check) object(n *node, i int) (int, error) {
 	return i, nil
 }
 
-// member checks one member of an object: its key, which starts the text from, and
-// its value, which starts at i.
-func (c *check) member(n *node, seen *seenNames, from []byte, i int) (int, error) {
-	end, plain, err := jsonscan.String(from, 0)
+// member checks the member of an object that starts at i.
+func (c *check) member(n *node, seen *seenNames, i int, to reflect.Value) (int, error) {
+	if i >= len(c.b) || c.b[i] != '"' {
+		return i, jsonscan.ErrSyntax
+	}
+	end, plain, err := jsonscan.String(c.b, i)
 	if err != nil {
+		return end, err
+	}
+	from := c.b[i:end]
+	if i, err = jsonscan.Colon(c.b, end); err != nil {
 		return i, err
 	}
 	var name string
-	child, known := n.properties[string(from[1:end-1])] // no allocation for a lookup
+	child, known := n.properties[string(from[1:len(from)-1])] // no allocation for a lookup
 	if known && plain {
 		name = child.name
 	} else {
-		name = jsonscan.Text(from[:end], plain)
+		name = jsonscan.Text(from, plain)
 		child, known = n.properties[name]
 	}
 	if !known {
@@ -245,42 +255,10 @@ func (c *check) member(n *node, seen *seenNames, from []byte, i int) (int, error
 		return jsonscan.Value(c.b, i)
 	}
 	c.path = append(c.path, name)
-	i, err = c.value(child, i)
+	if to.IsValid() { // only structs get here with a value
+		to = to.FieldByIndex(child.index)
+	}
+	i, err = c.filled(child, i, to)
 	c.path = c.path[:len(c.path)-1]
 	return i, err
-}
-
-// seenNames is a set that costs nothing while it is small.
-type seenNames struct {
-	few  [8]string
-	n    int
-	many map[string]struct{}
-}
-
-func (s *seenNames) has(name string) bool {
-	if s.many != nil {
-		_, ok := s.many[name]
-		return ok
-	}
-	return slices.Contains(s.few[:s.n], name)
-}
-
-// add tells whether name is new.
-func (s *seenNames) add(name string) bool {
-	if s.has(name) {
-		return false
-	}
-	if s.many == nil && s.n < len(s.few) {
-		s.few[s.n] = name
-		s.n++
-		return true
-	}
-	if s.many == nil {
-		s.many = map[string]struct{}{}
-		for _, f := range s.few {
-			s.many[f] = struct{}{}
-		}
-	}
-	s.many[name] = struct{}{}
-	return true
 }

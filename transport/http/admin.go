@@ -7,18 +7,28 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/example/switchyard/internal/broker"
 )
 
 // An Admin is the handler of the admin port: metrics and profiles, for operators
 // only.
-type Admin struct{ *http.ServeMux }
+type Admin struct{ http.Handler }
 
 // Clients are what this node knows of its clients. *socketio.Gateway is one.
 type Clients interface {
 	Connections() int      // now
 	SlowConsumers() uint64 // so far: cut because they took too little
 	Resyncs() uint64       // so far: times they were told that they may have missed events
+
+	// Exhausted counts the commands refused so far, by the limit of a connection that
+	// they exceeded: its rate, or those without an answer.
+	Exhausted() (rate, unacked uint64)
 }
+
+// Overloads says what this node has refused because too much was under way.
+// *broker.Gateway is one that does.
+type Overloads interface{ Overloaded() broker.Overloads }
 
 // Commands are what this node knows of the commands it runs. *broker.Worker is one.
 type Commands interface {
@@ -29,7 +39,7 @@ type Commands interface {
 }
 
 // NewAdmin makes the admin handler.
-func NewAdmin(c Clients, commands Commands) *Admin {
+func NewAdmin(c Clients, commands Commands, o Overloads) *Admin {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -55,6 +65,7 @@ func NewAdmin(c Clients, commands Commands) *Admin {
 			Name: "switchyard_hung_handlers", Help: "Handlers that run on although their commands' time is over; their keys wait for them.",
 		}, func() float64 { return float64(commands.HungHandlers()) }),
 	)
+	refusals(registry, c, o)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -62,5 +73,25 @@ func NewAdmin(c Clients, commands Commands) *Admin {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return &Admin{mux}
+	return &Admin{boundBodies(mux)}
+}
+
+// refusals counts the commands that limits have refused, by the limit.
+func refusals(registry *prometheus.Registry, c Clients, o Overloads) {
+	counter := func(name, help, reason string, count func() uint64) {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: name, Help: help, ConstLabels: prometheus.Labels{"reason": reason},
+		}, func() float64 { return float64(count()) }))
+	}
+	exhausted := func(reason string, count func() uint64) {
+		counter("switchyard_exhausted_total", "Commands refused because their connection had reached a limit of its own.", reason, count)
+	}
+	overloaded := func(reason string, count func() uint64) {
+		counter("switchyard_overloaded_total", "Commands refused because too much was under way.", reason, count)
+	}
+	exhausted("rate", func() uint64 { rate, _ := c.Exhausted(); return rate })
+	exhausted("unacked", func() uint64 { _, unacked := c.Exhausted(); return unacked })
+	overloaded("in_flight", func() uint64 { return o.Overloaded().InFlight })
+	overloaded("backlog", func() uint64 { return o.Overloaded().Backlog })
+	overloaded("queue", func() uint64 { return o.Overloaded().Queue })
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/wire"
 
@@ -52,7 +53,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 			return nil, fmt.Errorf("command %q: %w", cmd.Operation, err)
 		}
 	}
-	return &Server{origins.Middleware(secure(withProblems(mux)))}, nil
+	return &Server{boundBodies(origins.Middleware(secure(withProblems(mux))))}, nil
 }
 
 // handle mounts a route; two patterns that overlap are an error, not a panic.
@@ -70,10 +71,28 @@ func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 func NewWorker(health *Health) *Server {
 	mux := http.NewServeMux()
 	health.mount(mux)
-	return &Server{secure(withProblems(mux))}
+	return &Server{boundBodies(secure(withProblems(mux)))}
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// How long a client may take. The server has no such limits: a socket's requests are
+// long. net/http reads the rest of a body before it answers, even if nobody else does.
+const (
+	bodyTimeout   = 10 * time.Second
+	answerTimeout = 2 * bodyTimeout // for the rest of a body, and the answer
+)
+
+// boundBodies bounds how long a client may take to send a body, whoever reads it. Who
+// does, and takes longer afterwards, takes the deadline away.
+func boundBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // not every server can
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // secure sets what every answer but a websocket's should say.
 func secure(next http.Handler) http.Handler {

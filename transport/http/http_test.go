@@ -232,6 +232,11 @@ func (clients) Connections() int      { return 7 }
 func (clients) SlowConsumers() uint64 { return 3 }
 func (clients) Resyncs() uint64       { return 2 }
 
+func (clients) Exhausted() (rate, unacked uint64) { return 8, 9 }
+func (clients) Overloaded() broker.Overloads {
+	return broker.Overloads{InFlight: 10, Backlog: 11, Queue: 12}
+}
+
 type commands struct{}
 
 func (commands) Expired() uint64            { return 5 }
@@ -241,13 +246,16 @@ func (commands) HungHandlers() int          { return 6 }
 
 func TestAdmin(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(web.NewAdmin(clients{}, commands{}))
+	srv := httptest.NewServer(web.NewAdmin(clients{}, commands{}, clients{}))
 	defer srv.Close()
 	for path, want := range map[string]string{
 		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3",
 		"/metrics?more": "switchyard_commands_expired_total 5", "/debug/pprof/goroutine?debug=1": "goroutine profile",
 		"/metrics?resyncs": "switchyard_resyncs_total 2",
-		"/metrics?dead":    "switchyard_dead_letters_total 4", "/metrics?dropped": "switchyard_dead_letters_dropped_total 5", "/metrics?hung": "switchyard_hung_handlers 6",
+		"/metrics?rate":    `switchyard_exhausted_total{reason="rate"} 8`, "/metrics?unacked": `switchyard_exhausted_total{reason="unacked"} 9`,
+		"/metrics?node": `switchyard_overloaded_total{reason="in_flight"} 10`, "/metrics?lane": `switchyard_overloaded_total{reason="backlog"} 11`,
+		"/metrics?queue": `switchyard_overloaded_total{reason="queue"} 12`,
+		"/metrics?dead":  "switchyard_dead_letters_total 4", "/metrics?dropped": "switchyard_dead_letters_dropped_total 5", "/metrics?hung": "switchyard_hung_handlers 6",
 	} {
 		resp, err := http.Get(srv.URL + path)
 		if err != nil {

@@ -26,17 +26,7 @@ type route struct {
 	log     *slog.Logger
 }
 
-// How long a client may take. The server has no such limits: a socket's requests are
-// long. net/http reads the rest of a body before it answers, even if we do not.
-const (
-	bodyTimeout   = 10 * time.Second
-	answerTimeout = 2 * bodyTimeout // for the rest of a body, and the answer
-)
-
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 {
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // not every server can
-	}
 	c, err := rt.command(w, r)
 	if err != nil {
 		problem := broker.ProblemReply(err, "")

@@ -83,6 +83,11 @@ func TestSlowBodiesEnd(t *testing.T) {
 		"read":            {"POST /v1/boards/b1 HTTP/1.1\r\n" + tenOfBody, 400},
 		"refused":         {"POST /v1/boards/b1 HTTP/1.1\r\n" + tenOfBody + "Origin: https://evil.example\r\n", 403},
 		"of a GET":        {"GET /v1/boards/b1 HTTP/1.1\r\n" + tenOfBody, 200},
+		"of no path":      {"POST /nowhere HTTP/1.1\r\n" + tenOfBody, 404},
+		"of no method":    {"PUT /livez HTTP/1.1\r\n" + tenOfBody, 405},
+		"of a probe":      {"GET /livez HTTP/1.1\r\n" + tenOfBody, 200},
+		"of a socket":     {"POST /socket.io/?EIO=4&transport=polling&sid=x HTTP/1.1\r\n" + tenOfBody, 404},
+		"chunked":         {"POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nf", 404},
 		"unauthenticated": {"POST /v1/boards/b1 HTTP/1.1\r\n" + tenOfBody + "X-User: a\tb\r\n", 401},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -116,9 +116,22 @@ func (g *Gateway) Connections() int { return g.sockets.Connections() }
 // little of what they were sent.
 func (g *Gateway) SlowConsumers() uint64 { return g.sockets.SlowConsumers() }
 
+// Exhausted counts the commands refused because their connection sent too many a second,
+// or had too many without an answer.
+func (g *Gateway) Exhausted() (rate, unacked uint64) {
+	return g.sockets.Refused(sockets.RateLimit), g.sockets.Refused(sockets.OpenLimit)
+}
+
 // Resyncs counts how often this node has told its clients that they may have missed
 // events.
 func (g *Gateway) Resyncs() uint64 { return g.resyncs.Load() }
+
+// Hold puts off writing to clients until Release, for whoever hands over many replies and
+// events in a moment: what goes to one client leaves together then. Release follows soon.
+func (g *Gateway) Hold() { g.sockets.Hold() }
+
+// Release lets go what Hold has put off. It does not wait for clients.
+func (g *Gateway) Release() { g.sockets.Release() }
 
 // Refuse lets no new client connect.
 func (g *Gateway) Refuse() { g.refusing.Store(true) }
@@ -190,10 +203,11 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		return
 	}
 	submitted = true
+	ack := e.Ack
 	h.lanes.Submit(&broker.Command{
 		Operation: cmd.Operation, Key: admission.Key, IdempotencyKey: admission.IdempotencyKey,
 		Caller: caller, Input: input, Timeout: cmd.Timeout,
-	}, func(r broker.Reply) { h.reply(s, e.Ack, r) })
+	}, func(r broker.Reply) { h.reply(s, ack, r) })
 }
 
 // argument is the one argument of an event; none is an empty object.

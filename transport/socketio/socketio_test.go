@@ -31,6 +31,7 @@ var ns = contract.Namespace{Name: "/board", Doc: "Boards.", OnDisconnect: "board
 type writeInput struct {
 	Board string `json:"board" minLength:"1" maxLength:"8"`
 	Line  int    `json:"line,omitempty" minimum:"0"`
+	Text  string `json:"text,omitempty" maxLength:"4000"`
 }
 
 func routes() []contract.Route {

@@ -34,13 +34,13 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	}
 	gateway := broker.NewGateway(lanes)
 	catalog := Catalog()
-	handlers := node.NewHandlers(catalog)
-	worker := broker.NewWorker(lanes, handlers)
 	contract, err := schema.Compile(catalog)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
+	handlers := node.NewHandlers(contract)
+	worker := broker.NewWorker(lanes, handlers)
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
@@ -52,7 +52,7 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(socketioGateway, worker)
+	admin := node.NewAdmin(socketioGateway, worker, gateway)
 	nodeNode := &node.Node{
 		Config:  cfg,
 		Log:     logger,

@@ -5,8 +5,6 @@ import (
 	"net/url"
 	"sync"
 	"time"
-
-	"github.com/gorilla/websocket"
 )
 
 // A Conn is one connection of a client, over one transport or, after an upgrade,
@@ -30,18 +28,15 @@ type Conn struct {
 	timer    *time.Timer // the next step of the heartbeat, or the end of closing
 	pinged   bool        // a ping waits for its pong
 
-	queue []*Frame
-	bytes int
+	queue   *queue     // nil: nothing waits
+	ws      *webSocket // nil on polling
+	writing bool       // somebody drains the queue to ws
 
-	ws      *websocket.Conn // nil on polling
-	deflate bool            // ws takes compressed frames
-	writing bool            // a goroutine drains the queue to ws
-
-	wake    chan struct{}   // a token for the poll that waits; nil on a websocket
-	polling bool            // a poll is being served
-	posting bool            // and a post
-	probe   *websocket.Conn // a websocket that wants to take over
-	probed  bool            // and has been heard: polls are to end
+	wake    chan struct{} // a token for the poll that waits; nil on a websocket
+	polling bool          // a poll is being served
+	posting bool          // and a post
+	probe   *webSocket    // a websocket that wants to take over
+	probed  bool          // and has been heard: polls are to end
 }
 
 type state byte
@@ -119,14 +114,11 @@ func (c *Conn) Send(volatile bool, frames ...*Frame) {
 	if c.state != open || volatile && c.busy() {
 		return
 	}
-	c.queue = append(c.queue, frames...)
-	for _, f := range frames {
-		c.bytes += len(f.ws)
-	}
-	if len(c.queue) > c.srv.cfg.QueueMessages || c.bytes > c.srv.cfg.QueueBytes {
+	c.enqueue(frames...)
+	if len(c.queue.frames) > c.srv.cfg.QueueMessages || c.queue.bytes > c.srv.cfg.QueueBytes {
 		c.srv.slow.Add(1)
 		c.state, c.reason = closing, SlowConsumer
-		c.queue, c.bytes = nil, 0
+		c.queue = nil
 		if c.timer != nil {
 			c.timer.Reset(0) // not here: the caller may hold what the Receiver needs
 		}
@@ -136,16 +128,30 @@ func (c *Conn) Send(volatile bool, frames ...*Frame) {
 }
 
 func (c *Conn) busy() bool {
-	return len(c.queue) > 0 || c.ws == nil && !c.polling
+	return c.queue.waiting() > 0 || c.ws == nil && !c.polling
+}
+
+// enqueue makes frames wait; c.mu is held.
+func (c *Conn) enqueue(frames ...*Frame) {
+	if c.queue == nil {
+		c.queue = queues.Get().(*queue)
+	}
+	c.queue.frames = append(c.queue.frames, frames...)
+	for _, f := range frames {
+		c.queue.bytes += len(f.ws)
+	}
 }
 
 // drain makes sure that somebody sends what is queued; c.mu is held.
 func (c *Conn) drain() {
-	if c.ws == nil {
+	switch {
+	case c.ws == nil:
 		c.wakePoll()
-	} else if !c.writing {
+	case !c.writing:
 		c.writing = true
-		go c.write()
+		c.srv.writers.add(c)
+	case c.queue.bytes > batchSize || len(c.queue.frames)%64 == 0:
+		c.srv.writers.hurry()
 	}
 }
 
@@ -167,7 +173,7 @@ func (c *Conn) close(reason string) {
 	}
 	c.state, c.reason = closing, reason
 	if c.ws != nil {
-		c.queue = append(c.queue, closeFrame)
+		c.enqueue(closeFrame)
 	}
 	if c.timer != nil { // for a client that does not come to fetch the rest
 		c.timer.Reset(c.srv.cfg.WriteTimeout)
@@ -190,15 +196,15 @@ func (c *Conn) finish(reason string) {
 	}
 	reason = c.reason
 	c.state = closed
-	c.queue, c.bytes = nil, 0
+	c.queue = nil
 	ws, probe, receiver := c.ws, c.probe, c.receiver
 	c.timer.Stop()
 	c.wakePoll()
 	c.mu.Unlock()
 
-	for _, w := range []*websocket.Conn{ws, probe} {
+	for _, w := range []*webSocket{ws, probe} {
 		if w != nil {
-			_ = w.NetConn().Close() // nothing is to be done for it any more
+			_ = w.Close() // nothing is to be done for it any more
 		}
 	}
 	c.srv.remove(c)

@@ -12,8 +12,10 @@
 //   - What is sent waits in the connection's queue, bounded in messages and bytes,
 //     whatever the transport is. An upgrade changes who drains the queue, so that it
 //     can neither lose nor reorder. A client that takes too little is cut.
-//   - A websocket is read by one goroutine and written by one that exists only while
-//     something waits; small frames leave together in one system call.
+//   - A websocket is read by one goroutine, into a buffer that it has only while there
+//     is something to read. What waits is written by a few goroutines for all
+//     connections, many frames in one system call, and without waiting: a client that
+//     takes no more at the moment gets one of its own (writers.go).
 //   - What arrives is handed on by the goroutine that reads it, in order.
 //   - A Frame is encoded once for all connections that get it.
 //

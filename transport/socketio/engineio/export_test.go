@@ -13,3 +13,10 @@ func (c *Conn) Upgrading() bool {
 	defer c.mu.Unlock()
 	return c.probe != nil
 }
+
+// Waiting counts the frames that wait.
+func (c *Conn) Waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.queue.waiting()
+}

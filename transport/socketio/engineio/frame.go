@@ -4,15 +4,17 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/binary"
+	"slices"
 	"sync"
 )
 
 // A Frame is one packet, encoded once for all connections that get it, and never
 // changed. Safe for concurrent use.
 type Frame struct {
-	ws      []byte // a whole websocket frame, header included
-	payload []byte // of ws
-	binary  bool
+	ws     []byte // a whole websocket frame, header included
+	header int    // its length
+	binary bool
+	own    bool // for one connection alone, see OwnText
 
 	compress sync.Once
 	deflated []byte // a compressed websocket frame; nil where that would gain nothing
@@ -62,7 +64,24 @@ func Binary(b []byte) *Frame {
 }
 
 // String is the packet.
-func (f *Frame) String() string { return string(f.payload) }
+func (f *Frame) String() string { return string(f.payload()) }
+
+// payload is the packet.
+func (f *Frame) payload() []byte { return f.ws[f.header:] }
+
+// join makes the frame of one byte and what follows it.
+func (f *Frame) join(op, first byte, parts [][]byte) {
+	n := 1
+	for _, p := range parts {
+		n += len(p)
+	}
+	f.ws = appendHeader(slices.Grow(f.ws[:0], headerSize(n)+n), op, n)
+	f.header = len(f.ws)
+	f.ws = append(f.ws, first)
+	for _, p := range parts {
+		f.ws = append(f.ws, p...)
+	}
+}
 
 func newFrame(op byte, parts ...string) *Frame { return joinFrame(op, "", parts) }
 
@@ -77,7 +96,7 @@ func joinFrame[T ~string | ~[]byte](op byte, first string, parts []T) *Frame {
 	for _, p := range parts {
 		b = append(b, p...)
 	}
-	return &Frame{ws: b, payload: b[start:]}
+	return &Frame{ws: b, header: start}
 }
 
 func headerSize(n int) int {
@@ -103,11 +122,11 @@ func appendHeader(b []byte, op byte, n int) []byte {
 }
 
 // websocket is the frame as a connection's websocket takes it.
-func (f *Frame) websocket(c *Conn) []byte {
-	if f.binary && c.eio3 { // protocol 3 has the packet's type before binary data too
-		return newFrame(opBinary, "\x04", string(f.payload)).ws
+func (f *Frame) websocket(eio3, deflate bool) []byte {
+	if f.binary && eio3 { // protocol 3 has the packet's type before binary data too
+		return newFrame(opBinary, "\x04", string(f.payload())).ws
 	}
-	if c.deflate && len(f.payload) >= compressFrom && f.ws[0] < opClose {
+	if deflate && len(f.payload()) >= compressFrom && f.ws[0] < opClose {
 		f.compress.Do(f.deflateOnce)
 		if f.deflated != nil {
 			return f.deflated
@@ -134,14 +153,14 @@ func (f *Frame) deflateOnce() {
 	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
 	w.Reset(&out)
-	if _, err := w.Write(f.payload); err != nil {
+	if _, err := w.Write(f.payload()); err != nil {
 		return // it goes out as it is
 	}
 	if err := w.Flush(); err != nil {
 		return
 	}
 	b := bytes.TrimSuffix(out.Bytes(), []byte{0, 0, 0xff, 0xff})
-	if len(b) < len(f.payload) {
+	if len(b) < len(f.payload()) {
 		f.deflated = append(appendHeader(make([]byte, 0, headerSize(len(b))+len(b)), f.ws[0]|compressed, len(b)), b...)
 	}
 }

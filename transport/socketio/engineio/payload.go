@@ -15,13 +15,13 @@ const separator = '\x1e'
 
 // appendPayload appends the frame to the body of a polling answer.
 func (f *Frame) appendPayload(body []byte, eio3 bool) []byte {
-	packet := f.payload
+	packet := f.payload()
 	if f.binary {
 		prefix := "b"
 		if eio3 {
 			prefix = "b4"
 		}
-		packet = base64.StdEncoding.AppendEncode([]byte(prefix), f.payload)
+		packet = base64.StdEncoding.AppendEncode([]byte(prefix), f.payload())
 	}
 	if eio3 {
 		body = strconv.AppendInt(body, int64(utf16Len(packet)), 10)

@@ -106,7 +106,7 @@ func TestFrameHeaders(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{0, 1, 100, 124, 125, 126, 65_534, 65_535, 65_536} {
 		f := Text(strings.Repeat("x", n))
-		if want := headerSize(n+1) + n + 1; len(f.ws) != want || len(f.payload) != n+1 {
+		if want := headerSize(n+1) + n + 1; len(f.ws) != want || len(f.payload()) != n+1 {
 			t.Errorf("%d bytes make a frame of %d, want %d", n, len(f.ws), want)
 		}
 	}
@@ -115,10 +115,10 @@ func TestFrameHeaders(t *testing.T) {
 func TestBinaryOnEachTransport(t *testing.T) {
 	t.Parallel()
 	f := Binary([]byte{1, 2, 3})
-	if got := f.websocket(&Conn{}); string(got) != "\x82\x03\x01\x02\x03" {
+	if got := f.websocket(false, false); string(got) != "\x82\x03\x01\x02\x03" {
 		t.Errorf("websocket: %q", got)
 	}
-	if got := f.websocket(&Conn{eio3: true}); string(got) != "\x82\x04\x04\x01\x02\x03" {
+	if got := f.websocket(true, false); string(got) != "\x82\x04\x04\x01\x02\x03" {
 		t.Errorf("websocket of protocol 3: %q", got)
 	}
 	encoded := base64.StdEncoding.EncodeToString([]byte{1, 2, 3})

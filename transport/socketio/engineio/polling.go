@@ -84,19 +84,22 @@ func (c *Conn) poll(yield bool) (body []byte, n next) {
 	switch {
 	case c.state != open && c.reason == TransportClose: // the client closed it with a packet of its own
 		body, n = noopFrame.appendPayload(nil, c.eio3), answerLast
-	case c.state == open && c.ws == nil && len(c.queue) == 0 && c.probed && yield:
+	case c.state == open && c.ws == nil && c.queue.waiting() == 0 && c.probed && yield:
 		body = noopFrame.appendPayload(nil, c.eio3)
 	case c.state == closed:
 		body = goodbyeFrame.appendPayload(nil, c.eio3)
 	case c.ws != nil:
 		n = refuse
-	case c.state == open && len(c.queue) == 0:
+	case c.state == open && c.queue.waiting() == 0:
 		return nil, wait
 	default:
-		for _, f := range c.queue {
-			body = f.appendPayload(body, c.eio3)
+		if c.queue != nil {
+			for _, f := range c.queue.frames {
+				body = f.appendPayload(body, c.eio3)
+			}
+			c.queue.free()
+			c.queue = nil
 		}
-		c.queue, c.bytes = nil, 0
 		if c.state == closing {
 			body, n = goodbyeFrame.appendPayload(body, c.eio3), answerLast
 		}

@@ -23,6 +23,7 @@ type Server struct {
 	handler  Handler
 	upgrader websocket.Upgrader
 	slow     atomic.Uint64
+	writers  writers
 
 	mu        sync.Mutex
 	conns     map[string]*Conn // by session id
@@ -33,9 +34,9 @@ type Server struct {
 func New(cfg Config, h Handler) *Server {
 	cfg.setDefaults()
 	return &Server{
-		cfg: cfg, handler: h, conns: map[string]*Conn{}, addresses: map[string]int{},
+		cfg: cfg, handler: h, conns: map[string]*Conn{}, addresses: map[string]int{}, writers: newWriters(),
 		upgrader: websocket.Upgrader{
-			ReadBufferSize: 1024, WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{},
+			WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{}, // for the handshake alone; reads have the HTTP server's
 			EnableCompression: cfg.Compression,
 			CheckOrigin:       func(*http.Request) bool { return true }, // Config.Allow has decided
 			Error:             func(w http.ResponseWriter, _ *http.Request, _ int, _ error) { reject(w, badRequest) },

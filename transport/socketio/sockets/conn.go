@@ -21,8 +21,12 @@ type conn struct {
 	engine *engineio.Conn
 	lib    *libraryConn
 
-	partial *partial // only the goroutine that reads touches it
-	limits  limits
+	// Only the goroutine that reads touches these.
+	partial *partial
+	args    [2]json.RawMessage // of the event that is handled: most have a name and one argument
+	last    string             // name of an event
+
+	limits limits
 
 	mu      sync.Mutex
 	sockets map[string]*Socket // by namespace
@@ -74,12 +78,12 @@ func (c *conn) text(b []byte) {
 		c.packet(b)
 	case packetDisconnect:
 		namespace, _, _ := strings.Cut(string(b[1:]), ",")
-		s := c.socket(cmp.Or(namespace, "/"))
+		s := c.socket([]byte(cmp.Or(namespace, "/")))
 		if s == nil {
 			c.fail("a goodbye to a namespace that is not connected")
 			return
 		}
-		<-s.ready // until then the library does not know it and would close everything
+		s.awaitReady() // until then the library does not know it and would close everything
 		c.lib.Emit("data", types.NewStringBuffer(b))
 		<-s.done // on another goroutine; a CONNECT that follows is to find it gone
 	case packetConnect:
@@ -100,8 +104,13 @@ func (c *conn) packet(b []byte) {
 	if err == nil && p.isEvent() && p.attachments == 0 && c.refused(p) {
 		return
 	}
-	if err == nil {
-		p.args, err = elements(rest)
+	switch {
+	case err != nil:
+	case p.isEvent() && p.attachments == 0: // and over when this returns
+		p.args, err = elements(c.args[:0], rest)
+		defer clear(c.args[:]) // what an idle connection has sent is not kept
+	default:
+		p.args, err = elements(nil, rest)
 	}
 	if err != nil {
 		c.fail("a malformed packet")
@@ -143,13 +152,16 @@ func (c *conn) event(p packet, attachments [][]byte) {
 		}
 		return
 	}
-	name, err := p.name()
+	name, err := p.name(c.last)
 	s := c.socket(p.namespace)
 	if err != nil || s == nil {
 		c.fail("an event without a name, or for a namespace that is not connected")
 		return
 	}
-	<-s.ready // CONNECT goes out from another goroutine: nothing is answered before it
+	if len(name) == len(p.args[0])-2 { // it has no escapes: the next one can be compared with it
+		c.last = name
+	}
+	s.awaitReady() // nothing is answered before CONNECT
 	c.srv.handler.Event(s, Event{Name: name, Args: p.args[1:], Ack: p.id, Attachments: attachments})
 }
 
@@ -159,10 +171,10 @@ func (c *conn) fail(sent string) {
 	c.engine.Close()
 }
 
-func (c *conn) socket(namespace string) *Socket {
+func (c *conn) socket(namespace []byte) *Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.sockets[namespace]
+	return c.sockets[string(namespace)]
 }
 
 // bind adds a socket; false means that the connection has closed, has a socket of

@@ -20,20 +20,34 @@ func ackFrames(namespace string, id AckID, args []json.RawMessage, attachments [
 	return packetFrames(packetAck, packetBinaryAck, namespace, id, nil, args, attachments)
 }
 
-func packetFrames(plain, binary byte, namespace string, id AckID, first []byte, args []json.RawMessage, attachments [][]byte) frames {
-	head := make([]byte, 0, 64)
-	if len(attachments) == 0 {
-		head = append(head, plain)
-	} else {
-		head = append(strconv.AppendInt(append(head, binary), int64(len(attachments)), 10), '-')
+// appendHead appends what comes before a packet's arguments.
+func appendHead(b []byte, kind byte, attachments int, namespace string, id AckID) []byte {
+	b = append(b, kind)
+	if attachments > 0 {
+		b = append(strconv.AppendInt(b, int64(attachments), 10), '-')
 	}
 	if namespace != "/" {
-		head = append(append(head, namespace...), ',')
+		b = append(append(b, namespace...), ',')
 	}
 	if id != NoAck {
-		head = strconv.AppendInt(head, int64(id), 10)
+		b = strconv.AppendInt(b, int64(id), 10)
 	}
-	parts := append(make([][]byte, 0, 8), append(append(head, '['), first...))
+	return append(b, '[')
+}
+
+// ackFrame is the answer to an event, with one value: what most answers are.
+func ackFrame(namespace string, id AckID, value json.RawMessage) *engineio.Frame {
+	var room [64]byte
+	return engineio.OwnText(appendHead(room[:0], packetAck, 0, namespace, id), value, bracket)
+}
+
+func packetFrames(plain, binary byte, namespace string, id AckID, first []byte, args []json.RawMessage, attachments [][]byte) frames {
+	kind := plain
+	if len(attachments) > 0 {
+		kind = binary
+	}
+	head := append(appendHead(nil, kind, len(attachments), namespace, id), first...)
+	parts := append(make([][]byte, 0, 8), head)
 	for i, arg := range args {
 		if i > 0 || first != nil {
 			parts = append(parts, comma)

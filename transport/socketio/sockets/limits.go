@@ -73,13 +73,14 @@ func (c *conn) refused(p packet) bool {
 	if limit == NoLimit {
 		return false
 	}
+	c.srv.refused[limit].Add(1)
 	s := c.socket(p.namespace)
 	if s == nil {
 		c.fail("an event for a namespace that is not connected")
 		return true
 	}
 	if p.id != NoAck || c.limits.tell(now()) {
-		<-s.ready // as for any other event
+		s.awaitReady() // as for any other event
 		c.srv.handler.Exceeded(s, p.id, limit)
 	}
 	return true

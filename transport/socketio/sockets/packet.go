@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 
@@ -22,10 +23,12 @@ const (
 type packet struct {
 	kind        byte
 	attachments int
-	namespace   string
+	namespace   []byte // part of what was read, as args
 	id          AckID
 	args        []json.RawMessage // with the event's name first; parts of what was read
 }
+
+var root = []byte("/")
 
 var errPacket = errors.New("not a valid packet")
 
@@ -33,7 +36,7 @@ func (p *packet) isEvent() bool { return p.kind == packetEvent || p.kind == pack
 
 // parseHead reads a packet as far as its arguments, which elements splits.
 func parseHead(b []byte, maxAttachments int) (p packet, rest []byte, err error) {
-	p = packet{kind: b[0], namespace: "/", id: NoAck}
+	p = packet{kind: b[0], namespace: root, id: NoAck}
 	b = b[1:]
 	if p.kind == packetBinaryEvent || p.kind == packetBinaryAck {
 		n, rest, ok := digits(b)
@@ -43,14 +46,11 @@ func parseHead(b []byte, maxAttachments int) (p packet, rest []byte, err error) 
 		p.attachments, b = int(n), rest[1:]
 	}
 	if len(b) > 0 && b[0] == '/' {
-		end := 0
-		for end < len(b) && b[end] != ',' {
-			end++
-		}
-		if end == len(b) {
+		end := bytes.IndexByte(b, ',')
+		if end < 0 {
 			return p, nil, errPacket
 		}
-		p.namespace, b = string(b[:end]), b[end+1:]
+		p.namespace, b = b[:end], b[end+1:]
 	}
 	if n, rest, ok := digits(b); ok {
 		p.id, b = AckID(n), rest
@@ -69,13 +69,12 @@ func digits(b []byte) (n int64, rest []byte, ok bool) {
 	return n, b[i:], i > 0 && i < 16
 }
 
-// elements splits a JSON array.
-func elements(b []byte) ([]json.RawMessage, error) {
+// elements splits a JSON array, and appends its elements to all.
+func elements(all []json.RawMessage, b []byte) ([]json.RawMessage, error) {
 	if len(b) == 0 || b[0] != '[' {
 		return nil, errPacket
 	}
 	i := jsonscan.Space(b, 1)
-	var all []json.RawMessage
 	if i < len(b) && b[i] == ']' {
 		return all, end(b, i+1)
 	}
@@ -99,14 +98,18 @@ func end(b []byte, i int) error {
 	return nil
 }
 
-// name takes the event's name off the arguments.
-func (p *packet) name() (string, error) {
+// name reads the event's name. It is last if it is the same, as it mostly is.
+func (p *packet) name(last string) (string, error) {
 	if len(p.args) == 0 || p.args[0][0] != '"' {
 		return "", errPacket
 	}
-	_, plain, err := jsonscan.String(p.args[0], 0)
+	first := p.args[0]
+	if string(first[1:len(first)-1]) == last {
+		return last, nil
+	}
+	_, plain, err := jsonscan.String(first, 0)
 	if err != nil {
 		return "", err
 	}
-	return jsonscan.Text(p.args[0], plain), nil
+	return jsonscan.Text(first, plain), nil
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/zishang520/engine.io/v2/engine"
@@ -24,6 +25,7 @@ type Server struct {
 	engine       *engineio.Server
 	engineEvents engine.BaseServer // where the library hears of connections
 	namespaces   map[string]*rooms
+	refused      [OpenLimit + 1]atomic.Uint64 // events, by the limit
 }
 
 // New makes a server with these namespaces and no other. Mount it as an http.Handler.
@@ -118,7 +120,7 @@ func (srv *Server) connected(lib *socket.Socket) {
 		lib.Disconnect(true)
 		return
 	}
-	if s := c.socket(lib.Nsp().Name()); s != nil {
+	if s := c.socket([]byte(lib.Nsp().Name())); s != nil {
 		s.isReady()
 	}
 }
@@ -171,12 +173,22 @@ func (srv *Server) Count(namespace string, to Audience) int {
 	return n
 }
 
+// Hold puts off writing until Release, for whoever sends much in a moment: what goes to
+// one client leaves together then.
+func (srv *Server) Hold() { srv.engine.Hold() }
+
+// Release lets go what Hold has put off.
+func (srv *Server) Release() { srv.engine.Release() }
+
 // Connections counts the connections.
 func (srv *Server) Connections() int { return srv.engine.Connections() }
 
 // SlowConsumers counts the connections that were cut because they took too little of
 // what they were sent.
 func (srv *Server) SlowConsumers() uint64 { return srv.engine.SlowConsumers() }
+
+// Refused counts the events that a limit has refused, those that were not told of too.
+func (srv *Server) Refused(limit Limit) uint64 { return srv.refused[limit].Load() }
 
 // Shutdown closes every connection, so that its client connects again elsewhere,
 // and waits until all have gone. What was sent before arrives first, but when ctx ends

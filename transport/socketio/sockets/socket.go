@@ -50,7 +50,15 @@ func (s *Socket) Emit(event string, args ...json.RawMessage) {
 }
 
 // Ack answers an event. The values must be JSON. Answer each id once.
-func (s *Socket) Ack(id AckID, args ...json.RawMessage) { s.AckBinary(id, nil, args...) }
+func (s *Socket) Ack(id AckID, args ...json.RawMessage) {
+	if id == NoAck || len(args) != 1 {
+		s.AckBinary(id, nil, args...)
+		return
+	}
+	if f := ackFrame(s.namespace, id, args[0]); s.told.Load() || !s.hold(frames{f}) {
+		s.conn.engine.Send(false, f)
+	}
+}
 
 // EmitBinary is Emit with attachments, for which the arguments have placeholders.
 func (s *Socket) EmitBinary(event string, attachments [][]byte, args ...json.RawMessage) {
@@ -68,7 +76,11 @@ func (s *Socket) AckBinary(id AckID, attachments [][]byte, args ...json.RawMessa
 func (s *Socket) Join(rooms ...string) bool { return s.home.join(s, rooms) }
 
 // Leave takes the socket out of rooms.
-func (s *Socket) Leave(rooms ...string) { s.home.leave(s, rooms) }
+func (s *Socket) Leave(rooms ...string) {
+	if len(rooms) > 0 {
+		s.home.leave(s, rooms)
+	}
+}
 
 // Rooms lists the rooms that the socket is in, in no order.
 func (s *Socket) Rooms() []string { return s.home.of(s) }
@@ -96,6 +108,14 @@ func (s *Socket) hold(f frames) bool {
 	}
 	s.held = append(s.held, f)
 	return true
+}
+
+// awaitReady waits until the client has been told CONNECT, which goes out from another
+// goroutine.
+func (s *Socket) awaitReady() {
+	if !s.told.Load() {
+		<-s.ready
+	}
 }
 
 // isReady lets through what was held; it works once.

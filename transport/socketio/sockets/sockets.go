@@ -84,7 +84,8 @@ type Handler interface {
 	Disconnect(s *Socket, rooms []string, reason string)
 }
 
-// An Event is what a client has sent. Its parts may be kept.
+// An Event is what a client has sent. Its parts may be kept, but for the list of its
+// arguments, which is used again.
 type Event struct {
 	Name string
 	Args []json.RawMessage
