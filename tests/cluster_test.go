@@ -15,7 +15,7 @@ func TestSlotsMoveAndANodeLeavesUnderLoad(t *testing.T) {
 		for _, key := range []string{"cmd:{p0}", "cmd:{p7}", "workers", "name:leaving"} {
 			cluster.MoveSlot(t, key, func() {})
 		}
-	})
+	}, "COMMAND_TIMEOUT=20s") // for on a busy machine a move may take seconds, and commits wait for it
 }
 
 func TestJavaScriptClientOnACluster(t *testing.T) {

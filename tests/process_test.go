@@ -90,9 +90,10 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 }
 
 // leaveUnderLoad does so, after something else that clients must not notice.
-func leaveUnderLoad(t *testing.T, url string, first func()) {
+func leaveUnderLoad(t *testing.T, url string, first func(), env ...string) {
 	t.Helper()
-	leaving, staying := launch(t, url, "leaving", "SOCKET_RATE=off"), launch(t, url, "staying", "SOCKET_RATE=off")
+	env = append(env, "SOCKET_RATE=off")
+	leaving, staying := launch(t, url, "leaving", env...), launch(t, url, "staying", env...)
 	stop := make(chan struct{})
 	var posters []*poster
 	var running sync.WaitGroup

@@ -129,33 +129,39 @@ func ClusterClient(t testing.TB, c *RedisCluster) redis.UniversalClient {
 	return rdb
 }
 
-// MoveSlot moves the slot of a key to another node, as resharding does: key by key,
-// and between them it calls meanwhile. It returns the slot.
-func (c *RedisCluster) MoveSlot(t testing.TB, key string, meanwhile func()) (slot int) {
+// MoveSlot moves the slot of a key to another node, as resharding does: the first keys
+// one by one, then many at a time, and before each it calls meanwhile.
+func (c *RedisCluster) MoveSlot(t testing.TB, key string, meanwhile func()) {
 	t.Helper()
 	ctx := t.Context()
 	n, err := c.Nodes[0].ClusterKeySlot(ctx, key).Result()
 	c.must(t, err)
-	slot = int(n)
+	slot := int(n)
 	from := c.owner(t, slot)
 	to := (from + 1) % len(c.Nodes)
 	c.must(t, c.Nodes[to].Do(ctx, "CLUSTER", "SETSLOT", slot, "IMPORTING", c.ids[from]).Err())
 	c.must(t, c.Nodes[from].Do(ctx, "CLUSTER", "SETSLOT", slot, "MIGRATING", c.ids[to]).Err())
-	for {
-		keys, err := c.Nodes[from].ClusterGetKeysInSlot(ctx, slot, 1).Result()
+	for round, many := 0, 1; ; round++ {
+		if round == 10 {
+			many = 100
+		}
+		keys, err := c.Nodes[from].ClusterGetKeysInSlot(ctx, slot, many).Result()
 		c.must(t, err)
 		if len(keys) == 0 {
 			break
 		}
 		meanwhile()
-		c.must(t, c.Nodes[from].Do(ctx, "MIGRATE", "127.0.0.1", c.ports[to], keys[0], 0, 5000).Err())
+		migrate := []any{"MIGRATE", "127.0.0.1", c.ports[to], "", 0, 5000, "KEYS"}
+		for _, key := range keys {
+			migrate = append(migrate, key)
+		}
+		c.must(t, c.Nodes[from].Do(ctx, migrate...).Err())
 	}
 	meanwhile()
 	for i := range c.Nodes {
 		node := c.Nodes[(to+i)%len(c.Nodes)] // the new one first, so that the slot is never nobody's
 		c.must(t, node.Do(ctx, "CLUSTER", "SETSLOT", slot, "NODE", c.ids[to]).Err())
 	}
-	return slot
 }
 
 // owner is the node that has a slot.
