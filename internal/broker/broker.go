@@ -36,6 +36,11 @@
 // that come after and after those that came before. Every gateway node reads all event
 // lanes and its own replies from fixed positions, in one XREAD.
 //
+// Commands are plain XADDs, pipelined in batches over one connection, and so are in the
+// lanes in the order in which a node was given them. When that connection breaks and it
+// is not known what of a batch has arrived, the next batch goes over another one, after
+// Redis has closed the old one and nothing more can come through it (see line).
+//
 // # Copies of a command
 //
 // Commands of one user, operation, key and idempotency key are copies: a client tries
@@ -180,7 +185,7 @@ func NewLanes(cfg Config, rdb, read redis.UniversalClient, log *slog.Logger) (*L
 		return nil, fmt.Errorf("broker: name this boot: %w", err)
 	}
 	l := &Lanes{cfg: cfg, boot: cfg.Node + "." + hex.EncodeToString(random), rdb: rdb, read: read, log: log}
-	l.publisher = newPublisher(rdb, newBacklogs(cfg.Partitions, cfg.Backlog))
+	l.publisher = newPublisher(rdb, newBacklogs(cfg.Partitions, cfg.Backlog), log)
 	return l, nil
 }
 
