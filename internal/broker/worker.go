@@ -261,9 +261,10 @@ func (w *Worker) Drain(ctx context.Context) error {
 	return w.releaseAll(ctx)
 }
 
-// running names the commands whose handlers have not returned.
+// running names the commands whose handlers have not returned, and those that cannot be
+// committed.
 func (w *Worker) running() []string {
-	var names []string
+	names := w.commits.refusedNames()
 	for _, p := range w.ownedPartitions() {
 		p.mu.Lock()
 		for _, q := range p.keys {

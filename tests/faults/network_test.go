@@ -80,7 +80,7 @@ func TestConnectionsHalfOpen(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	a, b := launchProxied(t, redis, "a"), launchProxied(t, redis, "b")
-	l := newLoad(t, redis, loadOptions{window: 8, pace: 20 * time.Millisecond}, a, b)
+	l := newLoad(t, redis, loadOptions{window: 8}, a, b)
 	l.fault = time.Now()
 	for range 3 {
 		a.redis.HoldOpen(proxy.Both)
