@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -93,8 +94,7 @@ func (c *halfOpen) arrive(t *testing.T) {
 		n, err = c.Read(make([]byte, 1024))
 	}
 	t.Logf("what came late was answered with %d bytes, %v", n, err)
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the connection that was given up is still open")
 	}
 }

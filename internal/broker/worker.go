@@ -258,7 +258,10 @@ func (w *Worker) Drain(ctx context.Context) error {
 			w.log.Warn("cannot renew the leases while draining", "error", err)
 		}
 	}
-	return w.releaseAll(ctx)
+	if err := w.releaseAll(ctx); err != nil { // all is done, and their leases lapse
+		w.log.Warn("cannot hand over partitions", "error", err)
+	}
+	return nil
 }
 
 // running names the commands whose handlers have not returned, and those that cannot be
