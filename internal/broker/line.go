@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // A line is a Publisher's own way to Redis: one connection, on a Redis Cluster one to
@@ -48,11 +49,14 @@ type connection struct {
 // cannot close them.
 func newLine(rdb redis.UniversalClient, log *slog.Logger) *line {
 	l := &line{rdb: rdb, log: log, open: map[string]connection{}}
+	// No connection becomes one to somewhere else. Besides, c writes to its own.
+	stay := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	switch c := rdb.(type) {
 	case *redis.Client:
 		o := *c.Options()
 		o.MaxRetries, o.ContextTimeoutEnabled = -1, true
 		o.PoolSize, o.MinIdleConns, o.PipelinePoolSize = 1, 0, -1
+		o.MaintNotificationsConfig = stay
 		o.WriteBufferSize = max(o.WriteBufferSize, lineBuffer)
 		o.PushNotificationProcessor = nil // it has that of c, and wants one of its own
 		o.OnConnect = l.connected(o.OnConnect)
@@ -61,6 +65,7 @@ func newLine(rdb redis.UniversalClient, log *slog.Logger) *line {
 		o := *c.Options()
 		o.MaxRetries, o.MaxRedirects, o.ContextTimeoutEnabled = -1, -1, true
 		o.PoolSize, o.MinIdleConns, o.PipelinePoolSize = 1, 0, -1
+		o.MaintNotificationsConfig = stay
 		o.WriteBufferSize = max(o.WriteBufferSize, lineBuffer)
 		o.OnConnect = l.connected(o.OnConnect)
 		l.rdb, l.own = redis.NewClusterClient(&o), true

@@ -41,7 +41,7 @@ func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, e
 	return d.conns[len(d.conns)-1], nil
 }
 
-// A halfOpen connection keeps back what is written, and its end, until it is late.
+// A halfOpen connection keeps back what is written, and its end, until it arrives.
 type halfOpen struct {
 	net.Conn
 	mu   sync.Mutex
@@ -176,7 +176,7 @@ func TestBatchesKeepTheirOrderWhenConnectionsGoHalfOpen(t *testing.T) {
 	}
 }
 
-// published is the ids of what is in a stream.
+// published is ids of a stream.
 func published(t *testing.T, rdb redis.UniversalClient, stream string) (ids []string) {
 	t.Helper()
 	all, err := rdb.XRange(t.Context(), stream, "-", "+").Result()
@@ -251,8 +251,7 @@ func TestWhatIsNotSentBecauseAHandshakeFails(t *testing.T) {
 			defer rdb.Close()
 			pub := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
 			defer pub.Close()
-			err = pub.Publish("s", message.NewMessage("id", nil))
-			if err == nil || errors.Is(err, broker.ErrNotSent) == sent {
+			if err := pub.Publish("s", message.NewMessage("id", nil)); err == nil || errors.Is(err, broker.ErrNotSent) == sent {
 				t.Errorf("may have been sent: %t, and is told: %v", sent, err)
 			}
 		})
