@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,13 +173,6 @@ func (a *Asker) send(ctx context.Context, id string, q Question) (gateways map[s
 		}
 	}
 	return gateways, nil
-}
-
-// notSent tells whether a pipeline failed before its first byte left: no connection could
-// be had.
-func notSent(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed)
 }
 
 var errNotAsked = fault.New(fault.Timeout, "whether the sockets were asked is not known")
