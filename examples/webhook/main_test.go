@@ -40,7 +40,7 @@ func TestEveryEventIsPosted(t *testing.T) {
 	defer receiver.Close()
 
 	url := testenv.Redis(t)
-	publisher := broker.NewPublisher(testenv.Client(t, url))
+	publisher := broker.NewPublisher(testenv.Client(t, url), slog.New(slog.DiscardHandler))
 	for _, m := range []struct{ id, event, payload string }{{"e1", "message.posted", `{"n":1}`}, {"r1", "", `{}`}, {"e2", "message.posted", `{"n":2}`}} {
 		msg := message.NewMessage(m.id, []byte(m.payload))
 		msg.Metadata = message.Metadata{broker.MetaNamespace: "/chat", broker.MetaEvent: m.event}

@@ -66,6 +66,8 @@ func (c *committer) split(k *chunk, err error) bool {
 		return false
 	}
 	k.p.commits-- // it is the partition's last one: there is one at a time
+	c.mu.Lock()   // see refusedNames
+	defer c.mu.Unlock()
 	a := c.apart[k.p]
 	if a == nil {
 		a = &setApart{}
@@ -86,10 +88,31 @@ func (c *committer) split(k *chunk, err error) bool {
 			rest = append(rest, done)
 		}
 	}
-	c.mu.Lock()
 	c.queue = append(rest, c.queue...)
-	c.mu.Unlock()
 	return true
+}
+
+// refusedNames names the commands that are set apart.
+func (c *committer) refusedNames() (names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, a := range c.apart {
+		for _, done := range a.done {
+			why := "waits behind a dead letter of its key that Redis refuses"
+			if done.dead != nil {
+				why = "Redis refuses its dead letter"
+			}
+			names = append(names, fmt.Sprintf("%s (%s)", done, why))
+		}
+	}
+	return names
+}
+
+func (c *completion) String() string {
+	if c.command == nil {
+		return fmt.Sprintf("entry %s of %s", c.entry, c.p.commands)
+	}
+	return fmt.Sprintf("%s %s", c.command.Operation, c.command.ID)
 }
 
 // written forgets what was set apart once it is written, or not ours to write.
@@ -97,6 +120,8 @@ func (c *committer) written(k *chunk) {
 	if !k.apart {
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	a := c.apart[k.p]
 	a.done, a.failures = a.done[len(k.done):], 0
 	if len(a.done) == 0 {

@@ -2,8 +2,10 @@ package broker
 
 import (
 	"context"
+	"encoding"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -25,7 +27,7 @@ type scripted struct {
 
 func newScripted(t *testing.T, rdb redis.UniversalClient, limit int) *scripted {
 	return &scripted{
-		Publisher: &Publisher{rdb: rdb, backlogs: newBacklogs(2, limit), wake: make(chan struct{}, 1)}, t: t, now: time.Now(),
+		Publisher: &Publisher{line: &line{rdb: rdb, log: slog.New(slog.DiscardHandler)}, backlogs: newBacklogs(2, limit), wake: make(chan struct{}, 1)}, t: t, now: time.Now(),
 	}
 }
 
@@ -136,7 +138,17 @@ func TestABacklogIsMeasuredWithABatchOnceInAWhile(t *testing.T) {
 
 type failing struct {
 	redis.Hook
-	err error
+	err     error
+	written bool // before it fails
+}
+
+// write does with a command's arguments what a connection does.
+func write(c redis.Cmder) {
+	for _, arg := range c.Args() {
+		if m, ok := arg.(encoding.BinaryMarshaler); ok {
+			_, _ = m.MarshalBinary()
+		}
+	}
 }
 
 func (failing) DialHook(next redis.DialHook) redis.DialHook { return next }
@@ -147,6 +159,9 @@ func (f *failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 			return next(ctx, cmds)
 		}
 		for _, c := range cmds {
+			if f.written {
+				write(c)
+			}
 			c.SetErr(f.err)
 		}
 		return f.err
@@ -166,7 +181,7 @@ func TestABacklogAfterErrors(t *testing.T) {
 	s.step(0)
 	s.add(0, 3, true)
 	s.want("refused after four were not sent", s.refused, 0)
-	f.err = errors.New("connection reset")
+	f.err, f.written = errors.New("connection reset"), true
 	s.step(0)
 	s.add(0, 2, true)
 	s.want("refused after three may have been", s.refused, 1)

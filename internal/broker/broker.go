@@ -36,6 +36,11 @@
 // that come after and after those that came before. Every gateway node reads all event
 // lanes and its own replies from fixed positions, in one XREAD.
 //
+// Commands are plain XADDs, pipelined in batches over one connection, and so are in the
+// lanes in the order in which a node was given them. When that connection breaks and it
+// is not known what of a batch has arrived, the next batch goes over another one, after
+// Redis has closed the old one and nothing more can come through it (see line).
+//
 // # On a Redis Cluster
 //
 // A partition is in one slot, and so is every command and every run of a script. A read
@@ -189,7 +194,7 @@ func NewLanes(cfg Config, rdb, read redis.UniversalClient, log *slog.Logger) (*L
 		return nil, fmt.Errorf("broker: name this boot: %w", err)
 	}
 	l := &Lanes{cfg: cfg, boot: cfg.Node + "." + hex.EncodeToString(random), rdb: rdb, read: read, log: log}
-	l.publisher = newPublisher(rdb, newBacklogs(cfg.Partitions, cfg.Backlog))
+	l.publisher = newPublisher(rdb, newBacklogs(cfg.Partitions, cfg.Backlog), log)
 	return l, nil
 }
 

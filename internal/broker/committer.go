@@ -13,7 +13,8 @@ import (
 // A completion is a command that has run, with what is to be committed for it.
 type completion struct {
 	p        *partition
-	entry    string // its stream entry, which the commit deletes
+	entry    string   // its stream entry, which the commit deletes
+	command  *Command // nil for an entry that is none
 	replyTo  string
 	messages []*message.Message
 	reply    *message.Message // that travels on the first event; nil: it is one of the messages, or there is none

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -42,7 +43,7 @@ func TestAccidentsAreDeadLetters(t *testing.T) {
 		rdb := testenv.Client(t, url)
 		book := newNotebook()
 		n := startNode(t, url, "a", book, onePartition)
-		for do, code := range map[string]fault.Code{"": "", "fault": fault.Conflict, "fail": fault.Internal, "panic": fault.Internal, "broken": fault.Internal} {
+		for do, code := range map[string]fault.Code{"": "", "fault": fault.Conflict, "fail": fault.Internal, "panic": fault.Internal, "exit": fault.Internal, "broken": fault.Internal} {
 			if r := n.call(noteInput{Key: "k", Do: do}); r.Code != code {
 				t.Errorf("%s: %s %s", do, r.Code, r.Body)
 			}
@@ -52,14 +53,15 @@ func TestAccidentsAreDeadLetters(t *testing.T) {
 		if err := <-told; err != nil {
 			t.Fatal(err)
 		}
-		testenv.WaitFor(t, 5*time.Second, "four dead letters and no backlog", func() bool {
-			return n.worker.DeadLetters() == 4 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
+		testenv.WaitFor(t, 5*time.Second, "five dead letters and no backlog", func() bool {
+			return n.worker.DeadLetters() == 5 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
 		})
 		want := map[string][2]string{
 			"fail": {"secret: the disk is full", "1"}, "panic": {"panic: secret", "1"}, "broken": {"the store is away", "3"},
+			"exit": {"the handler ended its goroutine (runtime.Goexit)", "1"},
 		}
 		all := deadLetters(t, rdb)
-		if len(all) != 4 {
+		if len(all) != 5 {
 			t.Fatalf("%d dead letters", len(all))
 		}
 		for _, m := range all {
@@ -75,8 +77,8 @@ func TestAccidentsAreDeadLetters(t *testing.T) {
 				t.Errorf("%s: %v", in.Do, md)
 			}
 		}
-		if all[3].UUID != "told" {
-			t.Errorf("the last one is %s", all[3].UUID)
+		if all[4].UUID != "told" {
+			t.Errorf("the last one is %s", all[4].UUID)
 		}
 	})
 }
@@ -181,6 +183,37 @@ func TestRefusedDeadLettersHoldUpTheirKeysAlone(t *testing.T) {
 				t.Errorf("events are of the series %v", series)
 			}
 		})
+	}
+}
+
+// A drain that dead letters hold up says which commands they are of.
+func TestADrainNamesWhatRedisRefuses(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	admin := testenv.Client(t, url)
+	spoil(t, admin, "")
+	book := newNotebook()
+	n := startNode(t, url, "a", book, onePartition)
+	if err := admin.XAdd(t.Context(), &redis.XAddArgs{Stream: "cmd:{p0}", Values: []string{"no", "command"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, in := range []noteInput{{Key: "k", Do: "fail"}, {Key: "k", Text: "behind"}} {
+		n.submit(in, 60*time.Second)
+	}
+	testenv.WaitFor(t, 10*time.Second, "both to run", func() bool { return book.begun.Load() == 2 })
+	named := regexp.MustCompile(`^3 commands still run: entry \S+ of cmd:{p0} \(Redis refuses its dead letter\), ` +
+		`test.note \S+ \(Redis refuses its dead letter\), ` +
+		`test.note \S+ \(waits behind a dead letter of its key that Redis refuses\)$`)
+	var err error
+	testenv.WaitFor(t, 10*time.Second, "the names", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		err = n.worker.Drain(ctx)
+		return err != nil && named.MatchString(err.Error())
+	})
+	unspoil(t, admin, "")
+	if err := n.worker.Drain(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

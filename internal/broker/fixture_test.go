@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -72,6 +73,8 @@ func (n *notebook) handle(ctx context.Context, in noteInput) (noteOutput, []cont
 		return out, nil, errors.New("secret: the disk is full")
 	case "panic":
 		panic("secret")
+	case "exit":
+		runtime.Goexit() // as a failing assertion does
 	case "transient":
 		if n.tries.Add(1) < 3 {
 			return out, nil, fault.Transient(errors.New("try again"))

@@ -25,7 +25,7 @@ func TestWatermillSuite(t *testing.T) {
 	url := testenv.Redis(t)
 	rdb, read := testenv.Client(t, url), manyReads(t, url)
 	group := func(t *testing.T, name string) (message.Publisher, message.Subscriber) {
-		return broker.NewPublisher(rdb), broker.NewGroupSubscriber(name, rdb, read, slog.New(slog.DiscardHandler))
+		return broker.NewPublisher(rdb, slog.New(slog.DiscardHandler)), broker.NewGroupSubscriber(name, rdb, read, slog.New(slog.DiscardHandler))
 	}
 	tests.TestPubSub(t, tests.Features{ConsumerGroups: true, GuaranteedOrder: true, Persistent: true, ForceShort: true},
 		func(t *testing.T) (message.Publisher, message.Subscriber) { return group(t, "suite") }, group)
@@ -54,7 +54,7 @@ func TestGroupTakesOver(t *testing.T) {
 		mortal, mortalReads := testenv.Client(t, url), testenv.Client(t, url)
 		mortal.AddHook(dying)
 		first, second := broker.NewGroupSubscriber("g", mortal, mortalReads, log), broker.NewGroupSubscriber("g", rdb, testenv.Client(t, url), log)
-		publisher := broker.NewPublisher(rdb)
+		publisher := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
 		const total = 40
 		for i := range total {
 			if err := publisher.Publish("topic", message.NewMessage(strconv.Itoa(i), nil)); err != nil {

@@ -68,17 +68,24 @@ func (h *Handlers) server(l *Lanes) serveFunc {
 	})
 }
 
-// recovered makes a panic an error.
+// recovered makes a panic an error. When the goroutine is ended, nothing can prevent it:
+// then j.inside says so to what is deferred around it.
 func recovered(next serveFunc) serveFunc {
 	return func(ctx context.Context, j *job) (messages []*message.Message, err error) {
+		j.inside++
 		defer func() {
 			if v := recover(); v != nil {
+				j.inside--
 				messages, err = nil, &panicError{value: v, stack: debug.Stack()}
 			}
 		}()
-		return next(ctx, j)
+		messages, err = next(ctx, j)
+		j.inside--
+		return messages, err
 	}
 }
+
+var errExited = errors.New("the handler ended its goroutine (runtime.Goexit)")
 
 // retryTransient tries a handler again whose error is marked as transient, within the
 // command's deadline. Watermill's Retry would make a timer for every message.
@@ -138,7 +145,7 @@ func (w *Worker) accept(p *partition, e entry, c *Command, err error, alone bool
 	w.pool.add(j)
 }
 
-// run serves one job on a goroutine of the pool.
+// run serves one job on a goroutine of the pool, which the handler may end.
 func (w *Worker) run(j *job) {
 	if !w.begin(j) {
 		w.finished(j.p, j.copies)
@@ -146,6 +153,11 @@ func (w *Worker) run(j *job) {
 	}
 	done := j.completion()
 	var messages []*message.Message
+	defer func() {
+		if j.inside > 0 {
+			w.ran(j, done, w.failed(j, errExited))
+		}
+	}()
 	switch {
 	case j.command.forward:
 		w.forward(j)
@@ -154,6 +166,11 @@ func (w *Worker) run(j *job) {
 	default:
 		messages = w.execute(j)
 	}
+	w.ran(j, done, messages)
+}
+
+// ran completes what has run.
+func (w *Worker) ran(j *job, done *completion, messages []*message.Message) {
 	if j.alone {
 		j.end()
 	}

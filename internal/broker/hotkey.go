@@ -41,8 +41,13 @@ func (p *partition) admit(key string) admission {
 }
 
 // from is the position of the partition's next read: where it ended, or that of the key
-// that is furthest behind among those with room.
+// that is furthest behind among those with room. While nothing is under way it is the
+// start: all that was read has been deleted, unless Redis has lost its last writes or the
+// lane itself, and there are entries that nobody would read otherwise.
 func (p *partition) from() string {
+	if p.open.Load() == 0 && len(p.behind) == 0 {
+		p.last = "0-0"
+	}
 	at := p.last
 	if p.onwards = !p.onwards || len(p.behind) == 0; p.onwards {
 		return at

@@ -96,7 +96,7 @@ func (w *Worker) returned(j *job) {
 func (j *job) over() bool { return j.ends.Add(1) == 2 }
 
 func (j *job) completion() *completion {
-	return &completion{p: j.p, entry: j.entry.id, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies}
+	return &completion{p: j.p, entry: j.entry.id, command: j.command, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies}
 }
 
 // with adds what the command has brought about, less an answer that nobody waits for.

@@ -25,6 +25,7 @@ type job struct {
 	overdue  atomic.Int64 // when it must have returned, in ns since the process began; 0: it does not run
 	answered atomic.Bool  // by its handler, or at its deadline
 	ends     atomic.Int32 // of a hung one: its return and its commit
+	inside   int          // calls of its handler and of middleware that have not returned
 }
 
 // ready tells whether the job may run. Hold its partition's mu.
@@ -117,12 +118,23 @@ func (p *pool) schedule(q *keyQueue) {
 	}
 }
 
-func (p *pool) work() {
-	for q := p.take(); q != nil; q = p.take() {
+func (p *pool) work() { p.workFrom(p.take()) }
+
+// workFrom runs a key, and then others. A handler can end the goroutine, which nothing
+// can prevent: another one goes on in its place.
+func (p *pool) workFrom(q *keyQueue) {
+	exited := true
+	defer func() {
+		if exited {
+			go p.workFrom(q)
+		}
+	}()
+	for ; q != nil; q = p.take() {
 		for j := q.next(); j != nil; j = q.next() {
 			p.run(j)
 		}
 	}
+	exited = false
 }
 
 // take waits for a key; nil ends the goroutine.

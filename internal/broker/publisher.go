@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"slices"
 	"sync"
@@ -23,12 +24,13 @@ var ErrClosed = errors.New("the publisher is closed")
 
 // A Publisher appends messages to streams named by their topics. Many callers share
 // one pipeline on one connection (group commit): what is published while a batch is
-// under way goes with the next one, in the order of the calls. What waits is bounded in
-// number and bytes, and so is a batch.
+// under way goes with the next one, in the order of the calls, and is there in that
+// order, whatever becomes of connections (see line). What waits is bounded in number and
+// bytes, and so is a batch.
 //
 // It is Watermill's message.Publisher. Safe for concurrent use.
 type Publisher struct {
-	rdb redis.UniversalClient
+	line *line
 
 	mu       sync.Mutex
 	queue    []publish
@@ -38,6 +40,7 @@ type Publisher struct {
 	giveUp   time.Time // set when closed: what is queued then is not sent
 	wake     chan struct{}
 	done     chan struct{}
+	err      error // of closing, once done is closed
 }
 
 type publish struct {
@@ -62,11 +65,14 @@ const (
 	roundTripMax  = 2 * time.Second // how long one batch may take before its connection is given up
 )
 
-// NewPublisher starts a publisher. Close it before the client, which stays open.
-func NewPublisher(rdb redis.UniversalClient) *Publisher { return newPublisher(rdb, nil) }
+// NewPublisher starts a publisher. It has a connection of its own, with the options of
+// the client. Close it before the client, which stays open.
+func NewPublisher(rdb redis.UniversalClient, log *slog.Logger) *Publisher {
+	return newPublisher(rdb, nil, log)
+}
 
-func newPublisher(rdb redis.UniversalClient, backlogs []*backlog) *Publisher {
-	p := &Publisher{rdb: rdb, backlogs: backlogs, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newPublisher(rdb redis.UniversalClient, backlogs []*backlog, log *slog.Logger) *Publisher {
+	p := &Publisher{line: newLine(rdb, log), backlogs: backlogs, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go p.run()
 	return p
 }
@@ -106,6 +112,8 @@ func (p *Publisher) enqueueCommand(partition int, bounded bool, uuid string, met
 	p.add(item)
 }
 
+const argUUID = 4 // of the XADD
+
 func newPublish(stream, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) publish {
 	cmd := redis.NewCmd(context.Background(), "XADD", stream, "*",
 		fieldUUID, uuid, fieldMetadata, metadata, fieldPayload, payload)
@@ -141,7 +149,7 @@ func (p *Publisher) push(item publish) error {
 }
 
 // Close sends what is queued, for as long as one batch may take, and stops. It does
-// not close the client.
+// not close the client that it was made with.
 func (p *Publisher) Close() error {
 	p.mu.Lock()
 	if !p.closed {
@@ -150,11 +158,14 @@ func (p *Publisher) Close() error {
 	}
 	p.mu.Unlock()
 	<-p.done
-	return nil
+	return p.err
 }
 
 func (p *Publisher) run() {
-	defer close(p.done)
+	defer func() {
+		p.err = p.line.close()
+		close(p.done)
+	}()
 	probe := time.NewTimer(probeEvery)
 	defer probe.Stop()
 	var batch []publish
@@ -221,22 +232,20 @@ func (p *Publisher) wanted(batch []publish, now time.Time) []publish {
 
 // send sends a batch, and measures backlogs behind it.
 func (p *Publisher) send(batch []publish, ask []*backlog) {
-	ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
-	defer cancel()
-	pipe := p.rdb.Pipeline()
-	for _, b := range batch {
-		_ = pipe.Process(ctx, b.cmd) // only queues; each command has its own error after Exec
-	}
 	lengths := make([]*redis.IntCmd, len(ask))
-	for i, b := range ask {
-		lengths[i] = pipe.XLen(ctx, b.stream)
-	}
-	_, _ = pipe.Exec(ctx) // each command has its own error: a Redis Cluster has several nodes
+	err := p.line.exec(batch, func(ctx context.Context, pipe redis.Pipeliner) {
+		for i, b := range ask {
+			lengths[i] = pipe.XLen(ctx, b.stream)
+		}
+	})
 	for i := range batch {
 		item := &batch[i]
 		if item.err = item.cmd.Err(); notSent(item.err) || refused(item.err) {
 			item.err = errors.Join(ErrNotSent, item.err)
 		}
+	}
+	if err != nil {
+		ask = nil
 	}
 	p.settle(batch, ask, lengths) // before anybody hears of it and sends more
 	for _, item := range batch {
@@ -244,15 +253,15 @@ func (p *Publisher) send(batch []publish, ask []*backlog) {
 	}
 }
 
-// notSent tells whether a command failed before its first byte left: no
-// connection could be had.
-func notSent(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed)
-}
-
 // refused tells whether Redis itself answered with an error: it wrote nothing.
 func refused(err error) bool {
 	var answer redis.Error
 	return errors.As(err, &answer) && !errors.Is(err, redis.Nil)
+}
+
+// notSent tells whether a pipeline failed before its first byte left: no connection could
+// be had.
+func notSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrClosed)
 }

@@ -37,7 +37,7 @@ func TestStockWatermillOnTheOtherSide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ours := broker.NewPublisher(rdb)
+		ours := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
 		sub := broker.NewSubscriber(testenv.Client(t, url), slog.New(slog.DiscardHandler))
 		t.Cleanup(func() {
 			for _, err := range []error{ours.Close(), sub.Close(), stockSub.Close()} {
@@ -103,7 +103,7 @@ func TestSubscribeMissesNothingPublishedAfterIt(t *testing.T) {
 	t.Parallel()
 	on(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
-		pub := broker.NewPublisher(rdb)
+		pub := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
 		sub := broker.NewSubscriber(rdb, slog.New(slog.DiscardHandler))
 		defer pub.Close()
 		defer sub.Close()
@@ -136,7 +136,7 @@ func TestPublisherSaysWhenNothingWasSent(t *testing.T) {
 	t.Parallel()
 	rdb := redis.NewClient(&redis.Options{Addr: fmt.Sprint("127.0.0.1:", testenv.FreePort(t)), MaxRetries: -1, DialerRetries: 1})
 	defer rdb.Close()
-	pub := broker.NewPublisher(rdb)
+	pub := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
 	if err := pub.Publish("t", message.NewMessage("a", nil)); !errors.Is(err, broker.ErrNotSent) {
 		t.Errorf("nobody listens: %v", err)
 	}
@@ -151,7 +151,7 @@ func TestPublisherSaysWhenNothingWasSent(t *testing.T) {
 	if err := c.Set(t.Context(), "text", "x", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	pub = broker.NewPublisher(c)
+	pub = broker.NewPublisher(c, slog.New(slog.DiscardHandler))
 	defer pub.Close()
 	if err := pub.Publish("text", message.NewMessage("a", nil)); !errors.Is(err, broker.ErrNotSent) {
 		t.Errorf("the key holds a text: %v", err)
@@ -161,7 +161,7 @@ func TestPublisherSaysWhenNothingWasSent(t *testing.T) {
 func TestANackIsNoHotLoop(t *testing.T) {
 	t.Parallel()
 	rdb := testenv.Client(t, testenv.Embedded(t))
-	pub, sub := broker.NewPublisher(rdb), broker.NewSubscriber(rdb, slog.New(slog.DiscardHandler))
+	pub, sub := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler)), broker.NewSubscriber(rdb, slog.New(slog.DiscardHandler))
 	defer pub.Close()
 	defer sub.Close()
 	messages, err := sub.Subscribe(t.Context(), "topic")

@@ -259,12 +259,16 @@ func (w *Worker) Drain(ctx context.Context) error {
 			w.log.Warn("cannot renew the leases while draining", "error", err)
 		}
 	}
-	return w.releaseAll(ctx)
+	if err := w.releaseAll(ctx); err != nil { // all is done, and their leases lapse
+		w.log.Warn("cannot hand over partitions", "error", err)
+	}
+	return nil
 }
 
-// running names the commands whose handlers have not returned.
+// running names the commands whose handlers have not returned, and those that cannot be
+// committed.
 func (w *Worker) running() []string {
-	var names []string
+	names := w.commits.refusedNames()
 	for _, p := range w.ownedPartitions() {
 		p.mu.Lock()
 		for _, q := range p.keys {

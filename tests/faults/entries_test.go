@@ -68,4 +68,7 @@ func TestForeignEntries(t *testing.T) {
 	}
 	l.run(2 * time.Second)
 	l.judge(b)
+	if got, want := len(redis.deadLetters()), len(junk)*partitions; got != want {
+		t.Errorf("%d dead letters, want one for each entry in a lane of commands: %d", got, want)
+	}
 }

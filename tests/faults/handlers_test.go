@@ -15,9 +15,9 @@ import (
 var faultyServer = build("faulty", "./server")
 
 // faulty starts a node of tests/faults/server.
-func faulty(t *testing.T, r *redisServer, name string) *node {
+func faulty(t *testing.T, r *redisServer, name string, env ...string) *node {
 	t.Helper()
-	n := begin(t, faultyServer, name, "REDIS_URL="+r.url())
+	n := begin(t, faultyServer, name, append([]string{"REDIS_URL=" + r.url()}, env...)...)
 	n.ready()
 	return n
 }
@@ -63,6 +63,7 @@ func TestHandlersGoWrong(t *testing.T) {
 		{"an error", `"how":"fail"`, "internal", 1},
 		{"a fault", `"how":"refuse"`, "conflict", 1},
 		{"a panic", `"how":"panic"`, "internal", 1},
+		{"the end of its goroutine", `"how":"exit"`, "internal", 1},
 		{"an error that passes", `"how":"transient","times":2`, "ok", 3},
 		{"an error that could pass and does not", `"how":"transient","times":10`, "internal", 3},
 		{"a context that is ignored", `"how":"hang","ms":8000`, "timeout", 1},
@@ -88,6 +89,49 @@ func TestHandlersGoWrong(t *testing.T) {
 		t.Errorf("after the handler that hung has returned: %s", got)
 	}
 	testenv.WaitFor(t, 10*time.Second, "the backlog to be worked off", func() bool { return redis.backlog() == 0 })
+}
+
+// Redis refuses dead letters. Their commands stay in the backlog and hold up their keys,
+// nobody else waits, and when Redis takes them they are there.
+func TestDeadLettersAreRefused(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	for p := range partitions {
+		redis.do("SET", fmt.Sprintf("dlq:{p%d}", p), "no stream")
+	}
+	a, b := faulty(t, redis, "a"), faulty(t, redis, "b")
+	others := goOn(t, b)
+	c := rawsio.Dial(t, a.url)
+	c.Connect("/faults", "")
+	const failing = 8
+	var waits []func() string
+	for i := range failing {
+		waits = append(waits, c.Begin("/faults", "run", fmt.Sprintf(`{"key":"refused-%d","how":"fail"}`, i)))
+	}
+	for i, wait := range waits {
+		if got := codeOf(wait()); got != "timeout" {
+			t.Errorf("command %d, of which the dead letter was not written: %s", i, got)
+		}
+	}
+	within(t, "the slowest of the others", others.end(), time.Second)
+	testenv.WaitFor(t, 10*time.Second, "the others to be committed", func() bool { return redis.backlog() == failing })
+	for p := range partitions {
+		redis.do("DEL", fmt.Sprintf("dlq:{p%d}", p))
+	}
+	testenv.WaitFor(t, 20*time.Second, "the dead letters", func() bool { return len(redis.deadLetters()) == failing && redis.backlog() == 0 })
+	for i := range failing {
+		key := fmt.Sprint("refused-", i)
+		if n := executions(t, key, a, b); n != 1 {
+			t.Errorf("%s ran %d times", key, n)
+		}
+		if got := c.Call("/faults", "run", fmt.Sprintf(`{"key":%q,"how":"work"}`, key)); codeOf(got) != "ok" {
+			t.Errorf("after it: %s", got)
+		}
+	}
+	log, err := os.ReadFile(a.log)
+	if more, err2 := os.ReadFile(b.log); err != nil || err2 != nil || !strings.Contains(string(log)+string(more), "Redis refuses dead letters") {
+		t.Errorf("no node says so: %v %v", err, err2)
+	}
 }
 
 // A load of harmless commands, beside handlers that go wrong.

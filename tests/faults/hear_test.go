@@ -41,6 +41,17 @@ func (l *load) hear(n *node) *hearer {
 	return h
 }
 
+// told fails the test unless every hearer has been told of a gap, or is so soon. It
+// returns how long it took.
+func (l *load) told() time.Duration {
+	l.t.Helper()
+	begin := time.Now()
+	for _, h := range l.hearers {
+		testenv.WaitFor(l.t, 10*time.Second, h.sub.Name+" to tell of a gap", func() bool { return h.heard().Gaps > 0 })
+	}
+	return time.Since(begin)
+}
+
 // heard is what has been heard until now.
 func (h *hearer) heard() oracle.Subscriber {
 	h.mu.Lock()

@@ -144,9 +144,7 @@ func TestNemesis(t *testing.T) {
 	for i := range 3 {
 		n.nodes = append(n.nodes, launchProxied(t, n.redis, fmt.Sprint("node", i)))
 	}
-	// One command of a client at a time: of two, the second can be first when the node's
-	// connection to Redis breaks, see docs/guarantees.md.
-	n.load = newLoad(t, n.redis, loadOptions{window: 1, lasts: duration + time.Minute}, n.nodes...)
+	n.load = newLoad(t, n.redis, loadOptions{window: 4, lasts: duration + time.Minute}, n.nodes...)
 	n.load.frozen = freezeMost
 	for end := time.Now().Add(duration); time.Now().Before(end); {
 		n.strike()

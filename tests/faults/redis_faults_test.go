@@ -30,8 +30,9 @@ func TestRedisRestarted(t *testing.T) {
 	within(t, "recovery", v.Recovery, 5*time.Second)
 }
 
-// Redis forgets everything, in three ways. What was accepted is gone with it; nothing
-// hangs, and what comes after that is served as ever.
+// Redis forgets: everything, its streams, or, as after a failover, what was written last.
+// What was accepted is gone with it, and clients are told; nothing hangs, and what comes
+// after that is served as ever.
 func TestRedisForgets(t *testing.T) {
 	t.Parallel()
 	for name, forget := range map[string]func(*redisServer){
@@ -46,6 +47,14 @@ func TestRedisForgets(t *testing.T) {
 				r.do("DEL", fmt.Sprintf("cmd:{p%d}", p), fmt.Sprintf("evt:{p%d}", p), fmt.Sprintf("own:{p%d}", p))
 			}
 		},
+		"last writes taken back": func(r *redisServer) {
+			kept := r.keep()
+			<-time.After(time.Second) // in which the load writes
+			r.kill()
+			r.forget()
+			r.restore(kept)
+			r.start()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,6 +64,7 @@ func TestRedisForgets(t *testing.T) {
 			forget(redis)
 			within(t, "a new command in every partition", served(t, a), 2*time.Second)
 			before.answers(outage...)
+			before.told()
 			after := newLoad(t, redis, loadOptions{name: "after-"}, a, b)
 			after.run(3 * time.Second)
 			after.judge(b)

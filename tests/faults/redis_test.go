@@ -70,6 +70,24 @@ func (s *redisServer) forget() {
 	}
 }
 
+// keep copies what Redis has kept until now.
+func (s *redisServer) keep() (dir string) {
+	s.t.Helper()
+	dir = filepath.Join(s.t.TempDir(), "kept")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(s.dir, "appendonlydir"))); err != nil {
+		s.t.Fatal(err)
+	}
+	return dir
+}
+
+// restore is what a process that was killed has kept, in place of nothing.
+func (s *redisServer) restore(dir string) {
+	s.t.Helper()
+	if err := os.Rename(dir, filepath.Join(s.dir, "appendonlydir")); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // do runs a command, which must work.
 func (s *redisServer) do(args ...any) any {
 	s.t.Helper()
@@ -96,6 +114,21 @@ func (s *redisServer) backlog() int64 {
 		n += l.Val()
 	}
 	return n
+}
+
+// deadLetters are the ids of what has been written as dead letters.
+func (s *redisServer) deadLetters() (ids []string) {
+	s.t.Helper()
+	for p := range partitions {
+		all, err := s.client.XRange(context.Background(), fmt.Sprintf("dlq:{p%d}", p), "-", "+").Result()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		for _, e := range all {
+			ids = append(ids, fmt.Sprint(e.Values["_watermill_message_uuid"]))
+		}
+	}
+	return ids
 }
 
 const partitions = 16 // as it is by default

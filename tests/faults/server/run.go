@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ var RunPatiently = contract.Command[RunInput, RunOutput]{
 // RunInput says how.
 type RunInput struct {
 	Key string `json:"key" minLength:"1" maxLength:"64"`
-	How string `json:"how" enum:"work|fail|refuse|panic|transient|hang|crash"`
+	How string `json:"how" enum:"work|fail|refuse|panic|exit|transient|hang|crash"`
 	// Times is how often "transient" fails.
 	Times int `json:"times,omitempty" minimum:"0" maximum:"10"`
 	MS    int `json:"ms,omitempty" minimum:"0" maximum:"60000" doc:"How long it takes, whatever its context says."`
@@ -69,6 +70,8 @@ func (a *attempts) run(ctx context.Context, in RunInput) (RunOutput, []contract.
 		return out, nil, fault.New(fault.Conflict, "refused, as it was told")
 	case "panic":
 		panic("as it was told")
+	case "exit":
+		runtime.Goexit()
 	case "transient":
 		if out.Attempt <= in.Times {
 			return out, nil, fault.Transient(errors.New("not yet, as it was told"))

@@ -1,0 +1,253 @@
+package broker_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/redisconn"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// A dialer makes connections that can go half open, each by itself.
+type dialer struct {
+	mu    sync.Mutex
+	conns []*halfOpen
+}
+
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.conns = append(d.conns, &halfOpen{Conn: c})
+	return d.conns[len(d.conns)-1], nil
+}
+
+// A halfOpen connection keeps back what is written, and its end, until it arrives.
+type halfOpen struct {
+	net.Conn
+	mu   sync.Mutex
+	held bool
+	late bytes.Buffer
+}
+
+func (c *halfOpen) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held {
+		return c.late.Write(b)
+	}
+	return c.Conn.Write(b)
+}
+
+func (c *halfOpen) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held {
+		return nil
+	}
+	return c.Conn.Close()
+}
+
+func (d *dialer) hold() (held []*halfOpen) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.conns {
+		c.mu.Lock()
+		c.held = true
+		c.mu.Unlock()
+	}
+	return d.conns
+}
+
+// arrive sends what was kept back and waits until the server has closed the connection,
+// or has answered.
+func (c *halfOpen) arrive(t *testing.T) {
+	t.Helper()
+	defer c.Conn.Close()
+	if c.late.Len() == 0 {
+		return
+	}
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := c.Conn.Write(c.late.Bytes())
+	if err == nil {
+		n, err = c.Read(make([]byte, 1024))
+	}
+	t.Logf("what came late was answered with %d bytes, %v", n, err)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection that was given up is still open")
+	}
+}
+
+// A batch that was given up and arrives late comes before the next one, or not at all.
+func TestBatchesKeepTheirOrderWhenConnectionsGoHalfOpen(t *testing.T) {
+	t.Parallel()
+	o, err := redisconn.Options(testenv.Redis(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &dialer{}
+	o.Dialer = d.dial
+	rdb := redis.NewClient(o)
+	defer rdb.Close()
+	pub := broker.NewPublisher(rdb, slog.New(slog.NewTextHandler(t.Output(), nil)))
+	defer pub.Close()
+	if err := pub.Publish("s", message.NewMessage("first", nil)); err != nil {
+		t.Fatal(err)
+	}
+	held := d.hold()
+	if err := pub.Publish("s", message.NewMessage("held back", nil)); err == nil || errors.Is(err, broker.ErrNotSent) {
+		t.Fatalf("it may have been sent: %v", err)
+	}
+	if err := pub.Publish("s", message.NewMessage("next", nil)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range held {
+		c.arrive(t)
+	}
+	if diff := cmp.Diff([]string{"first", "next"}, published(t, rdb, "s")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// published is ids of a stream.
+func published(t *testing.T, rdb redis.UniversalClient, stream string) (ids []string) {
+	t.Helper()
+	all, err := rdb.XRange(t.Context(), stream, "-", "+").Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		ids = append(ids, fmt.Sprint(e.Values["_watermill_message_uuid"]))
+	}
+	return ids
+}
+
+// Where Redis lets nobody close connections, publishing goes on, and the log says what
+// cannot be kept.
+func TestConnectionsThatCannotBeClosed(t *testing.T) {
+	t.Parallel()
+	for name, rule := range map[string]string{"nor named": "-client", "though named": "-client|kill"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := testenv.Redis(t)
+			user := strings.ReplaceAll(t.Name(), "/", "-")
+			admin := testenv.Client(t, url)
+			if err := admin.Do(t.Context(), "ACL", "SETUSER", user, "on", "nopass", "~*", "&*", "+@all", rule).Err(); err != nil {
+				t.Fatal(err)
+			}
+			defer admin.Do(context.Background(), "ACL", "DELUSER", user)
+			d := &dialer{}
+			o, err := redisconn.Options(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Dialer, o.Username, o.Password = d.dial, user, "any"
+			rdb := redis.NewClient(o)
+			defer rdb.Close()
+			var log bytes.Buffer
+			pub := broker.NewPublisher(rdb, slog.New(slog.NewTextHandler(&log, nil)))
+			for i := range 3 {
+				if err := pub.Publish("s", message.NewMessage(fmt.Sprint(i), nil)); (err != nil) != (i == 1) {
+					t.Errorf("message %d: %v", i, err)
+				}
+				if i == 0 {
+					d.hold()
+				}
+			}
+			if err := pub.Close(); err != nil {
+				t.Error(err)
+			}
+			if diff := cmp.Diff([]string{"0", "2"}, published(t, admin, "s")); diff != "" {
+				t.Error(diff)
+			}
+			if n := strings.Count(log.String(), "allow CLIENT INFO and CLIENT KILL"); n != 1 {
+				t.Errorf("the log: %s", log.String())
+			}
+		})
+	}
+}
+
+// What surely was not written was not sent: a connection that breaks before it is ready
+// has carried nothing.
+func TestWhatIsNotSentBecauseAHandshakeFails(t *testing.T) {
+	t.Parallel()
+	for word, sent := range map[string]bool{"": false, "hello": false, "select": false, "setinfo": false, "INFO": false, "XADD": true} {
+		t.Run(word, func(t *testing.T) {
+			t.Parallel()
+			target := testenv.Embedded(t)
+			o, err := redisconn.Options(target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.DB, o.Addr = 1, breakAt(t, o.Addr, word)
+			rdb := redis.NewClient(o)
+			defer rdb.Close()
+			pub := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
+			defer pub.Close()
+			if err := pub.Publish("s", message.NewMessage("id", nil)); err == nil || errors.Is(err, broker.ErrNotSent) == sent {
+				t.Errorf("may have been sent: %t, and is told: %v", sent, err)
+			}
+		})
+	}
+}
+
+// breakAt is a server in front of another, which resets a connection when its client
+// says a word, and at once when there is none.
+func breakAt(t *testing.T, target, word string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go breakOne(client, target, word)
+		}
+	}()
+	return l.Addr().String()
+}
+
+func breakOne(client net.Conn, target, word string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", target)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	go func() { _, _ = io.Copy(client, server) }()
+	b := make([]byte, 32<<10)
+	for {
+		n, err := client.Read(b)
+		if err != nil || bytes.Contains(b[:n], []byte(word)) {
+			return
+		}
+		if _, err := server.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
