@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/example/switchyard/internal/redisconn"
 )
 
-// A line is a Publisher's own way to Redis: one connection, but for a Redis Cluster. It keeps the order of batches when connections break.
+// A line is a Publisher's own way to Redis: one connection, on a Redis Cluster one to
+// each node. It keeps the order of batches when connections break.
 //
 // A batch that is given up, because its connection went half open or was reset, may
 // still be on its way: in the network, or in a buffer of Redis' host. Sent behind it over
@@ -29,8 +33,8 @@ type line struct {
 	own bool // rdb is ours to close
 	log *slog.Logger
 
-	open connection // the last one made; mu guards it
-	mu   sync.Mutex
+	mu   sync.Mutex            // for open: connections to several nodes may be made at once
+	open map[string]connection // by node, the last one made
 
 	doubt    []connection // which may still bring something; the publisher's goroutine alone
 	unfenced throttle
@@ -38,18 +42,20 @@ type line struct {
 
 // A connection as Redis names it.
 type connection struct {
+	node               string
 	id, address, local string // none where Redis does not tell
 }
 
 // newLine makes a line with the options of a client, but for these: it repeats nothing,
 // since a repeated XADD is a second entry, gives up when it is told to, and has one
-// connection for everything. On a Redis Cluster it uses the client's own connections,
-// which follow redirections, and does not close them.
+// connection for everything. Of a client of another kind it uses the connections, and
+// cannot close them.
 func newLine(rdb redis.UniversalClient, log *slog.Logger) *line {
-	l := &line{rdb: rdb, log: log}
+	l := &line{rdb: rdb, log: log, open: map[string]connection{}}
 	// No connection becomes one to somewhere else. Besides, c writes to its own.
 	stay := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	if c, ok := rdb.(*redis.Client); ok {
+	switch c := rdb.(type) {
+	case *redis.Client:
 		o := *c.Options()
 		o.MaxRetries, o.ContextTimeoutEnabled = -1, true
 		o.PoolSize, o.MinIdleConns, o.PipelinePoolSize = 1, 0, -1
@@ -58,6 +64,16 @@ func newLine(rdb redis.UniversalClient, log *slog.Logger) *line {
 		o.PushNotificationProcessor = nil // it has that of c, and wants one of its own
 		o.OnConnect = l.connected(o.OnConnect)
 		l.rdb, l.own = redis.NewClient(&o), true
+	case *redis.ClusterClient:
+		o := *c.Options()
+		o.MaxRetries, o.ContextTimeoutEnabled = -1, true
+		o.PoolSize, o.MinIdleConns, o.PipelinePoolSize = 1, 0, -1
+		o.MaintNotificationsConfig = stay
+		o.WriteBufferSize = max(o.WriteBufferSize, lineBuffer)
+		o.OnConnect = l.connected(o.OnConnect)
+		own := redis.NewClusterClient(&o)
+		redisconn.Careful(own)
+		l.rdb, l.own = own, true
 	}
 	return l
 }
@@ -83,9 +99,11 @@ func (l *line) connected(before func(context.Context, *redis.Conn) error) func(c
 		if err := cn.Process(ctx, info); err != nil && !forbidden(err) {
 			return err
 		}
+		c := parseConnection(info.Val())
+		c.node = cn.String()
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.open = parseConnection(info.Val())
+		l.open[c.node] = c
 		return nil
 	}
 }
@@ -105,35 +123,56 @@ func parseConnection(info string) (c connection) {
 	return c
 }
 
-// exec sends a batch, and what follow adds behind it, in one pipeline. Each command has
-// its own outcome; when the error is not nil, nothing of the batch has left: no
-// connection could be had, or not all of its handshake, or the last one is in doubt.
-func (l *line) exec(batch []publish, follow func(context.Context, redis.Pipeliner)) error {
-	if err := l.settle(); err != nil {
-		return errors.Join(ErrNotSent, err)
+// exec sends a batch, and what follow adds behind it, in one pipeline, and says of each
+// entry how it went: what surely was not written is ErrNotSent, since no connection could
+// be had, or not all of its handshake, or the last one is in doubt. False means that
+// nothing was tried.
+func (l *line) exec(batch []publish, follow func(context.Context, redis.Pipeliner)) bool {
+	shut := l.settle()
+	_, cluster := l.rdb.(*redis.ClusterClient)
+	if len(shut) > 0 && !cluster {
+		for i := range batch {
+			batch[i].err = errors.Join(ErrNotSent, shut[0].err)
+		}
+		return false
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
 	defer cancel()
-	var left atomic.Bool
+	left := make([]atomic.Bool, 1) // of the batch, on a Redis Cluster of each entry: they go to several nodes
+	if cluster {
+		left = make([]atomic.Bool, max(len(batch), 1))
+	}
 	pipe := l.rdb.Pipeline()
-	for i, item := range batch {
-		if i == 0 || !l.own { // of which each node gets some
+	for i := range batch {
+		item := &batch[i]
+		if len(shut) > 0 {
+			if item.err = l.held(ctx, item, shut); item.err != nil {
+				continue
+			}
+		}
+		if i < len(left) {
 			args := item.cmd.Args()
-			args[argUUID] = tripwire{args[argUUID], &left}
+			args[argUUID] = tripwire{args[argUUID], &left[i]}
 		}
 		_ = pipe.Process(ctx, item.cmd) // only queues
 	}
 	follow(ctx, pipe)
-	if _, err := pipe.Exec(ctx); err != nil && !left.Load() {
-		return errors.Join(ErrNotSent, err)
-	}
-	for _, item := range batch {
-		if err := item.cmd.Err(); err != nil && !refused(err) {
-			l.broke()
-			break
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	unknown := false
+	for i := range batch {
+		item := &batch[i]
+		switch err := item.cmd.Err(); {
+		case item.err != nil || err == nil:
+		case !left[min(i, len(left)-1)].Load(), refused(err):
+			item.err = errors.Join(ErrNotSent, err)
+		default:
+			item.err, unknown = err, true
 		}
 	}
-	return nil
+	if unknown {
+		l.broke()
+	}
+	return true
 }
 
 // A tripwire is an argument that notes when it is written to a connection.
@@ -150,46 +189,88 @@ func (t tripwire) MarshalBinary() ([]byte, error) {
 
 // broke notes that of a batch not all was answered.
 func (l *line) broke() {
-	if !l.own {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open.id == "" {
+	if len(l.open) == 0 {
 		l.warn(nil)
-		return
 	}
-	l.doubt = append(l.doubt, l.open)
+	for _, c := range l.open {
+		switch {
+		case c.id == "":
+			l.warn(nil)
+		case !slices.Contains(l.doubt, c):
+			l.doubt = append(l.doubt, c)
+		}
+	}
 }
 
 func (l *line) warn(err error) {
 	l.unfenced.warn(l.log, "Redis does not let this node close its own connections, so commands that were under way together when one broke may be out of order: allow CLIENT INFO and CLIENT KILL", "error", err)
 }
 
-// settle makes sure that nothing comes any more through the connections in doubt. After
-// an error it is not sure, and nothing may be sent.
-func (l *line) settle() error {
+// A blocked node is one to which nothing may be sent.
+type blocked struct {
+	node string
+	err  error
+}
+
+// settle makes sure that nothing comes any more through the connections in doubt, and
+// returns the nodes of which it is not sure.
+func (l *line) settle() (all []blocked) {
 	if len(l.doubt) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
 	defer cancel()
-	for len(l.doubt) > 0 {
-		if err := l.kill(ctx, l.doubt[0]); forbidden(err) {
+	l.doubt = slices.DeleteFunc(l.doubt, func(c connection) bool {
+		err := l.kill(ctx, c)
+		if forbidden(err) {
 			l.warn(err)
 		} else if err != nil {
-			return err
+			all = append(all, blocked{c.node, err})
+			return false
 		}
-		l.doubt = l.doubt[1:]
+		return true
+	})
+	return all
+}
+
+// held is why an entry may not be sent to its node of a Redis Cluster, if it may not.
+func (l *line) held(ctx context.Context, item *publish, all []blocked) error {
+	cluster, ok := l.rdb.(*redis.ClusterClient)
+	if !ok {
+		return nil
 	}
-	l.doubt = nil
+	stream, _ := item.cmd.Args()[1].(string)
+	node, err := cluster.MasterForKey(ctx, stream)
+	if err != nil {
+		return errors.Join(ErrNotSent, err)
+	}
+	for _, b := range all {
+		if b.node == node.String() {
+			return errors.Join(ErrNotSent, b.err)
+		}
+	}
 	return nil
 }
 
 // kill has a connection closed, unless it is the one that the question goes over: its
-// answer says that all before has been served.
+// answer says that all before has been served. On a Redis Cluster its node is asked; one
+// that is no master any more takes no commands.
 func (l *line) kill(ctx context.Context, c connection) error {
-	return l.rdb.Do(ctx, "CLIENT", "KILL", "ID", c.id, "ADDR", c.address, "LADDR", c.local, "SKIPME", "yes").Err()
+	ask := func(ctx context.Context, node redis.UniversalClient) error {
+		return node.Do(ctx, "CLIENT", "KILL", "ID", c.id, "ADDR", c.address, "LADDR", c.local, "SKIPME", "yes").Err()
+	}
+	cluster, ok := l.rdb.(*redis.ClusterClient)
+	if !ok {
+		return ask(ctx, l.rdb)
+	}
+	return cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		if node.String() != c.node {
+			return nil
+		}
+		return ask(ctx, node)
+	})
 }
 
 // forbidden tells whether Redis does not know a command, as the embedded one, or does not

@@ -233,18 +233,12 @@ func (p *Publisher) wanted(batch []publish, now time.Time) []publish {
 // send sends a batch, and measures backlogs behind it.
 func (p *Publisher) send(batch []publish, ask []*backlog) {
 	lengths := make([]*redis.IntCmd, len(ask))
-	err := p.line.exec(batch, func(ctx context.Context, pipe redis.Pipeliner) {
+	sent := p.line.exec(batch, func(ctx context.Context, pipe redis.Pipeliner) {
 		for i, b := range ask {
 			lengths[i] = pipe.XLen(ctx, b.stream)
 		}
 	})
-	for i := range batch {
-		item := &batch[i]
-		if item.err = item.cmd.Err(); notSent(item.err) || refused(item.err) {
-			item.err = errors.Join(ErrNotSent, item.err)
-		}
-	}
-	if err != nil {
+	if !sent {
 		ask = nil
 	}
 	p.settle(batch, ask, lengths) // before anybody hears of it and sends more

@@ -106,9 +106,12 @@ func (s *server) client(o redis.Options) client {
 		PoolFIFO: o.PoolFIFO, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, MinIdleConns: o.MinIdleConns,
 		MaxIdleConns: o.MaxIdleConns, MaxActiveConns: o.MaxActiveConns, ConnMaxIdleTime: o.ConnMaxIdleTime, ConnMaxLifetime: o.ConnMaxLifetime,
 	})
-	c.AddHook(hook{c})
+	Careful(c)
 	return c
 }
+
+// Careful makes a cluster client follow redirections and send nothing twice.
+func Careful(c *redis.ClusterClient) { c.AddHook(hook{c}) }
 
 // A client is what redis.Client and redis.ClusterClient have in common.
 type client interface {
