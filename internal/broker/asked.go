@@ -124,5 +124,5 @@ func (g *Gateway) say(stream, id string, a Answer, deadline time.Time) {
 	}
 	add := redis.NewCmd(ctx, "XADD", stream, "MAXLEN", "~", maxAnswers, "*", fieldUUID, id, fieldMetadata, metadata, fieldPayload, body)
 	g.publisher.add(publish{cmd: add, size: entryBytes + len(body), deadline: deadline, done: failed})
-	g.publisher.add(publish{cmd: redis.NewCmd(ctx, "PEXPIRE", stream, keepAnswers.Milliseconds()), size: entryBytes, done: func(error) {}})
+	g.publisher.add(publish{cmd: redis.NewCmd(ctx, "PEXPIRE", stream, strconv.FormatInt(keepAnswers.Milliseconds(), 10)), size: entryBytes, done: func(error) {}})
 }

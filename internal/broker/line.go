@@ -151,8 +151,7 @@ func (l *line) exec(batch []publish, follow func(context.Context, redis.Pipeline
 			}
 		}
 		if i < len(left) {
-			args := item.cmd.Args()
-			args[argUUID] = tripwire{args[argUUID], &left[i]}
+			lay(item.cmd.Args(), &left[i])
 		}
 		_ = pipe.Process(ctx, item.cmd) // only queues
 	}
@@ -177,14 +176,25 @@ func (l *line) exec(batch []publish, follow func(context.Context, redis.Pipeline
 
 // A tripwire is an argument that notes when it is written to a connection.
 type tripwire struct {
-	arg  any // a string
+	arg  string
 	left *atomic.Bool
 }
 
+// MarshalBinary writes the argument.
 func (t tripwire) MarshalBinary() ([]byte, error) {
 	t.left.Store(true)
-	s, _ := t.arg.(string)
-	return []byte(s), nil
+	return []byte(t.arg), nil
+}
+
+// lay puts a tripwire in place of a command's last text, which every one has that is
+// published: go-redis wants to see what comes first, the command and its key.
+func lay(args []any, left *atomic.Bool) {
+	for i := len(args) - 1; i > 1; i-- {
+		if arg, ok := args[i].(string); ok {
+			args[i] = tripwire{arg, left}
+			return
+		}
+	}
 }
 
 // broke notes that of a batch not all was answered.

@@ -112,8 +112,6 @@ func (p *Publisher) enqueueCommand(partition int, bounded bool, uuid string, met
 	p.add(item)
 }
 
-const argUUID = 4 // of the XADD
-
 func newPublish(stream, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) publish {
 	cmd := redis.NewCmd(context.Background(), "XADD", stream, "*",
 		fieldUUID, uuid, fieldMetadata, metadata, fieldPayload, payload)
