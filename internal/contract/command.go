@@ -35,6 +35,7 @@ type Command[In, Out any] struct {
 	Timeout time.Duration
 
 	Guards []Guard[In] // all must pass, in order, before the command is accepted
+	Policy Policy      // what else holds for this command: middleware, meanings of errors
 	Raises []EventSpec // the events the handler may emit; another one is an error
 	Asks   []AskSpec   // the questions that the handler may put to clients
 	HTTP   HTTP        // optional: the same command as a REST route
@@ -42,13 +43,6 @@ type Command[In, Out any] struct {
 	// Internal commands cannot be sent by clients: only Submit and a namespace's
 	// OnDisconnect reach them. They have no Event, no Guards and no HTTP.
 	Internal bool
-}
-
-// A Guard decides at the edge whether a caller may send an input. It sees no
-// state, so that it gives the same answer whatever exists.
-type Guard[In any] struct {
-	Name  string                 // for readers, "staff-rooms"
-	Allow func(Caller, In) error // nil lets the caller pass; a fault refuses
 }
 
 // HTTP serves a command as a REST route as well. Path values and query values
@@ -92,12 +86,19 @@ type Route struct {
 	Guards    []string // their names
 	In, Out   reflect.Type
 
+	// Permit asks the guards of the policies around the route, before the input is
+	// looked at. Nil: there are none.
+	Permit func(caller Caller, input []byte) error
+
 	// Admit decodes an input that matches the schema, asks its Validate method (an
-	// *InputError) and the guards (the guard's error), and returns its keys.
+	// *InputError) and the guards (a *Denial), and returns its keys.
 	Admit func(caller Caller, body []byte) (Admission, error)
 
 	// Serve decodes the input, runs the handler and encodes its output.
-	Serve func(ctx context.Context, body []byte) (Outcome, error)
+	// Run calls it.
+	Serve Serve
+
+	policy *Policy // the command's own
 }
 
 // Handle binds the command to the function that serves it. The function may run
@@ -108,7 +109,7 @@ func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, err
 		Namespace: c.Namespace, Event: c.Event, Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
 		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
-		Admit: c.admit,
+		Admit: c.admit, policy: &c.Policy,
 	}
 	for _, g := range c.Guards {
 		r.Guards = append(r.Guards, g.Name)
@@ -116,7 +117,7 @@ func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, err
 	if h != nil {
 		r.Serve = func(ctx context.Context, body []byte) (Outcome, error) { return c.serve(ctx, body, h) }
 	}
-	return r
+	return c.Policy.around(r)
 }
 
 func (c Command[In, Out]) admit(caller Caller, body []byte) (Admission, error) {
@@ -129,10 +130,8 @@ func (c Command[In, Out]) admit(caller Caller, body []byte) (Admission, error) {
 			return Admission{}, &InputError{err}
 		}
 	}
-	for _, g := range c.Guards {
-		if err := g.Allow(caller, in); err != nil {
-			return Admission{}, err
-		}
+	if err := ask(c.Guards, caller, in); err != nil {
+		return Admission{}, err
 	}
 	var a Admission
 	if c.Key != nil {

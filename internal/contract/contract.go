@@ -14,6 +14,8 @@
 // are its manual.
 package contract
 
+import "encoding/json"
+
 // A Namespace is one Socket.IO namespace: a separate set of sockets, rooms and
 // event names on the same connection.
 type Namespace struct {
@@ -24,6 +26,18 @@ type Namespace struct {
 	// Departure. It is submitted once for each room that a socket was in when its
 	// connection ended. Empty: nobody wants to know.
 	OnDisconnect string
+
+	Policy *Policy // what holds for all its commands; nil for nothing
+}
+
+// A Connecting is what a client says when it connects to a namespace: what guards on
+// connect see.
+type Connecting struct {
+	Auth    json.RawMessage     `json:"auth" doc:"What the client gave as auth: an object, {} for none."`
+	Header  map[string][]string `json:"header" doc:"Of its first request."`
+	Query   map[string][]string `json:"query" doc:"Of its first request."`
+	Address string              `json:"address" doc:"Host and port of the peer."`
+	Secure  bool                `json:"secure" doc:"Whether it came over TLS."`
 }
 
 // A Departure is the input of a namespace's OnDisconnect command: the caller's

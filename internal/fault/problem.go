@@ -18,6 +18,7 @@ type Problem struct {
 	Instance     string  `json:"instance,omitempty" doc:"urn:uuid: and the command's id, to quote to support."`
 	Errors       []Field `json:"errors,omitempty" doc:"Every mistake in the input, by JSON pointer."`
 	RetryAfterMS int64   `json:"retry_after_ms,omitempty" doc:"A retry can help after this many milliseconds."`
+	Context      any     `json:"context,omitempty" doc:"What else belongs to this problem; its shape is the use case's."`
 }
 
 // ContentType is the media type of a problem over HTTP.
@@ -31,7 +32,7 @@ func ProblemOf(err error, commandID string) Problem {
 	errors.As(err, &f)
 	p := Problem{
 		Kind: "error", Type: "about:blank", Title: http.StatusText(f.Code.Status()), Status: f.Code.Status(),
-		Code: f.Code, Detail: f.Detail, Errors: f.Fields, RetryAfterMS: f.RetryAfter.Milliseconds(),
+		Code: f.Code, Detail: f.Detail, Errors: f.Fields, RetryAfterMS: f.RetryAfter.Milliseconds(), Context: f.Context,
 	}
 	if commandID != "" {
 		p.Instance = "urn:uuid:" + commandID
@@ -42,7 +43,11 @@ func ProblemOf(err error, commandID string) Problem {
 // JSON encodes the problem.
 func (p Problem) JSON() []byte {
 	b, err := json.Marshal(p)
-	if err != nil { // strings and numbers only: cannot happen
+	if err != nil && p.Context != nil { // the rest is strings and numbers
+		p.Context = nil
+		return p.JSON()
+	}
+	if err != nil { // cannot happen
 		return []byte(`{"kind":"error","type":"about:blank","title":"Internal Server Error","status":500,"code":"internal","detail":"problem not encodable"}`)
 	}
 	return b

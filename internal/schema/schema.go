@@ -38,27 +38,36 @@ type Command struct {
 	Input *Validator
 }
 
-// Accept decides at the edge whether a command is sent on: the input matches the
-// schema and passes its Validate method, and the guards let the caller pass. Its
-// error is a fault.
+// Accept decides at the edge whether a command is sent on: the policies' guards let
+// the caller pass, the input matches the schema and passes its Validate method, and the
+// command's guards let it pass. Its error is or wraps a fault; a guard's is a
+// *contract.Denial as well.
 func (c *Command) Accept(caller contract.Caller, input []byte) (contract.Admission, error) {
+	if c.Permit != nil {
+		if err := c.Permit(caller, input); err != nil {
+			return contract.Admission{}, c.refusal(err)
+		}
+	}
 	if mistakes := c.Input.Validate(input); mistakes != nil {
 		return contract.Admission{}, fault.InvalidInput(mistakes...)
 	}
 	admission, err := c.Admit(caller, input)
-	if err == nil {
-		return admission, nil
+	if err != nil {
+		return admission, c.refusal(err)
 	}
+	return admission, nil
+}
+
+func (c *Command) refusal(err error) error {
 	var answer *fault.Fault
 	var rule *contract.InputError
 	switch {
 	case errors.As(err, &answer):
+		return err
 	case errors.As(err, &rule):
-		err = fault.New(fault.Invalid, "%s", rule)
-	default:
-		err = fmt.Errorf("admit %s: %w", c.Operation, err)
+		return fault.New(fault.Invalid, "%s", rule)
 	}
-	return admission, err
+	return fmt.Errorf("admit %s: %w", c.Operation, err)
 }
 
 // A Contract is a catalog without mistakes, with the schemas of its commands.

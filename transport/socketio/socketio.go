@@ -52,6 +52,7 @@ type Gateway struct {
 	sockets  *sockets.Server
 	commands map[name]*schema.Command
 	asks     map[name]*schema.Ask
+	homes    map[string]*home          // by the namespace's name
 	departed map[string]contract.Route // namespace -> its OnDisconnect command
 	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
@@ -76,7 +77,10 @@ const (
 // New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
 // the gateway's.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
-	g := &Gateway{lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{}, departed: map[string]contract.Route{}}
+	g := &Gateway{
+		lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{},
+		homes: map[string]*home{}, departed: map[string]contract.Route{},
+	}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
 			g.commands[name{cmd.Namespace.Name, cmd.Event}] = cmd
@@ -87,6 +91,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 	}
 	for _, n := range c.Namespaces {
 		g.namespaces = append(g.namespaces, n.Name)
+		g.homes[n.Name] = &home{Namespace: n, catalog: c.Catalog}
 		if r, ok := c.Route(n.OnDisconnect); ok {
 			g.departed[n.Name] = r
 		}
@@ -136,27 +141,6 @@ func (g *Gateway) Shutdown(ctx context.Context, over time.Duration) {
 // Gateway's.
 type handler Gateway
 
-// Connect authenticates a socket and puts it in its user's room.
-func (h *handler) Connect(s *sockets.Socket) error {
-	hs := s.Handshake()
-	caller, expires, err := h.auth.Handshake(hs.Auth, hs.Header)
-	if err != nil {
-		problem := fault.ProblemOf(err, "")
-		if problem.Code == fault.Internal {
-			h.log.Error("cannot authenticate a socket", "error", err)
-		}
-		return &sockets.Refusal{Message: string(problem.Code), Data: problem.JSON()}
-	}
-	caller.Socket = s.ID()
-	m := &member{caller: caller}
-	s.Data = m
-	if !expires.IsZero() {
-		m.expiry = h.clock.after(max(expires.Sub(h.clock.now()), leastStay), func() { h.expire(s) })
-	}
-	s.Join(userPrefix + caller.UserID)
-	return nil
-}
-
 // Event sends one command on. It does not wait for the reply.
 func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 	submitted := false
@@ -187,6 +171,11 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 			h.log.Error("cannot admit a command", "operation", cmd.Operation, "error", err)
 		}
 		answer(s, e.Ack, problem)
+		var denied *contract.Denial
+		if errors.As(err, &denied) && denied.Disconnect {
+			h.log.Info("a guard disconnected a socket", "guard", denied.Guard, "operation", cmd.Operation, "socket", s.ID(), "user", caller.UserID)
+			s.Disconnect()
+		}
 		return
 	}
 	submitted = true
@@ -205,11 +194,6 @@ func argument(args []json.RawMessage) (json.RawMessage, error) {
 		return args[0], nil
 	}
 	return nil, fault.New(fault.Invalid, "send one argument, an object; this event came with %d", len(args))
-}
-
-// Disconnect tells the namespace's use case of each room that the socket was in.
-func (h *handler) Disconnect(s *sockets.Socket, _ []string, reason string) {
-	h.gone(s, reason)
 }
 
 // Emit sends an event to its audience on this node.
