@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // A Problem is what a client gets in place of a result (RFC 9457). Its kind is
@@ -51,4 +52,17 @@ func (p Problem) JSON() []byte {
 		return []byte(`{"kind":"error","type":"about:blank","title":"Internal Server Error","status":500,"code":"internal","detail":"problem not encodable"}`)
 	}
 	return b
+}
+
+// Of reads an answer: nil if it is a result, the problem as a fault if it is one. It is
+// the one place where an answer's kind is looked at on the client's side.
+func Of(answer []byte) error {
+	var p Problem
+	if err := json.Unmarshal(answer, &p); err != nil || p.Kind != "error" {
+		return nil // a result may have any shape
+	}
+	return &Fault{
+		Code: p.Code, Detail: p.Detail, Fields: p.Errors, Context: p.Context,
+		RetryAfter: time.Duration(p.RetryAfterMS) * time.Millisecond,
+	}
 }

@@ -110,8 +110,8 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		if in.Type != "object" || output.Type != "object" {
 			report(who, errors.New("input and output must be structs, so that fields can be added later"))
 		}
-		if _, ok := output.Properties["kind"]; ok {
-			report(who, errors.New(`the output has a field "kind", which is what tells a problem from a result`))
+		if kind, ok := output.Properties["kind"]; ok && !isUnion(output, kind) {
+			report(who, errors.New(`the output's field "kind" is what tells results apart, and a problem from them: it must be there always, with an enum of texts other than "error"`))
 		}
 		for _, p := range PathParams(r.HTTP.Path) {
 			if _, ok := in.Properties[p]; !ok {
@@ -146,6 +146,12 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		return nil, fmt.Errorf("the catalog has mistakes:\n%w", err)
 	}
 	return out, nil
+}
+
+// isUnion tells whether an output is a declared union of results: its kind is one of
+// a closed list, and never that of a problem.
+func isUnion(output, kind *jsonschema.Schema) bool {
+	return len(kind.Enum) > 0 && !slices.Contains(kind.Enum, any("error")) && slices.Contains(output.Required, "kind")
 }
 
 func flatten(err error) []error {
