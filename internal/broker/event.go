@@ -42,7 +42,7 @@ type arrival struct {
 	event Event
 	cause string // id of the command that has brought the event about
 
-	replyTo, code, join, leave, reply string
+	replyTo, code, join, leave, session, reply string
 
 	ask string // id of a question, see asked.go
 }
@@ -100,6 +100,8 @@ func (a *arrival) set(name, value string) {
 		a.join = value
 	case metaLeave:
 		a.leave = value
+	case metaSession:
+		a.session = value
 	case metaReply:
 		a.reply = value
 	}

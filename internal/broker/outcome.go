@@ -49,12 +49,12 @@ const (
 
 // destination tells where a message that a command brought about is committed to.
 // Its metadata says it: commands name an operation, events a namespace. A reply that
-// changes rooms goes with the events, whose audience it changes.
+// changes rooms or the session goes with the events, in the order of the lane.
 func destination(m *message.Message) lane {
 	switch {
 	case m.Metadata[metaOperation] != "":
 		return toCommands
-	case m.Metadata[MetaNamespace] != "", m.Metadata[metaJoin] != "", m.Metadata[metaLeave] != "":
+	case m.Metadata[MetaNamespace] != "", m.Metadata[metaJoin] != "", m.Metadata[metaLeave] != "", m.Metadata[metaSession] != "":
 		return toEvents
 	}
 	return toReply
@@ -85,7 +85,7 @@ func isEvent(m *message.Message) bool { return m.Metadata[MetaNamespace] != "" }
 func encodeWithReply(m, reply *message.Message) (metadata, payload []byte) {
 	md, r := m.Metadata, reply.Metadata
 	on := [...]pair{
-		{metaReplyTo, r[metaReplyTo]}, {metaCode, r[metaCode]}, {metaJoin, r[metaJoin]}, {metaLeave, r[metaLeave]},
+		{metaReplyTo, r[metaReplyTo]}, {metaCode, r[metaCode]}, {metaJoin, r[metaJoin]}, {metaLeave, r[metaLeave]}, {metaSession, r[metaSession]},
 		{metaReply, unsafe.String(unsafe.SliceData(reply.Payload), len(reply.Payload))}, // which nobody changes
 	}
 	n, size := len(md), 0
@@ -135,6 +135,13 @@ func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*
 	if j := list(r.leave); j != "" {
 		reply.Metadata[metaLeave] = j
 	}
+	if len(r.session) > 0 {
+		changes, err := json.Marshal(r.session)
+		if err != nil {
+			return nil, fmt.Errorf("%s: encode the session: %w", c.Operation, err)
+		}
+		reply.Metadata[metaSession] = string(changes)
+	}
 	return append(r.messages, reply), nil
 }
 
@@ -144,6 +151,7 @@ type resultsOf struct {
 	namespace   string
 	messages    []*message.Message
 	join, leave []contract.Room
+	session     map[string]json.RawMessage // what changes in it, by name
 }
 
 func (r *resultsOf) add(e contract.Effect) error {
@@ -160,6 +168,8 @@ func (r *resultsOf) add(e contract.Effect) error {
 		m.Metadata[MetaReason] = e.Reason
 	case contract.Submission:
 		return r.submit(e)
+	case contract.SessionChange:
+		return r.change(e)
 	default:
 		return fmt.Errorf("%s returned an effect of type %T, which the lanes do not know", r.c.Operation, e)
 	}

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 )
@@ -25,6 +26,10 @@ type Caller struct {
 	Position    string    // "<ms>-<n>", the same each time, and greater than that of each command of the key before it
 	Accepted    time.Time // when the command was accepted, by the clock of Redis
 	Deadline    time.Time // when the caller stops waiting; zero for never
+
+	// Session is what the socket's sessions held when the command was accepted, by name:
+	// a JSON object, or nothing. Read it with Session.From.
+	Session json.RawMessage
 }
 
 // HasRole tells whether the caller has a role.

@@ -121,14 +121,26 @@ func (k *checker) namespace(c *Catalog, n Namespace) {
 	k.doc(who, n.Doc)
 	k.unique(who, "the namespace name "+n.Name)
 	k.policy(c, who, n.Policy)
-	if n.OnDisconnect == "" {
+	k.hook(c, who, "OnConnect", n.OnConnect, reflect.TypeFor[Connecting]())
+	k.hook(c, who, "OnDisconnect", n.OnDisconnect, reflect.TypeFor[Departure](), reflect.TypeFor[Disconnected]())
+}
+
+// hook checks an operation that a namespace names, and its input.
+func (k *checker) hook(c *Catalog, who, field, operation string, inputs ...reflect.Type) {
+	if operation == "" {
 		return
 	}
-	switch r, ok := c.Route(n.OnDisconnect); {
-	case !ok:
-		k.wrong(who, "OnDisconnect names %s, which no use case serves", n.OnDisconnect)
-	case !r.Internal || r.In != reflect.TypeFor[Departure]():
-		k.wrong(who, "OnDisconnect names %s, which is not an internal command with a contract.Departure as input", n.OnDisconnect)
+	r, ok := c.Route(operation)
+	if !ok {
+		k.wrong(who, "%s names %s, which no use case serves", field, operation)
+		return
+	}
+	if !r.Internal || !slices.Contains(inputs, r.In) {
+		names := make([]string, len(inputs))
+		for i, t := range inputs {
+			names[i] = "a " + t.String()
+		}
+		k.wrong(who, "%s names %s, which is not an internal command with %s as input", field, operation, strings.Join(names, " or "))
 	}
 }
 

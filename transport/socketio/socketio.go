@@ -91,7 +91,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 	}
 	for _, n := range c.Namespaces {
 		g.namespaces = append(g.namespaces, n.Name)
-		g.homes[n.Name] = &home{Namespace: n, catalog: c.Catalog}
+		g.homes[n.Name] = newHome(c.Catalog, n)
 		if r, ok := c.Route(n.OnDisconnect); ok {
 			g.departed[n.Name] = r
 		}
@@ -163,7 +163,11 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		answer(s, e.Ack, fault.ProblemOf(err, ""))
 		return
 	}
-	caller := memberOf(s).caller
+	m := memberOf(s)
+	caller := m.caller
+	if session := m.session.Load(); session != nil {
+		caller.Session = *session
+	}
 	admission, err := cmd.Accept(caller, input)
 	if err != nil {
 		problem := fault.ProblemOf(err, "")

@@ -81,6 +81,12 @@ func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.Exten
 		id: string(lib.Id()), namespace: lib.Nsp().Name(), conn: c, lib: lib, home: home,
 		handshake: c.handshake(lib), ready: make(chan struct{}), done: make(chan struct{}),
 	}
+	s.home.add(s) // what is sent to it from now on waits for CONNECT
+	defer func() {
+		if refused != nil {
+			s.home.drop(s)
+		}
+	}()
 	if err := srv.handler.Connect(s); err != nil {
 		return refusal(err)
 	}
@@ -94,7 +100,6 @@ func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.Exten
 		s.end("connection closed")
 		return socket.NewExtendedError("connection closed, connected to this namespace already, or to too many", nil)
 	}
-	s.home.add(s) // what is sent to it from now on waits for CONNECT
 	return nil
 }
 
