@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -37,7 +38,9 @@ const (
 	MetaUsers     = "users"    // users
 	MetaSockets   = "sockets"  // and sockets,
 	MetaEveryone  = "everyone" // or "true": everyone in the namespace,
-	MetaExcept    = "except"   // less this socket
+	MetaExcept    = "except"   // less this socket, or those of a JSON array
+	MetaOnly      = "only"     // on this node
+	MetaSpread    = "spread"   // "true": the payload is an array, each element one argument
 	MetaVolatile  = "volatile" // "true": a busy socket may miss it
 
 	// MetaAction is set on requests to all nodes: "join", "leave" (users, sockets, rooms),
@@ -193,12 +196,12 @@ func (r *resultsOf) emit(e contract.Emission) error {
 		return fmt.Errorf("%s: encode event %s: %w", r.c.Operation, e.Event.Name, err)
 	}
 	a := e.Audience
-	var sockets []string
+	sockets := a.Sockets
 	if a.Caller && r.c.Caller.Socket != "" {
-		sockets = append(sockets, r.c.Caller.Socket)
+		sockets = append(slices.Clip(sockets), r.c.Caller.Socket)
 	}
 	md := r.event(e.Event.Namespace.Name, payload).Metadata
-	md[MetaEvent] = e.Event.Name
+	md[MetaEvent] = cmp.Or(e.Name, e.Event.Name)
 	if e.Event.Keep > 0 {
 		if r.c.Key == "" {
 			return fmt.Errorf("%s emitted %s, which is kept for each key, and this command's key is empty", r.c.Operation, e.Event.Name)
@@ -214,10 +217,30 @@ func (r *resultsOf) emit(e contract.Emission) error {
 	if e.Volatile {
 		md[MetaVolatile] = "true"
 	}
-	if a.ExceptCaller {
-		set(md, MetaExcept, r.c.Caller.Socket)
+	if e.Spread {
+		md[MetaSpread] = "true"
 	}
+	if a.Local {
+		set(md, MetaOnly, r.c.Caller.Node)
+	}
+	set(md, MetaExcept, r.except(a))
 	return nil
+}
+
+// except is the sockets that an audience leaves out: one as it is, as most are, or a
+// list.
+func (r *resultsOf) except(a contract.Audience) string {
+	var caller string
+	if a.ExceptCaller {
+		caller = r.c.Caller.Socket
+	}
+	switch {
+	case len(a.Except) == 0:
+		return caller
+	case caller != "":
+		return list(append(slices.Clip(a.Except), caller))
+	}
+	return list(a.Except)
 }
 
 func (r *resultsOf) member(e contract.Membership) {

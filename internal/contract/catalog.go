@@ -168,7 +168,13 @@ func (k *checker) route(r Route) {
 			k.wrong(who, "an internal command has no Event, no Guards and no HTTP: no client can send it")
 		}
 	} else {
-		k.wireName(who, "event name", r.Event)
+		if r.Event == AnyOther {
+			if r.In != reflect.TypeFor[Other]() || r.HTTP != (HTTP{}) {
+				k.wrong(who, "a command for any other event has a contract.Other as input, and no HTTP")
+			}
+		} else {
+			k.wireName(who, "event name", r.Event)
+		}
 		k.unique(who, fmt.Sprintf("the event %q on %s", r.Event, r.Namespace.Name))
 	}
 	if r.HTTP != (HTTP{}) {

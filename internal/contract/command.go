@@ -13,7 +13,7 @@ import (
 // A Command declares one request a client may send, and what it gets back.
 type Command[In, Out any] struct {
 	Namespace Namespace
-	Event     string // wire name on the namespace, "join"; permanent
+	Event     string // wire name on the namespace, "join"; permanent. Empty: see names.go; AnyOther: whatever no command is called
 	Operation string // key of the use case, "chat.join"; unique in the service
 	Doc       string // one sentence
 
@@ -106,7 +106,7 @@ type Route struct {
 // must be idempotent by the command's id, which CallerFrom gives.
 func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, error)) Route {
 	r := Route{
-		Namespace: c.Namespace, Event: c.Event, Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
+		Namespace: c.Namespace, Event: c.event(), Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
 		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
 		Admit: c.admit, policy: &c.Policy,
@@ -170,7 +170,7 @@ func (c Command[In, Out]) checkEffects(effects []Effect) error {
 		if !ok {
 			continue
 		}
-		if !slices.ContainsFunc(c.Raises, m.Event.same) {
+		if m.Event.Type != nil && !slices.ContainsFunc(c.Raises, m.Event.same) { // Raw has none
 			return fmt.Errorf("%s emitted %s, which its Raises does not list", c.Operation, m.Event.Name)
 		}
 		if m.Audience.empty() {

@@ -83,5 +83,15 @@ type Departure struct {
 // A Room is a named set of sockets within one namespace.
 type Room string
 
+// AnyOther is the Event of a command that gets the events of its namespace for which
+// there is no command. Its input is Other.
+const AnyOther = "*"
+
+// An Other is the input of a command for AnyOther: an event that nobody has declared.
+type Other struct {
+	Event string            `json:"event" doc:"Its name."`
+	Args  []json.RawMessage `json:"args" doc:"Its arguments, of any shape."`
+}
+
 // None is the input or output of a command that has none. It is {} on the wire.
 type None struct{}

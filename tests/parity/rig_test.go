@@ -92,7 +92,7 @@ func assemble(t *testing.T, cfg config.Config, catalog *contract.Catalog) *node.
 	}
 	authenticator, origins := node.Authenticator(cfg), node.Origins(cfg)
 	n.Sockets = socketio.New(compiled, n.Gateway, authenticator, origins, node.SocketsConfig(cfg), log)
-	n.Emitter = emitter.New(n.Sockets)
+	n.Emitter = emitter.New(n.Sockets, node.LanesConfig(cfg))
 	if n.Public, err = web.New(compiled, n.Gateway, authenticator, origins, n.Sockets, n.Health, log); err != nil {
 		t.Fatal(err)
 	}

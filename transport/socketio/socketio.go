@@ -11,6 +11,7 @@
 package socketio
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -154,6 +155,11 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		}
 	}()
 	cmd, ok := h.commands[name{s.Namespace(), e.Name}]
+	if !ok || e.Name == contract.AnyOther {
+		if cmd, ok = h.commands[name{s.Namespace(), contract.AnyOther}]; ok {
+			e.Args = []json.RawMessage{encoded(contract.Other{Event: e.Name, Args: append([]json.RawMessage{}, e.Args...)})}
+		}
+	}
 	if !ok {
 		answer(s, e.Ack, fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
 		return
@@ -202,7 +208,14 @@ func argument(args []json.RawMessage) (json.RawMessage, error) {
 
 // Emit sends an event to its audience on this node.
 func (g *Gateway) Emit(e emitter.Emission) {
-	g.sockets.Broadcast(e.Namespace, audience(e.To), e.Event, e.Payload, e.Volatile)
+	payload := e.Payload
+	if e.Spread { // the elements of an array are written as arguments are
+		payload = bytes.TrimSpace(payload)
+		if payload = bytes.TrimSpace(payload[1 : len(payload)-1]); len(payload) == 0 {
+			payload = json.RawMessage("null")
+		}
+	}
+	g.sockets.Broadcast(e.Namespace, audience(e.To), e.Event, payload, e.Volatile)
 }
 
 // Move puts the sockets of an audience on this node in rooms, or takes them out.

@@ -134,7 +134,7 @@ type Audience struct {
 	Everyone bool
 	Rooms    []string
 	Sockets  []string // ids
-	Except   string   // id of a socket to leave out
+	Except   []string // ids of sockets to leave out
 }
 
 // Broadcast sends an event with one argument, which must be JSON, to an audience. It
@@ -168,7 +168,7 @@ func (srv *Server) Count(namespace string, to Audience) int {
 	switch {
 	case home == nil:
 		return 0
-	case to.Except == "" && (to.Everyone || len(to.Rooms) == 1 && len(to.Sockets) == 0):
+	case len(to.Except) == 0 && (to.Everyone || len(to.Rooms) == 1 && len(to.Sockets) == 0):
 		return home.count(to)
 	}
 	n := 0
