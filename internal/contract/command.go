@@ -98,7 +98,9 @@ type Route struct {
 	// Run calls it.
 	Serve Serve
 
-	policy *Policy // the command's own
+	policy *Policy   // the command's own
+	bare   Serve     // without what is in layers
+	layers []*Policy // around it, the innermost first
 }
 
 // Handle binds the command to the function that serves it. The function may run

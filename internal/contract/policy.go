@@ -10,8 +10,8 @@ import (
 type Serve func(ctx context.Context, input []byte) (Outcome, error)
 
 // A Middleware puts something around handlers: before, after, in their place, or to
-// change their input, outcome or error. It is asked once for each route, when the
-// service starts; what it returns runs for each command of that route. So it decides
+// change their input, outcome or error. It is asked for each route when the service
+// starts, perhaps more than once; what it returned last runs for each command of that route. So it decides
 // there whether the route concerns it, and returns next if not: that costs nothing.
 //
 //	func audit(r contract.Route, next contract.Serve) contract.Serve {
@@ -122,16 +122,11 @@ func (p *Policy) around(r Route) Route {
 	if p == nil {
 		return r
 	}
-	if r.Serve != nil {
-		for _, m := range slices.Backward(p.Middleware) {
-			if m != nil && r.Serve != nil { // Check tells
-				r.Serve = m(r, r.Serve)
-			}
-		}
-		if len(p.Errors) > 0 {
-			r.Serve = mapped(p.Errors, r.Serve)
-		}
+	if r.bare == nil {
+		r.bare = r.Serve
 	}
+	r.layers = append(slices.Clip(r.layers), p)
+	r.Serve = r.layered()
 	var guards []Guard[Request]
 	var names []string
 	for _, g := range p.Guards {
@@ -152,6 +147,22 @@ func (p *Policy) around(r Route) Route {
 		r.Guards = append(names, r.Guards...)
 	}
 	return p.outer.around(r)
+}
+
+// layered is the handler with all that its policies put around it, the innermost first.
+func (r *Route) layered() Serve {
+	serve := r.bare
+	for _, p := range r.layers {
+		for _, m := range slices.Backward(p.Middleware) {
+			if m != nil && serve != nil { // Check tells
+				serve = m(*r, serve)
+			}
+		}
+		if len(p.Errors) > 0 && serve != nil {
+			serve = mapped(p.Errors, serve)
+		}
+	}
+	return serve
 }
 
 // Nested returns a namespace below n: child's name is put behind n's, and n's policy

@@ -101,7 +101,7 @@ func TestAudiencesAcrossNodes(t *testing.T) {
 	}{"alice": {alice, "2 3 7"}, "bob": {bob, "1 6 7"}, "away": {away, "1 2 3 4 5 7"}} {
 		var heard []string
 		for len(heard) == 0 || heard[len(heard)-1] != "7" {
-			heard = append(heard, strings.Trim(tc.c.Expect("/town", "cried"), `{"text:}`))
+			heard = append(heard, strings.TrimSuffix(strings.TrimPrefix(tc.c.Expect("/town", "cried"), `{"text":"`), `"}`))
 		}
 		want(t, name+" "+strings.Join(heard, " "), name+" "+tc.want)
 	}
