@@ -56,7 +56,7 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
 	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
-	emitterEmitter := emitter.New(socketioGateway)
+	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
 	health := http.NewHealth(logger)
 	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, logger)
 	if err != nil {

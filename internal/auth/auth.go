@@ -50,9 +50,10 @@ func New(mode, secret string) *Authenticator {
 
 // credentials is what a caller says of itself.
 type credentials struct {
-	Token string
-	User  string
-	Roles []string
+	Token  string
+	User   string
+	Tenant string
+	Roles  []string
 
 	expires time.Time // of the token
 }
@@ -64,7 +65,7 @@ func (c *credentials) read(auth []byte) error {
 	if err := json.Unmarshal(auth, &m); err != nil {
 		return err
 	}
-	for key, to := range map[string]any{"token": &c.Token, "user": &c.User, "roles": &c.Roles} {
+	for key, to := range map[string]any{"token": &c.Token, "user": &c.User, "tenant": &c.Tenant, "roles": &c.Roles} {
 		if text, ok := m[key]; ok {
 			if err := json.Unmarshal(text, to); err != nil {
 				return err
@@ -81,8 +82,9 @@ const (
 
 // Handshake authenticates a Socket.IO connection: auth is its auth object, {} for
 // none. In mode jwt the token is auth.token, or the header's bearer token. In mode
-// none the user is auth.user, or a guest's name, and the roles are auth.roles. The time
-// is when the token expires, after which the caller is nobody; zero in mode none.
+// none the user is auth.user, or a guest's name, the roles are auth.roles, and the
+// tenant is auth.tenant. The time is when the token expires, after which the caller is
+// nobody; zero in mode none.
 func (a *Authenticator) Handshake(auth json.RawMessage, header http.Header) (contract.Caller, time.Time, error) {
 	var c credentials
 	if err := c.read(auth); err != nil || !utf8.Valid(auth) { // decoding would mend what is not UTF-8
@@ -96,9 +98,9 @@ func (a *Authenticator) Handshake(auth json.RawMessage, header http.Header) (con
 
 // Request authenticates an HTTP request. In mode jwt the token is the bearer token.
 // In mode none the user is the header X-User, or a guest's name, and the roles are
-// the header X-Roles, separated by commas.
+// the header X-Roles, separated by commas; the tenant is the header X-Tenant.
 func (a *Authenticator) Request(r *http.Request) (contract.Caller, error) {
-	c := credentials{Token: bearer(r.Header), User: r.Header.Get("X-User")}
+	c := credentials{Token: bearer(r.Header), User: r.Header.Get("X-User"), Tenant: r.Header.Get("X-Tenant")}
 	for role := range strings.SplitSeq(r.Header.Get("X-Roles"), ",") {
 		if role = strings.TrimSpace(role); role != "" {
 			c.Roles = append(c.Roles, role)
@@ -129,10 +131,10 @@ func (a *Authenticator) caller(c credentials) (caller contract.Caller, expires t
 		}
 		c.User = guest
 	}
-	if badName(c.User) || len(c.Roles) > maxRoles || slices.ContainsFunc(c.Roles, badName) {
-		return caller, expires, fault.New(fault.Unauthenticated, "a user's or a role's name has 1 to %d bytes of UTF-8 without control characters, and there are at most %d roles", maxName, maxRoles)
+	if badName(c.User) || c.Tenant != "" && badName(c.Tenant) || len(c.Roles) > maxRoles || slices.ContainsFunc(c.Roles, badName) {
+		return caller, expires, fault.New(fault.Unauthenticated, "a user's, a tenant's or a role's name has 1 to %d bytes of UTF-8 without control characters, and there are at most %d roles", maxName, maxRoles)
 	}
-	return contract.Caller{UserID: c.User, Roles: c.Roles}, c.expires, nil
+	return contract.Caller{UserID: c.User, Tenant: c.Tenant, Roles: c.Roles}, c.expires, nil
 }
 
 // badName tells of names that could not be logged, or shown to others, as they are.
@@ -156,11 +158,15 @@ func (a *Authenticator) verify(token string) (credentials, error) {
 	if !ok {
 		return credentials{}, fault.New(fault.Unauthenticated, "the token's roles must be a list of texts")
 	}
+	tenant, ok := c["tenant"].(string)
+	if !ok && c["tenant"] != nil {
+		return credentials{}, fault.New(fault.Unauthenticated, "the token's tenant must be a text")
+	}
 	expires, err := c.GetExpirationTime()
 	if err != nil || expires == nil { // the parser wants one
 		return credentials{}, fault.New(fault.Unauthenticated, "the token does not expire")
 	}
-	return credentials{User: subject, Roles: roles, expires: expires.Time}, nil
+	return credentials{User: subject, Tenant: tenant, Roles: roles, expires: expires.Time}, nil
 }
 
 // texts makes a decoded list of strings one of Go; null is an empty one.

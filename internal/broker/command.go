@@ -37,7 +37,9 @@ const (
 	metaKey         = "key"
 	metaIdempotency = "idempotency_key"
 	metaUser        = "user"
-	metaRoles       = "roles" // JSON array
+	metaTenant      = "tenant"
+	metaRoles       = "roles"   // JSON array
+	metaSession     = "session" // JSON object; of a reply what changes in it, null for what goes
 	metaSocket      = "socket"
 	metaNode        = "node"
 	metaReplyTo     = "reply_to"
@@ -57,7 +59,7 @@ func (c *Command) metadata() []pair {
 	}
 	return []pair{
 		{metaOperation, c.Operation}, {metaKey, c.Key}, {metaIdempotency, c.IdempotencyKey},
-		{metaUser, c.Caller.UserID}, {metaRoles, list(c.Caller.Roles)}, {metaSocket, c.Caller.Socket}, {metaNode, c.Caller.Node},
+		{metaUser, c.Caller.UserID}, {metaTenant, c.Caller.Tenant}, {metaSession, string(c.Caller.Session)}, {metaRoles, list(c.Caller.Roles)}, {metaSocket, c.Caller.Socket}, {metaNode, c.Caller.Node},
 		{metaReplyTo, c.replyTo}, {metaTimeout, timeout}, {metaCorrelation, c.correlation}, {metaForward, forward},
 	}
 }
@@ -95,6 +97,10 @@ func parseCommand(e entry) (*Command, error) {
 			c.IdempotencyKey = value
 		case metaUser:
 			c.Caller.UserID = value
+		case metaTenant:
+			c.Caller.Tenant = value
+		case metaSession:
+			c.Caller.Session = json.RawMessage(value)
 		case metaRoles:
 			roles = value
 		case metaSocket:
@@ -120,6 +126,7 @@ func parseCommand(e entry) (*Command, error) {
 	if c.Caller.Roles, err = ParseList(roles); err != nil {
 		return nil, fmt.Errorf("command %s: %s: %w", c.ID, metaRoles, err)
 	}
+	c.Caller.Correlation = c.correlation
 	if timeout != "" {
 		ms, err := strconv.ParseInt(timeout, 10, 64)
 		if err != nil || ms <= 0 || ms > maxTimeout.Milliseconds() {

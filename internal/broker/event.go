@@ -18,11 +18,13 @@ type Event struct {
 	Payload   []byte // JSON
 
 	// The audience is the union of rooms, users and sockets, which are JSON arrays, or ""
-	// (see ParseList), or everyone in the namespace; less one socket.
+	// (see ParseList), or everyone in the namespace; less one socket, or a JSON array of
+	// them; on one node, if it is named.
 	Rooms, Users, Sockets string
 	Everyone              bool
-	Except                string
+	Except, Node          string
 	Volatile              bool // a busy socket may miss it
+	Spread                bool // the payload is an array: each element is one argument
 
 	Action, Reason string // see MetaAction
 }
@@ -31,7 +33,7 @@ type Event struct {
 func (e *Event) Clone() Event {
 	c := *e
 	c.Payload = bytes.Clone(e.Payload)
-	for _, s := range []*string{&c.ID, &c.Namespace, &c.Name, &c.Rooms, &c.Users, &c.Sockets, &c.Except, &c.Action, &c.Reason} {
+	for _, s := range []*string{&c.ID, &c.Namespace, &c.Name, &c.Rooms, &c.Users, &c.Sockets, &c.Except, &c.Node, &c.Action, &c.Reason} {
 		*s = strings.Clone(*s)
 	}
 	return c
@@ -42,7 +44,7 @@ type arrival struct {
 	event Event
 	cause string // id of the command that has brought the event about
 
-	replyTo, code, join, leave, reply string
+	replyTo, code, join, leave, session, reply string
 
 	ask string // id of a question, see asked.go
 }
@@ -82,6 +84,10 @@ func (a *arrival) set(name, value string) {
 		a.event.Everyone = value == "true"
 	case MetaExcept:
 		a.event.Except = value
+	case MetaOnly:
+		a.event.Node = value
+	case MetaSpread:
+		a.event.Spread = value == "true"
 	case MetaVolatile:
 		a.event.Volatile = value == "true"
 	case MetaAction:
@@ -100,6 +106,8 @@ func (a *arrival) set(name, value string) {
 		a.join = value
 	case metaLeave:
 		a.leave = value
+	case metaSession:
+		a.session = value
 	case metaReply:
 		a.reply = value
 	}

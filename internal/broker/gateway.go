@@ -236,6 +236,7 @@ func (g *Gateway) reply(a *arrival) error {
 	if err != nil {
 		return fmt.Errorf("reply to %s: %w", id, err)
 	}
+	r.Session = []byte(a.session)
 	g.pending.resolve(id, r)
 	return nil
 }

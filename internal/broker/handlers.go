@@ -114,7 +114,7 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 	}
 	caller := c.Caller
 	caller.Lane = c.lane()
-	out, err := route.Serve(contract.WithCaller(ctx, caller), c.Input)
+	out, err := route.Run(ctx, caller, c.Input)
 	if err != nil {
 		return nil, err
 	}

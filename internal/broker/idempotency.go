@@ -113,7 +113,7 @@ func newRecord(input string, reply *message.Message) string {
 		return ""
 	}
 	return string(encodePairs([]pair{
-		{metaInput, input}, {metaCode, md[metaCode]}, {metaJoin, md[metaJoin]}, {metaLeave, md[metaLeave]}, {metaReply, string(reply.Payload)},
+		{metaInput, input}, {metaCode, md[metaCode]}, {metaJoin, md[metaJoin]}, {metaLeave, md[metaLeave]}, {metaSession, md[metaSession]}, {metaReply, string(reply.Payload)},
 	}))
 }
 
@@ -160,7 +160,7 @@ func (w *Worker) replay(j *job, input string) []*message.Message {
 			recorded = value
 		case metaReply:
 			reply.Payload = []byte(value)
-		case metaCode, metaJoin, metaLeave:
+		case metaCode, metaJoin, metaLeave, metaSession:
 			set(reply.Metadata, name, value)
 		}
 	})

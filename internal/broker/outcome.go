@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -37,7 +38,9 @@ const (
 	MetaUsers     = "users"    // users
 	MetaSockets   = "sockets"  // and sockets,
 	MetaEveryone  = "everyone" // or "true": everyone in the namespace,
-	MetaExcept    = "except"   // less this socket
+	MetaExcept    = "except"   // less this socket, or those of a JSON array
+	MetaOnly      = "only"     // on this node
+	MetaSpread    = "spread"   // "true": the payload is an array, each element one argument
 	MetaVolatile  = "volatile" // "true": a busy socket may miss it
 
 	// MetaAction is set on requests to all nodes: "join", "leave" (users, sockets, rooms),
@@ -49,12 +52,12 @@ const (
 
 // destination tells where a message that a command brought about is committed to.
 // Its metadata says it: commands name an operation, events a namespace. A reply that
-// changes rooms goes with the events, whose audience it changes.
+// changes rooms or the session goes with the events, in the order of the lane.
 func destination(m *message.Message) lane {
 	switch {
 	case m.Metadata[metaOperation] != "":
 		return toCommands
-	case m.Metadata[MetaNamespace] != "", m.Metadata[metaJoin] != "", m.Metadata[metaLeave] != "":
+	case m.Metadata[MetaNamespace] != "", m.Metadata[metaJoin] != "", m.Metadata[metaLeave] != "", m.Metadata[metaSession] != "":
 		return toEvents
 	}
 	return toReply
@@ -85,7 +88,7 @@ func isEvent(m *message.Message) bool { return m.Metadata[MetaNamespace] != "" }
 func encodeWithReply(m, reply *message.Message) (metadata, payload []byte) {
 	md, r := m.Metadata, reply.Metadata
 	on := [...]pair{
-		{metaReplyTo, r[metaReplyTo]}, {metaCode, r[metaCode]}, {metaJoin, r[metaJoin]}, {metaLeave, r[metaLeave]},
+		{metaReplyTo, r[metaReplyTo]}, {metaCode, r[metaCode]}, {metaJoin, r[metaJoin]}, {metaLeave, r[metaLeave]}, {metaSession, r[metaSession]},
 		{metaReply, unsafe.String(unsafe.SliceData(reply.Payload), len(reply.Payload))}, // which nobody changes
 	}
 	n, size := len(md), 0
@@ -135,6 +138,13 @@ func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*
 	if j := list(r.leave); j != "" {
 		reply.Metadata[metaLeave] = j
 	}
+	if len(r.session) > 0 {
+		changes, err := json.Marshal(r.session)
+		if err != nil {
+			return nil, fmt.Errorf("%s: encode the session: %w", c.Operation, err)
+		}
+		reply.Metadata[metaSession] = string(changes)
+	}
 	return append(r.messages, reply), nil
 }
 
@@ -144,6 +154,7 @@ type resultsOf struct {
 	namespace   string
 	messages    []*message.Message
 	join, leave []contract.Room
+	session     map[string]json.RawMessage // what changes in it, by name
 }
 
 func (r *resultsOf) add(e contract.Effect) error {
@@ -160,6 +171,8 @@ func (r *resultsOf) add(e contract.Effect) error {
 		m.Metadata[MetaReason] = e.Reason
 	case contract.Submission:
 		return r.submit(e)
+	case contract.SessionChange:
+		return r.change(e)
 	default:
 		return fmt.Errorf("%s returned an effect of type %T, which the lanes do not know", r.c.Operation, e)
 	}
@@ -183,12 +196,12 @@ func (r *resultsOf) emit(e contract.Emission) error {
 		return fmt.Errorf("%s: encode event %s: %w", r.c.Operation, e.Event.Name, err)
 	}
 	a := e.Audience
-	var sockets []string
+	sockets := a.Sockets
 	if a.Caller && r.c.Caller.Socket != "" {
-		sockets = append(sockets, r.c.Caller.Socket)
+		sockets = append(slices.Clip(sockets), r.c.Caller.Socket)
 	}
 	md := r.event(e.Event.Namespace.Name, payload).Metadata
-	md[MetaEvent] = e.Event.Name
+	md[MetaEvent] = cmp.Or(e.Name, e.Event.Name)
 	if e.Event.Keep > 0 {
 		if r.c.Key == "" {
 			return fmt.Errorf("%s emitted %s, which is kept for each key, and this command's key is empty", r.c.Operation, e.Event.Name)
@@ -204,10 +217,30 @@ func (r *resultsOf) emit(e contract.Emission) error {
 	if e.Volatile {
 		md[MetaVolatile] = "true"
 	}
-	if a.ExceptCaller {
-		set(md, MetaExcept, r.c.Caller.Socket)
+	if e.Spread {
+		md[MetaSpread] = "true"
 	}
+	if a.Local {
+		set(md, MetaOnly, r.c.Caller.Node)
+	}
+	set(md, MetaExcept, r.except(a))
 	return nil
+}
+
+// except is the sockets that an audience leaves out: one as it is, as most are, or a
+// list.
+func (r *resultsOf) except(a contract.Audience) string {
+	var caller string
+	if a.ExceptCaller {
+		caller = r.c.Caller.Socket
+	}
+	switch {
+	case len(a.Except) == 0:
+		return caller
+	case caller != "":
+		return list(append(slices.Clip(a.Except), caller))
+	}
+	return list(a.Except)
 }
 
 func (r *resultsOf) member(e contract.Membership) {

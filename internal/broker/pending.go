@@ -18,6 +18,10 @@ type Reply struct {
 	// is sent.
 	Join, Leave []contract.Room
 
+	// Session is what changes in the session of the caller's socket: a JSON object, null
+	// for what goes; empty for nothing. Apply it with the rooms.
+	Session []byte
+
 	RetryAfter time.Duration // of a problem: when a retry can help; zero says nothing
 
 	// Late: the caller was told "timeout" before. Apply the rooms, answer nothing.

@@ -16,13 +16,17 @@ type Catalog struct {
 	Routes     []Route
 	Events     []EventSpec // every event that a route raises, once
 	Asks       []AskSpec   // every question that a route puts to clients, once
+
+	used []*Policy // of the service, the last outermost
 }
 
-// NewCatalog gathers the routes of all use cases. It checks nothing, so that
+// NewCatalog gathers the routes of all use cases, and puts the policies of their
+// namespaces around them. It checks nothing, so that
 // schema.Compile can report the mistakes of Check together with its own.
 func NewCatalog(groups ...[]Route) *Catalog {
 	c := &Catalog{Routes: slices.Concat(groups...)}
-	for _, r := range c.Routes {
+	for i, r := range c.Routes {
+		c.Routes[i] = r.Namespace.Policy.around(r)
 		c.addNamespace(r.Namespace)
 		for _, e := range r.Raises {
 			c.addNamespace(e.Namespace)
@@ -73,11 +77,15 @@ const Resync = "resync"
 // their types is found by schema.Compile.
 func (c *Catalog) Check() error {
 	k := checker{seen: map[string]string{}}
+	for _, p := range c.used {
+		k.policy(c, "the service's policy", p)
+	}
 	for _, n := range c.Namespaces {
 		k.namespace(c, n)
 	}
 	for _, r := range c.Routes {
 		k.route(r)
+		k.policy(c, fmt.Sprintf("command %q", r.Operation), r.policy)
 	}
 	for _, e := range c.Events {
 		k.event(e)
@@ -112,14 +120,27 @@ func (k *checker) namespace(c *Catalog, n Namespace) {
 	}
 	k.doc(who, n.Doc)
 	k.unique(who, "the namespace name "+n.Name)
-	if n.OnDisconnect == "" {
+	k.policy(c, who, n.Policy)
+	k.hook(c, who, "OnConnect", n.OnConnect, reflect.TypeFor[Connecting]())
+	k.hook(c, who, "OnDisconnect", n.OnDisconnect, reflect.TypeFor[Departure](), reflect.TypeFor[Disconnected]())
+}
+
+// hook checks an operation that a namespace names, and its input.
+func (k *checker) hook(c *Catalog, who, field, operation string, inputs ...reflect.Type) {
+	if operation == "" {
 		return
 	}
-	switch r, ok := c.Route(n.OnDisconnect); {
-	case !ok:
-		k.wrong(who, "OnDisconnect names %s, which no use case serves", n.OnDisconnect)
-	case !r.Internal || r.In != reflect.TypeFor[Departure]():
-		k.wrong(who, "OnDisconnect names %s, which is not an internal command with a contract.Departure as input", n.OnDisconnect)
+	r, ok := c.Route(operation)
+	if !ok {
+		k.wrong(who, "%s names %s, which no use case serves", field, operation)
+		return
+	}
+	if !r.Internal || !slices.Contains(inputs, r.In) {
+		names := make([]string, len(inputs))
+		for i, t := range inputs {
+			names[i] = "a " + t.String()
+		}
+		k.wrong(who, "%s names %s, which is not an internal command with %s as input", field, operation, strings.Join(names, " or "))
 	}
 }
 
@@ -136,6 +157,9 @@ func (k *checker) route(r Route) {
 	if r.Serve == nil {
 		k.wrong(who, "it has no handler")
 	}
+	if r.policy != nil && len(r.policy.Connect) > 0 {
+		k.wrong(who, "Connect guards are for namespaces and the service, not for a command")
+	}
 	if r.Timeout < 0 {
 		k.wrong(who, "the timeout is negative")
 	}
@@ -144,11 +168,46 @@ func (k *checker) route(r Route) {
 			k.wrong(who, "an internal command has no Event, no Guards and no HTTP: no client can send it")
 		}
 	} else {
-		k.wireName(who, "event name", r.Event)
+		if r.Event == AnyOther {
+			if r.In != reflect.TypeFor[Other]() || r.HTTP != (HTTP{}) {
+				k.wrong(who, "a command for any other event has a contract.Other as input, and no HTTP")
+			}
+		} else {
+			k.wireName(who, "event name", r.Event)
+		}
 		k.unique(who, fmt.Sprintf("the event %q on %s", r.Event, r.Namespace.Name))
 	}
 	if r.HTTP != (HTTP{}) {
 		k.http(who, r.HTTP)
+	}
+}
+
+func (k *checker) policy(c *Catalog, who string, p *Policy) {
+	if p == nil {
+		return
+	}
+	for _, g := range p.Connect {
+		if g.Allow == nil || g.For != "" || g.Disconnect {
+			k.wrong(who, "the connect guard %q must have an Allow, and can have no For and no Disconnect", g.Name)
+		}
+	}
+	for _, g := range p.Guards {
+		switch {
+		case g.Allow == nil:
+			k.wrong(who, "the guard %q has no Allow", g.Name)
+		case !slices.ContainsFunc(c.Routes, func(r Route) bool { return matches(g.For, r.Operation) }):
+			k.wrong(who, "the guard %q is for %s, which no operation is called", g.Name, g.For)
+		}
+	}
+	for i, m := range p.Middleware {
+		if m == nil {
+			k.wrong(who, "middleware %d is nil", i)
+		}
+	}
+	for i, m := range p.Errors {
+		if m == nil {
+			k.wrong(who, "meaning %d of errors is nil", i)
+		}
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // A Command declares one request a client may send, and what it gets back.
 type Command[In, Out any] struct {
 	Namespace Namespace
-	Event     string // wire name on the namespace, "join"; permanent
+	Event     string // wire name on the namespace, "join"; permanent. Empty: see names.go; AnyOther: whatever no command is called
 	Operation string // key of the use case, "chat.join"; unique in the service
 	Doc       string // one sentence
 
@@ -35,6 +35,7 @@ type Command[In, Out any] struct {
 	Timeout time.Duration
 
 	Guards []Guard[In] // all must pass, in order, before the command is accepted
+	Policy Policy      // what else holds for this command: middleware, meanings of errors
 	Raises []EventSpec // the events the handler may emit; another one is an error
 	Asks   []AskSpec   // the questions that the handler may put to clients
 	HTTP   HTTP        // optional: the same command as a REST route
@@ -42,13 +43,6 @@ type Command[In, Out any] struct {
 	// Internal commands cannot be sent by clients: only Submit and a namespace's
 	// OnDisconnect reach them. They have no Event, no Guards and no HTTP.
 	Internal bool
-}
-
-// A Guard decides at the edge whether a caller may send an input. It sees no
-// state, so that it gives the same answer whatever exists.
-type Guard[In any] struct {
-	Name  string                 // for readers, "staff-rooms"
-	Allow func(Caller, In) error // nil lets the caller pass; a fault refuses
 }
 
 // HTTP serves a command as a REST route as well. Path values and query values
@@ -92,14 +86,23 @@ type Route struct {
 	Guards    []string // their names
 	In, Out   reflect.Type
 
+	// Permit asks the guards of the policies around the route, before the input is
+	// looked at. Nil: there are none.
+	Permit func(caller Caller, input []byte) error
+
 	// Admit decodes an input that matches the schema, asks its Validate method (an
-	// *InputError) and the guards (the guard's error), and returns its keys.
+	// *InputError) and the guards (a *Denial), and returns its keys.
 	Admit func(caller Caller, body []byte) (Admission, error)
 
 	// Serve decodes the input, runs the handler and encodes its output.
-	Serve func(ctx context.Context, body []byte) (Outcome, error)
+	// Run calls it.
+	Serve Serve
 
-	decodedBy func(admit, serve Decode) (func(Caller, []byte) (Admission, error), func(context.Context, []byte) (Outcome, error))
+	policy *Policy   // the command's own
+	bare   Serve     // without what is in layers
+	layers []*Policy // around it, the innermost first
+
+	decodedBy func(admit, serve Decode) (func(Caller, []byte) (Admission, error), Serve)
 }
 
 // A Decode fills the value that into points to, which is zero, from JSON. It may keep
@@ -110,12 +113,18 @@ type Decode func(body []byte, into any) error
 // for Serve. Both must make of an input what encoding/json does; admit may refuse more,
 // and its error is that of Admit.
 func (r Route) DecodedBy(admit, serve Decode) Route {
-	if r.decodedBy != nil {
-		a, s := r.decodedBy(admit, serve)
-		r.Admit = a
-		if r.Serve != nil {
-			r.Serve = s
-		}
+	if r.decodedBy == nil {
+		return r
+	}
+	a, s := r.decodedBy(admit, serve)
+	r.Admit = a
+	switch {
+	case r.Serve == nil:
+	case r.bare != nil:
+		r.bare = s
+		r.Serve = r.layered()
+	default:
+		r.Serve = s
 	}
 	return r
 }
@@ -125,15 +134,16 @@ func (r Route) DecodedBy(admit, serve Decode) Route {
 // must be idempotent by the command's id, which CallerFrom gives.
 func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, error)) Route {
 	r := Route{
-		Namespace: c.Namespace, Event: c.Event, Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
+		Namespace: c.Namespace, Event: c.event(), Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
 		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
+		policy: &c.Policy,
 	}
 	for _, g := range c.Guards {
 		r.Guards = append(r.Guards, g.Name)
 	}
 	_, validates := any(*new(In)).(validator)
-	r.decodedBy = func(admit, serve Decode) (func(Caller, []byte) (Admission, error), func(context.Context, []byte) (Outcome, error)) {
+	r.decodedBy = func(admit, serve Decode) (func(Caller, []byte) (Admission, error), Serve) {
 		return func(caller Caller, body []byte) (Admission, error) { return c.admit(caller, body, admit, validates) },
 			func(ctx context.Context, body []byte) (Outcome, error) { return c.serve(ctx, body, serve, h) }
 	}
@@ -142,7 +152,7 @@ func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, err
 	if h != nil {
 		r.Serve = serve
 	}
-	return r
+	return c.Policy.around(r)
 }
 
 // fit decodes for Admit: what does not fit is the client's mistake.
@@ -165,10 +175,8 @@ func (c *Command[In, Out]) admit(caller Caller, body []byte, decode Decode, vali
 			return Admission{}, &InputError{err}
 		}
 	}
-	for i := range c.Guards {
-		if err := c.Guards[i].Allow(caller, *in); err != nil {
-			return Admission{}, err
-		}
+	if err := ask(c.Guards, caller, *in); err != nil {
+		return Admission{}, err
 	}
 	var a Admission
 	if c.Key != nil {
@@ -207,7 +215,7 @@ func (c *Command[In, Out]) checkEffects(effects []Effect) error {
 		if !ok {
 			continue
 		}
-		if !slices.ContainsFunc(c.Raises, m.Event.same) {
+		if m.Event.Type != nil && !slices.ContainsFunc(c.Raises, m.Event.same) { // Raw has none
 			return fmt.Errorf("%s emitted %s, which its Raises does not list", c.Operation, m.Event.Name)
 		}
 		if m.Audience.empty() {

@@ -12,6 +12,8 @@ type Emission struct {
 	Payload  any
 	Audience Audience
 	Volatile bool
+	Name     string // on the wire in place of the event's; "" is the event's
+	Spread   bool   // the payload is a list, each element one argument
 }
 
 // An Audience says which sockets of the event's namespace hear an emission: the
@@ -20,12 +22,15 @@ type Audience struct {
 	Everyone     bool
 	Rooms        []Room
 	Users        []string // all sockets of these users
+	Sockets      []string // their ids
 	Caller       bool     // the socket that sent the command
 	ExceptCaller bool
+	Except       []string // ids of sockets that do not hear it
+	Local        bool     // only those on the caller's node
 }
 
 func (a Audience) empty() bool {
-	return !a.Everyone && !a.Caller && len(a.Rooms) == 0 && len(a.Users) == 0
+	return !a.Everyone && !a.Caller && len(a.Rooms) == 0 && len(a.Users) == 0 && len(a.Sockets) == 0
 }
 
 // To adds rooms.
@@ -38,6 +43,34 @@ func (m Emission) To(rooms ...Room) Emission {
 func (m Emission) ToUser(id string) Emission {
 	m.Audience.Users = append(slices.Clip(m.Audience.Users), id)
 	return m
+}
+
+// ToSocket adds sockets, on whichever node they are.
+func (m Emission) ToSocket(ids ...string) Emission {
+	m.Audience.Sockets = append(slices.Clip(m.Audience.Sockets), ids...)
+	return m
+}
+
+// Except leaves out sockets.
+func (m Emission) Except(ids ...string) Emission {
+	m.Audience.Except = append(slices.Clip(m.Audience.Except), ids...)
+	return m
+}
+
+// Local keeps the emission to the node that holds the caller's socket.
+func (m Emission) Local() Emission { m.Audience.Local = true; return m }
+
+// As sends the event under another name, which no document shows.
+func (m Emission) As(name string) Emission { m.Name = name; return m }
+
+// Raw announces what nobody has declared: any name, with any number of arguments (none
+// is null). No Raises lists it and no document shows it, so declare an Event instead
+// where you can.
+func Raw(n Namespace, name string, args ...any) Emission {
+	if len(args) == 0 {
+		args = []any{nil}
+	}
+	return Emission{Event: EventSpec{Namespace: n, Name: name}, Payload: args, Spread: true}
 }
 
 // ToCaller adds the socket that sent the command.

@@ -34,7 +34,7 @@ func (s EventSpec) same(o EventSpec) bool {
 
 // Spec describes the event to catalogs.
 func (e Event[T]) Spec() EventSpec {
-	return EventSpec{Namespace: e.Namespace, Name: e.Name, Doc: e.Doc, Type: reflect.TypeFor[T](), Keep: e.Keep}
+	return EventSpec{Namespace: e.Namespace, Name: e.name(), Doc: e.Doc, Type: reflect.TypeFor[T](), Keep: e.Keep}
 }
 
 // Of is the effect that announces payload to the event's rooms.

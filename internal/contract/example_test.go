@@ -75,7 +75,7 @@ func ExampleEmission() {
 	m := archived.Of(archivedPayload{BoardID: "b1"}).To("watchers").ToUser("bob").ExceptCaller().AsVolatile()
 	fmt.Printf("%+v volatile=%t\n", m.Audience, m.Volatile)
 	// Output:
-	// {Everyone:false Rooms:[b1 watchers] Users:[bob] Caller:false ExceptCaller:true} volatile=true
+	// {Everyone:false Rooms:[b1 watchers] Users:[bob] Sockets:[] Caller:false ExceptCaller:true Except:[] Local:false} volatile=true
 }
 
 // A follow-up command runs after this one is committed, on behalf of the same caller.

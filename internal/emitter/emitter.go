@@ -6,6 +6,7 @@ package emitter
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/example/switchyard/internal/broker"
 )
@@ -30,6 +31,7 @@ type Emission struct {
 	Payload   json.RawMessage
 	To        Audience
 	Volatile  bool // a socket that is busy may miss it
+	Spread    bool // the payload is an array, each element one argument
 }
 
 // An Audience is the union of its parts, each socket once, less the exception.
@@ -38,14 +40,17 @@ type Audience struct {
 	Rooms    []string
 	Users    []string
 	Sockets  []string
-	Except   string // a socket
+	Except   []string // sockets
 }
 
 // An Emitter turns what comes off the event lanes into calls of a Sink.
-type Emitter struct{ sink Sink }
+type Emitter struct {
+	sink Sink
+	node string // this one
+}
 
-// New makes an emitter.
-func New(s Sink) *Emitter { return &Emitter{s} }
+// New makes the emitter of a node.
+func New(s Sink, cfg broker.Config) *Emitter { return &Emitter{s, cfg.Node} }
 
 // Missed hands over that this node has missed events. Nobody knows whose.
 func (e *Emitter) Missed(reason string) { e.sink.Resync(reason) }
@@ -56,6 +61,9 @@ func (e *Emitter) Handle(m *broker.Event) error {
 	if m.Namespace == "" {
 		return fmt.Errorf("message %s names no namespace", m.ID)
 	}
+	if m.Node != "" && m.Node != e.node {
+		return nil
+	}
 	to, err := audience(m)
 	if err != nil {
 		return fmt.Errorf("message %s: %w", m.ID, err)
@@ -65,7 +73,10 @@ func (e *Emitter) Handle(m *broker.Event) error {
 		if m.Name == "" {
 			return fmt.Errorf("message %s is no event: it has no name", m.ID)
 		}
-		e.sink.Emit(Emission{Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to, Volatile: m.Volatile})
+		if m.Spread && (len(m.Payload) < 2 || m.Payload[0] != '[') {
+			return fmt.Errorf("message %s is no event: its arguments are no array", m.ID)
+		}
+		e.sink.Emit(Emission{Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to, Volatile: m.Volatile, Spread: m.Spread})
 	case "join", "leave":
 		e.sink.Move(m.Namespace, Audience{Users: to.Users, Sockets: to.Sockets}, to.Rooms, m.Action == "leave")
 	case "close":
@@ -79,8 +90,16 @@ func (e *Emitter) Handle(m *broker.Event) error {
 }
 
 func audience(m *broker.Event) (Audience, error) {
-	to := Audience{Everyone: m.Everyone, Except: m.Except}
+	to := Audience{Everyone: m.Everyone}
 	var err error
+	switch {
+	case strings.HasPrefix(m.Except, "["): // no id begins so
+		if to.Except, err = broker.ParseList(m.Except); err != nil {
+			return to, fmt.Errorf("%s: %w", broker.MetaExcept, err)
+		}
+	case m.Except != "":
+		to.Except = []string{m.Except}
+	}
 	if to.Rooms, err = broker.ParseList(m.Rooms); err != nil {
 		return to, fmt.Errorf("%s: %w", broker.MetaRooms, err)
 	}

@@ -30,7 +30,7 @@ func (r *recorder) Resync(reason string) { r.calls = append(r.calls, "resync "+r
 func TestMissed(t *testing.T) {
 	t.Parallel()
 	var r recorder
-	emitter.New(&r).Missed("gap")
+	emitter.New(&r, broker.Config{Node: "here"}).Missed("gap")
 	if diff := cmp.Diff([]string{"resync gap"}, r.calls); diff != "" {
 		t.Error(diff)
 	}
@@ -44,15 +44,15 @@ func TestHandle(t *testing.T) {
 	}{
 		"event": {
 			broker.Event{Namespace: "/a", Name: "e", Rooms: `["x"]`, Except: "s", Payload: []byte(`{"n":1}`)},
-			`emit /a e {"n":1} {Everyone:false Rooms:[x] Users:[] Sockets:[] Except:s} false`,
+			`emit /a e {"n":1} {Everyone:false Rooms:[x] Users:[] Sockets:[] Except:[s]} false`,
 		},
 		"everyone": {
 			broker.Event{Namespace: "/a", Name: "e", Everyone: true, Volatile: true, Payload: []byte("1")},
-			`emit /a e 1 {Everyone:true Rooms:[] Users:[] Sockets:[] Except:} true`,
+			`emit /a e 1 {Everyone:true Rooms:[] Users:[] Sockets:[] Except:[]} true`,
 		},
 		"many": {
 			broker.Event{Namespace: "/a", Name: "e", Rooms: `["a\"b","c"]`, Users: `["u"]`, Sockets: `["s"]`, Payload: []byte("1")},
-			`emit /a e 1 {Everyone:false Rooms:[a"b c] Users:[u] Sockets:[s] Except:} false`,
+			`emit /a e 1 {Everyone:false Rooms:[a"b c] Users:[u] Sockets:[s] Except:[]} false`,
 		},
 		"join":       {broker.Event{Namespace: "/a", Action: "join", Users: `["u"]`, Rooms: `["x"]`}, `move /a[u] [] [] [x] false`},
 		"leave":      {broker.Event{Namespace: "/a", Action: "leave", Users: `["u"]`, Rooms: `["x"]`}, `move /a[u] [] [] [x] true`},
@@ -70,7 +70,7 @@ func TestHandle(t *testing.T) {
 			t.Parallel()
 			tc.event.ID = "id"
 			var r recorder
-			if err := emitter.New(&r).Handle(&tc.event); err != nil {
+			if err := emitter.New(&r, broker.Config{Node: "here"}).Handle(&tc.event); err != nil {
 				r.calls = append(r.calls, "error: "+err.Error())
 			}
 			if got := strings.Join(r.calls, "\n"); !strings.HasPrefix(got, tc.want) || len(r.calls) != 1 {

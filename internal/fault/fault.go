@@ -66,6 +66,7 @@ type Fault struct {
 	Detail     string        // one sentence for people; shown to the client
 	Fields     []Field       // for Invalid: every mistake at once
 	RetryAfter time.Duration // when a retry can help; zero says nothing
+	Context    any           // what else the client is to know; must be JSON. Nil: nothing
 }
 
 // New makes a fault. The detail is shown to the client: name what the client
@@ -86,6 +87,13 @@ func (f *Fault) After(d time.Duration) *Fault {
 	return &c
 }
 
+// With returns a copy that brings the client a value, as the problem's context.
+func (f *Fault) With(context any) *Fault {
+	c := *f
+	c.Context = context
+	return &c
+}
+
 func (f *Fault) Error() string { return string(f.Code) + ": " + f.Detail }
 
 // Is makes errors.Is(err, fault.New(fault.NotFound, "")) compare codes.
@@ -97,6 +105,9 @@ func (f *Fault) Is(target error) bool {
 type transient struct{ error }
 
 func (t transient) Unwrap() error { return t.error }
+
+// Transient makes the mark known to who cannot import this package.
+func (t transient) Transient() bool { return true }
 
 // Transient marks an accident that may pass by itself. The command is tried at
 // most three times, within its deadline. Transient(nil) is nil.

@@ -82,3 +82,28 @@ func TestTransient(t *testing.T) {
 		t.Error("faults of one code are the same to errors.Is")
 	}
 }
+
+func TestOfTellsProblemsFromResults(t *testing.T) {
+	t.Parallel()
+	for _, result := range []string{`{}`, `{"kind":"created","code":"conflict"}`, `{"kind":7}`, `[1,2]`, `"error"`, `null`} {
+		if err := fault.Of([]byte(result)); err != nil {
+			t.Errorf("%s: %v", result, err)
+		}
+	}
+	want := fault.InvalidInput(fault.Field{Pointer: "/text", Detail: "is required"}).After(250 * time.Millisecond).With("more")
+	var got *fault.Fault
+	if err := fault.Of(fault.ProblemOf(want, "").JSON()); !errors.As(err, &got) {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAContextThatIsNoJSONIsLeftOut(t *testing.T) {
+	t.Parallel()
+	want := fault.ProblemOf(fault.New(fault.Conflict, "taken"), "").JSON()
+	if got := fault.ProblemOf(fault.New(fault.Conflict, "taken").With(make(chan int)), "").JSON(); string(got) != string(want) {
+		t.Errorf("%s", got)
+	}
+}

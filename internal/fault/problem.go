@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // A Problem is what a client gets in place of a result (RFC 9457). Its kind is
@@ -18,6 +19,7 @@ type Problem struct {
 	Instance     string  `json:"instance,omitempty" doc:"urn:uuid: and the command's id, to quote to support."`
 	Errors       []Field `json:"errors,omitempty" doc:"Every mistake in the input, by JSON pointer."`
 	RetryAfterMS int64   `json:"retry_after_ms,omitempty" doc:"A retry can help after this many milliseconds."`
+	Context      any     `json:"context,omitempty" doc:"What else belongs to this problem; its shape is the use case's."`
 }
 
 // ContentType is the media type of a problem over HTTP.
@@ -31,7 +33,7 @@ func ProblemOf(err error, commandID string) Problem {
 	errors.As(err, &f)
 	p := Problem{
 		Kind: "error", Type: "about:blank", Title: http.StatusText(f.Code.Status()), Status: f.Code.Status(),
-		Code: f.Code, Detail: f.Detail, Errors: f.Fields, RetryAfterMS: f.RetryAfter.Milliseconds(),
+		Code: f.Code, Detail: f.Detail, Errors: f.Fields, RetryAfterMS: f.RetryAfter.Milliseconds(), Context: f.Context,
 	}
 	if commandID != "" {
 		p.Instance = "urn:uuid:" + commandID
@@ -42,8 +44,25 @@ func ProblemOf(err error, commandID string) Problem {
 // JSON encodes the problem.
 func (p Problem) JSON() []byte {
 	b, err := json.Marshal(p)
-	if err != nil { // strings and numbers only: cannot happen
+	if err != nil && p.Context != nil { // the rest is strings and numbers
+		p.Context = nil
+		return p.JSON()
+	}
+	if err != nil { // cannot happen
 		return []byte(`{"kind":"error","type":"about:blank","title":"Internal Server Error","status":500,"code":"internal","detail":"problem not encodable"}`)
 	}
 	return b
+}
+
+// Of reads an answer: nil if it is a result, the problem as a fault if it is one. It is
+// the one place where an answer's kind is looked at on the client's side.
+func Of(answer []byte) error {
+	var p Problem
+	if err := json.Unmarshal(answer, &p); err != nil || p.Kind != "error" {
+		return nil // a result may have any shape
+	}
+	return &Fault{
+		Code: p.Code, Detail: p.Detail, Fields: p.Errors, Context: p.Context,
+		RetryAfter: time.Duration(p.RetryAfterMS) * time.Millisecond,
+	}
 }

@@ -221,8 +221,11 @@ func (c *Client) message(kind byte, rest string) {
 		var name string
 		if json.Unmarshal([]byte(body), &args) == nil && len(args) > 0 && json.Unmarshal(args[0], &name) == nil {
 			e := Event{Namespace: ns, Name: name}
-			if len(args) > 1 {
-				e.Payload = args[1]
+			for i, arg := range args[1:] { // of several all, as they were sent
+				if i > 0 {
+					e.Payload = append(e.Payload, ',')
+				}
+				e.Payload = append(e.Payload, arg...)
 			}
 			c.events = append(c.events, e)
 		}

@@ -123,17 +123,37 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 
 func TestCompileRefusesAnOutputThatLooksLikeAProblem(t *testing.T) {
 	t.Parallel()
-	type out struct {
+	type open struct {
 		Kind string `json:"kind"`
 	}
+	type problem struct {
+		Kind string `json:"kind" enum:"ok|error"`
+	}
+	type optional struct {
+		Kind string `json:"kind,omitempty" enum:"a|b"`
+	}
+	type union struct {
+		Kind string `json:"kind" enum:"created|found"`
+		ID   string `json:"id,omitempty"`
+	}
+	for name, err := range map[string]error{"open": compile[open](), "problem": compile[problem](), "optional": compile[optional]()} {
+		if err == nil || !strings.Contains(err.Error(), `the output's field "kind"`) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	if err := compile[union](); err != nil {
+		t.Errorf("a declared union: %v", err)
+	}
+}
+
+// compile compiles a command with this output.
+func compile[Out any]() error {
 	ns := contract.Namespace{Name: "/board", Doc: "Boards."}
 	_, err := schema.Compile(contract.NewCatalog([]contract.Route{
-		contract.Command[contract.None, out]{Namespace: ns, Event: "open", Operation: "board.open", Doc: "Open."}.
-			Handle(func(context.Context, contract.None) (out, []contract.Effect, error) { return out{}, nil, nil }),
+		contract.Command[contract.None, Out]{Namespace: ns, Event: "open", Operation: "board.open", Doc: "Open."}.
+			Handle(func(context.Context, contract.None) (out Out, _ []contract.Effect, err error) { return out, nil, nil }),
 	}))
-	if err == nil || !strings.Contains(err.Error(), `has a field "kind"`) {
-		t.Errorf("got %v", err)
-	}
+	return err
 }
 
 func TestForKeepsFieldOrderAndWords(t *testing.T) {

@@ -38,24 +38,33 @@ type Command struct {
 	Input *Validator
 }
 
-// Accept decides at the edge whether a command is sent on: the input matches the
-// schema and passes its Validate method, and the guards let the caller pass. Its
-// error is a fault.
+// Accept decides at the edge whether a command is sent on: the policies' guards let
+// the caller pass, the input matches the schema and passes its Validate method, and the
+// command's guards let it pass. Its error is or wraps a fault; a guard's is a
+// *contract.Denial as well.
 func (c *Command) Accept(caller contract.Caller, input []byte) (contract.Admission, error) {
-	admission, err := c.Admit(caller, input)
-	if err == nil {
-		return admission, nil
+	if c.Permit != nil {
+		if err := c.Permit(caller, input); err != nil {
+			return contract.Admission{}, c.refusal(err)
+		}
 	}
+	admission, err := c.Admit(caller, input)
+	if err != nil {
+		return admission, c.refusal(err)
+	}
+	return admission, nil
+}
+
+func (c *Command) refusal(err error) error {
 	var answer *fault.Fault
 	var rule *contract.InputError
 	switch {
 	case errors.As(err, &answer):
+		return err
 	case errors.As(err, &rule):
-		err = fault.New(fault.Invalid, "%s", rule)
-	default:
-		err = fmt.Errorf("admit %s: %w", c.Operation, err)
+		return fault.New(fault.Invalid, "%s", rule)
 	}
-	return admission, err
+	return fmt.Errorf("admit %s: %w", c.Operation, err)
 }
 
 // A Contract is a catalog without mistakes, with the schemas of its commands. Its routes
@@ -101,8 +110,8 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		if in.Type != "object" || output.Type != "object" {
 			report(who, errors.New("input and output must be structs, so that fields can be added later"))
 		}
-		if _, ok := output.Properties["kind"]; ok {
-			report(who, errors.New(`the output has a field "kind", which is what tells a problem from a result`))
+		if kind, ok := output.Properties["kind"]; ok && !isUnion(output, kind) {
+			report(who, errors.New(`the output's field "kind" is what tells results apart, and a problem from them: it must be there always, with an enum of texts other than "error"`))
 		}
 		for _, p := range PathParams(r.HTTP.Path) {
 			if _, ok := in.Properties[p]; !ok {
@@ -141,6 +150,12 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		return nil, fmt.Errorf("the catalog has mistakes:\n%w", err)
 	}
 	return out, nil
+}
+
+// isUnion tells whether an output is a declared union of results: its kind is one of
+// a closed list, and never that of a problem.
+func isUnion(output, kind *jsonschema.Schema) bool {
+	return len(kind.Enum) > 0 && !slices.Contains(kind.Enum, any("error")) && slices.Contains(output.Required, "kind")
 }
 
 func flatten(err error) []error {

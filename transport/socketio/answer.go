@@ -14,8 +14,7 @@ func (h *handler) reply(s *sockets.Socket, ack sockets.AckID, r broker.Reply) {
 	if !r.Late {
 		s.Done()
 	}
-	h.join(s, r.Join)
-	h.leave(s, r.Leave)
+	h.apply(s, r)
 	switch {
 	case r.Late:
 	case ack != sockets.NoAck:

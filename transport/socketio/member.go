@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/contract"
@@ -23,15 +25,13 @@ type member struct {
 	// their order.
 	mu    sync.Mutex
 	stays map[contract.Room]broker.Stay // in a namespace whose use case wants to know when they end
+	stay  broker.Stay                   // if it wants to know only when the connection ends
+
+	sessions map[string]json.RawMessage      // by name; guarded by mu
+	session  atomic.Pointer[json.RawMessage] // the same, encoded; nil for none
 }
 
 func memberOf(s *sockets.Socket) *member { return s.Data.(*member) }
-
-// Reasons of departures beside Socket.IO's own.
-const (
-	reasonClosed = "connection closed" // before its command had put it in the room
-	reasonLost   = "node lost"         // with the process that held it
-)
 
 // join puts a socket in rooms. Of one that went while its command ran the rooms are
 // told, as of one that was in.
@@ -40,7 +40,7 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
 		return
 	}
 	route, ok := h.departed[s.Namespace()]
-	if !ok {
+	if !ok || perSocket(route) {
 		s.Join(prefixed(roomPrefix, rooms)...)
 		return
 	}
@@ -52,12 +52,12 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
 		if m.stays[room] != nil {
 			continue
 		}
-		stay, err := h.enter(route, m.caller, room)
+		stay, err := h.enter(route, m.caller, departure(room, contract.NodeLost))
 		switch {
 		case err != nil:
 			h.log.Error("nobody will be told when a socket leaves a room", "room", room, "socket", m.caller.Socket, "error", err)
 		case !in:
-			stay.End(departure(room, reasonClosed))
+			stay.End(departure(room, contract.ConnectionClosed))
 		default:
 			if m.stays == nil {
 				m.stays = map[contract.Room]broker.Stay{}
@@ -68,8 +68,7 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
 }
 
 // enter announces the command that is submitted should this process end.
-func (h *handler) enter(route contract.Route, caller contract.Caller, room contract.Room) (broker.Stay, error) {
-	input := departure(room, reasonLost)
+func (h *handler) enter(route contract.Route, caller contract.Caller, input []byte) (broker.Stay, error) {
 	admission, err := route.Admit(caller, input)
 	if err != nil {
 		return nil, fmt.Errorf("admit %s: %w", route.Operation, err)
@@ -77,13 +76,25 @@ func (h *handler) enter(route contract.Route, caller contract.Caller, room contr
 	return h.lanes.Enter(&broker.Command{Operation: route.Operation, Key: admission.Key, Caller: caller, Input: input}), nil
 }
 
-func departure(room contract.Room, reason string) []byte {
-	b, err := json.Marshal(contract.Departure{Room: room, Reason: reason})
+func departure(room contract.Room, reason contract.Reason) []byte {
+	return encoded(contract.Departure{Room: room, Reason: reason})
+}
+
+func disconnected(reason contract.Reason) []byte {
+	return encoded(contract.Disconnected{Reason: reason})
+}
+
+func encoded(v any) []byte {
+	b, err := json.Marshal(v)
 	if err != nil {
 		return []byte(`{}`) // strings: cannot happen
 	}
 	return b
 }
+
+// perSocket tells whether an OnDisconnect command hears of sockets, and not of the rooms
+// that each was in.
+func perSocket(r contract.Route) bool { return r.In == reflect.TypeFor[contract.Disconnected]() }
 
 // leave takes a socket out of rooms.
 func (h *handler) leave(s *sockets.Socket, rooms []contract.Room) {
@@ -108,9 +119,13 @@ func (h *handler) gone(s *sockets.Socket, reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, room := range slices.Sorted(maps.Keys(m.stays)) {
-		m.stays[room].End(departure(room, reason))
+		m.stays[room].End(departure(room, contract.Reason(reason)))
 	}
 	m.stays = nil
+	if m.stay != nil {
+		m.stay.End(disconnected(contract.Reason(reason)))
+		m.stay = nil
+	}
 	if m.expiry != nil {
 		m.expiry.Stop()
 	}
@@ -127,7 +142,7 @@ func (g *Gateway) Evict() {
 		for _, s := range g.sockets.Find(name, sockets.Audience{Everyone: true}) {
 			m := memberOf(s)
 			m.mu.Lock()
-			in := len(m.stays) > 0
+			in := len(m.stays) > 0 || m.stay != nil
 			m.mu.Unlock()
 			if in {
 				s.Close()

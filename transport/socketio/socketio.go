@@ -11,6 +11,7 @@
 package socketio
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -52,6 +53,7 @@ type Gateway struct {
 	sockets  *sockets.Server
 	commands map[name]*schema.Command
 	asks     map[name]*schema.Ask
+	homes    map[string]*home          // by the namespace's name
 	departed map[string]contract.Route // namespace -> its OnDisconnect command
 	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
@@ -76,7 +78,10 @@ const (
 // New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
 // the gateway's.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
-	g := &Gateway{lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{}, departed: map[string]contract.Route{}}
+	g := &Gateway{
+		lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{},
+		homes: map[string]*home{}, departed: map[string]contract.Route{},
+	}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
 			g.commands[name{cmd.Namespace.Name, cmd.Event}] = cmd
@@ -87,6 +92,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 	}
 	for _, n := range c.Namespaces {
 		g.namespaces = append(g.namespaces, n.Name)
+		g.homes[n.Name] = newHome(c.Catalog, n)
 		if r, ok := c.Route(n.OnDisconnect); ok {
 			g.departed[n.Name] = r
 		}
@@ -149,27 +155,6 @@ func (g *Gateway) Shutdown(ctx context.Context, over time.Duration) {
 // Gateway's.
 type handler Gateway
 
-// Connect authenticates a socket and puts it in its user's room.
-func (h *handler) Connect(s *sockets.Socket) error {
-	hs := s.Handshake()
-	caller, expires, err := h.auth.Handshake(hs.Auth, hs.Header)
-	if err != nil {
-		problem := fault.ProblemOf(err, "")
-		if problem.Code == fault.Internal {
-			h.log.Error("cannot authenticate a socket", "error", err)
-		}
-		return &sockets.Refusal{Message: string(problem.Code), Data: problem.JSON()}
-	}
-	caller.Socket = s.ID()
-	m := &member{caller: caller}
-	s.Data = m
-	if !expires.IsZero() {
-		m.expiry = h.clock.after(max(expires.Sub(h.clock.now()), leastStay), func() { h.expire(s) })
-	}
-	s.Join(userPrefix + caller.UserID)
-	return nil
-}
-
 // Event sends one command on. It does not wait for the reply.
 func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 	submitted := false
@@ -183,6 +168,11 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		}
 	}()
 	cmd, ok := h.commands[name{s.Namespace(), e.Name}]
+	if !ok || e.Name == contract.AnyOther {
+		if cmd, ok = h.commands[name{s.Namespace(), contract.AnyOther}]; ok {
+			e.Args = []json.RawMessage{encoded(contract.Other{Event: e.Name, Args: append([]json.RawMessage{}, e.Args...)})}
+		}
+	}
 	if !ok {
 		answer(s, e.Ack, fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
 		return
@@ -192,7 +182,11 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		answer(s, e.Ack, fault.ProblemOf(err, ""))
 		return
 	}
-	caller := memberOf(s).caller
+	m := memberOf(s)
+	caller := m.caller
+	if session := m.session.Load(); session != nil {
+		caller.Session = *session
+	}
 	admission, err := cmd.Accept(caller, input)
 	if err != nil {
 		problem := fault.ProblemOf(err, "")
@@ -200,6 +194,11 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 			h.log.Error("cannot admit a command", "operation", cmd.Operation, "error", err)
 		}
 		answer(s, e.Ack, problem)
+		var denied *contract.Denial
+		if errors.As(err, &denied) && denied.Disconnect {
+			h.log.Info("a guard disconnected a socket", "guard", denied.Guard, "operation", cmd.Operation, "socket", s.ID(), "user", caller.UserID)
+			s.Disconnect()
+		}
 		return
 	}
 	submitted = true
@@ -221,14 +220,16 @@ func argument(args []json.RawMessage) (json.RawMessage, error) {
 	return nil, fault.New(fault.Invalid, "send one argument, an object; this event came with %d", len(args))
 }
 
-// Disconnect tells the namespace's use case of each room that the socket was in.
-func (h *handler) Disconnect(s *sockets.Socket, _ []string, reason string) {
-	h.gone(s, reason)
-}
-
 // Emit sends an event to its audience on this node.
 func (g *Gateway) Emit(e emitter.Emission) {
-	g.sockets.Broadcast(e.Namespace, audience(e.To), e.Event, e.Payload, e.Volatile)
+	payload := e.Payload
+	if e.Spread { // the elements of an array are written as arguments are
+		payload = bytes.TrimSpace(payload)
+		if payload = bytes.TrimSpace(payload[1 : len(payload)-1]); len(payload) == 0 {
+			payload = json.RawMessage("null")
+		}
+	}
+	g.sockets.Broadcast(e.Namespace, audience(e.To), e.Event, payload, e.Volatile)
 }
 
 // Move puts the sockets of an audience on this node in rooms, or takes them out.

@@ -353,7 +353,7 @@ func TestTheSink(t *testing.T) {
 	emit("2", emitter.Audience{Sockets: []string{sid}})
 	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"x"}, false)
 	emit("3", emitter.Audience{Rooms: []string{"x"}})
-	emit("4", emitter.Audience{Rooms: []string{"x"}, Except: sid})
+	emit("4", emitter.Audience{Rooms: []string{"x"}, Except: []string{sid}})
 	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"x"}, true)
 	emit("5", emitter.Audience{Rooms: []string{"x"}})
 	emit("6", emitter.Audience{Everyone: true})

@@ -45,7 +45,7 @@ func Call[In, Out any](t testing.TB, routes []contract.Route, c contract.Command
 			return out, nil, err
 		}
 	}
-	got, err := cmd.Serve(contract.WithCaller(context.WithoutCancel(t.Context()), by), body)
+	got, err := cmd.Run(context.WithoutCancel(t.Context()), by, body)
 	if err != nil {
 		return out, nil, err
 	}

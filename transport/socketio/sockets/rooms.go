@@ -114,10 +114,10 @@ func (r *rooms) each(to Audience, f func(*Socket)) {
 			}
 		}
 	}
-	if to.Except != "" {
+	if len(to.Except) > 0 {
 		all := once
 		once = func(s *Socket) {
-			if s.id != to.Except {
+			if !slices.Contains(to.Except, s.id) {
 				all(s)
 			}
 		}

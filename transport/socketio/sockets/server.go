@@ -83,6 +83,12 @@ func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.Exten
 		id: string(lib.Id()), namespace: lib.Nsp().Name(), conn: c, lib: lib, home: home,
 		handshake: c.handshake(lib), ready: make(chan struct{}), done: make(chan struct{}),
 	}
+	s.home.add(s) // what is sent to it from now on waits for CONNECT
+	defer func() {
+		if refused != nil {
+			s.home.drop(s)
+		}
+	}()
 	if err := srv.handler.Connect(s); err != nil {
 		return refusal(err)
 	}
@@ -96,7 +102,6 @@ func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.Exten
 		s.end("connection closed")
 		return socket.NewExtendedError("connection closed, connected to this namespace already, or to too many", nil)
 	}
-	s.home.add(s) // what is sent to it from now on waits for CONNECT
 	return nil
 }
 
@@ -131,7 +136,7 @@ type Audience struct {
 	Everyone bool
 	Rooms    []string
 	Sockets  []string // ids
-	Except   string   // id of a socket to leave out
+	Except   []string // ids of sockets to leave out
 }
 
 // Broadcast sends an event with one argument, which must be JSON, to an audience. It
@@ -165,7 +170,7 @@ func (srv *Server) Count(namespace string, to Audience) int {
 	switch {
 	case home == nil:
 		return 0
-	case to.Except == "" && (to.Everyone || len(to.Rooms) == 1 && len(to.Sockets) == 0):
+	case len(to.Except) == 0 && (to.Everyone || len(to.Rooms) == 1 && len(to.Sockets) == 0):
 		return home.count(to)
 	}
 	n := 0

@@ -346,10 +346,10 @@ func TestRoomsAndAudiences(t *testing.T) {
 		}{
 			{sockets.Audience{Rooms: []string{"x"}}, []int{0, 1}},
 			{sockets.Audience{Rooms: []string{"x", "y"}}, []int{0, 1, 2}},
-			{sockets.Audience{Rooms: []string{"x", "y"}, Except: ids[1]}, []int{0, 2}},
+			{sockets.Audience{Rooms: []string{"x", "y"}, Except: ids[1:2]}, []int{0, 2}},
 			{sockets.Audience{Sockets: []string{ids[3]}, Rooms: []string{"y"}}, []int{1, 2, 3}},
 			{sockets.Audience{Everyone: true}, []int{0, 1, 2, 3}},
-			{sockets.Audience{Everyone: true, Except: ids[0]}, []int{1, 2, 3}},
+			{sockets.Audience{Everyone: true, Except: ids[:1]}, []int{1, 2, 3}},
 			{sockets.Audience{Rooms: []string{"nobody"}}, nil},
 			{sockets.Audience{}, nil},
 		} {

@@ -1,0 +1,131 @@
+package socketio
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/transport/socketio/sockets"
+)
+
+// A home is what is to be done when sockets come into a namespace.
+type home struct {
+	contract.Namespace
+	catalog *contract.Catalog
+	connect *contract.Route // its OnConnect command
+}
+
+func newHome(c *contract.Catalog, n contract.Namespace) *home {
+	h := &home{Namespace: n, catalog: c}
+	if r, ok := c.Route(n.OnConnect); ok {
+		h.connect = &r
+	}
+	return h
+}
+
+// Connect authenticates a socket, asks the guards and the use case, and puts the socket
+// in its user's room. While it waits for the use case, nothing more is read of the
+// client.
+func (h *handler) Connect(s *sockets.Socket) error {
+	hs, to := s.Handshake(), h.homes[s.Namespace()]
+	caller, expires, err := h.auth.Handshake(hs.Auth, hs.Header)
+	if err != nil {
+		return h.refusal("authenticate a socket", err)
+	}
+	caller.Socket = s.ID()
+	m := &member{caller: caller}
+	s.Data = m
+	connecting := contract.Connecting{Auth: hs.Auth, Header: hs.Header, Query: hs.Query, Address: hs.Address, Secure: hs.Secure}
+	if err := to.catalog.MayConnect(to.Namespace, caller, connecting); err != nil {
+		return h.refusal("ask the guards on connect", err)
+	}
+	s.Join(userPrefix + caller.UserID)
+	if to.connect != nil {
+		if err := h.ask(s, to, connecting); err != nil {
+			return err
+		}
+	}
+	if route, ok := h.departed[s.Namespace()]; ok && perSocket(route) {
+		if m.stay, err = h.enter(route, caller, disconnected(contract.NodeLost)); err != nil {
+			return h.refusal("note that a socket is connected", err)
+		}
+	}
+	if !expires.IsZero() {
+		m.expiry = h.clock.after(max(expires.Sub(h.clock.now()), leastStay), func() { h.expire(s) })
+	}
+	return nil
+}
+
+// ask lets the namespace's use case decide. Its effects are there before the client is
+// told that it is connected.
+func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) error {
+	caller := memberOf(s).caller
+	input, err := json.Marshal(withoutSecrets(c))
+	if err != nil {
+		return h.refusal("encode a handshake", err)
+	}
+	admission, err := to.connect.Admit(caller, input)
+	if err != nil {
+		return h.refusal("admit "+to.connect.Operation, err)
+	}
+	answered := make(chan broker.Reply, 2) // the second is a late one, which nobody reads
+	h.lanes.Submit(&broker.Command{
+		Operation: to.connect.Operation, Key: admission.Key, Caller: caller, Input: input, Timeout: to.connect.Timeout,
+	}, func(r broker.Reply) {
+		h.apply(s, r)
+		if r.Late && r.Code == "" {
+			h.turnedAway(s)
+		}
+		answered <- r
+	})
+	if r := <-answered; r.Code != "" {
+		return &sockets.Refusal{Message: string(r.Code), Data: r.Body}
+	}
+	return nil
+}
+
+// turnedAway tells the use case that a socket has gone which it let in too late: the
+// client was refused meanwhile. Of rooms it has been told already.
+func (h *handler) turnedAway(s *sockets.Socket) {
+	route, ok := h.departed[s.Namespace()]
+	if !ok || !perSocket(route) {
+		return
+	}
+	stay, err := h.enter(route, memberOf(s).caller, disconnected(contract.NodeLost))
+	if err != nil {
+		h.log.Error("nobody will be told that a socket has gone", "socket", s.ID(), "error", err)
+		return
+	}
+	stay.End(disconnected(contract.ConnectionClosed))
+}
+
+// withoutSecrets is what is written of a handshake. Streams and dead letters are kept.
+func withoutSecrets(c contract.Connecting) contract.Connecting {
+	header := http.Header(maps.Clone(c.Header))
+	header.Del("Authorization")
+	header.Del("Cookie")
+	c.Header = header
+	var auth map[string]json.RawMessage
+	if json.Unmarshal(c.Auth, &auth) == nil && auth["token"] != nil {
+		delete(auth, "token")
+		c.Auth = encoded(auth)
+	}
+	return c
+}
+
+// refusal makes an error what a refused client sees.
+func (h *handler) refusal(what string, err error) error {
+	problem := fault.ProblemOf(err, "")
+	if problem.Code == fault.Internal {
+		h.log.Error("cannot "+what, "error", err)
+	}
+	return &sockets.Refusal{Message: string(problem.Code), Data: problem.JSON()}
+}
+
+// Disconnect tells the namespace's use case.
+func (h *handler) Disconnect(s *sockets.Socket, _ []string, reason string) {
+	h.gone(s, reason)
+}
