@@ -35,6 +35,8 @@ type Client struct {
 	raw  *websocket.Conn // nil for polling
 	quit func()
 
+	writing sync.Mutex // pongs are sent by who reads
+
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced at each change
 	sids    map[string]string
@@ -79,10 +81,9 @@ func dial(t testing.TB, url, query string, header ...http.Header) (*Client, erro
 		return nil, err
 	}
 	c := newClient(t)
-	var writing sync.Mutex
 	c.send = func(packet string) error {
-		writing.Lock()
-		defer writing.Unlock()
+		c.writing.Lock()
+		defer c.writing.Unlock()
 		return conn.WriteMessage(websocket.TextMessage, []byte(packet))
 	}
 	c.raw, c.Header = conn, resp.Header
@@ -111,6 +112,8 @@ func newClient(t testing.TB) *Client {
 // SendBinary sends one binary frame over a websocket.
 func (c *Client) SendBinary(b []byte) {
 	c.t.Helper()
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	if err := c.raw.WriteMessage(websocket.BinaryMessage, b); err != nil {
 		c.t.Fatal(err)
 	}

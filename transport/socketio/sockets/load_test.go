@@ -212,7 +212,7 @@ func fast(address string) error {
 
 // Clients that never read are cut, cost little until then, and slow nobody down.
 func TestDeafClients(t *testing.T) {
-	srv, address := arena(t, engineio.Config{QueueMessages: 256, QueueBytes: 1 << 20}, benchHandler{})
+	srv, address := arena(t, engineio.Config{QueueMessages: 256, QueueBytes: 1 << 20, PingInterval: time.Hour}, benchHandler{}) // nobody answers pings
 	witness, err := dialBare(address)
 	if err != nil {
 		t.Fatal(err)

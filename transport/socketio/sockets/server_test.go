@@ -110,7 +110,7 @@ func start(t testing.TB, cfg sockets.Config) (*sockets.Server, *echo, string) {
 	e := &cfg.Engine
 	e.Log = slog.New(slog.DiscardHandler)
 	if e.PingInterval == 0 { // a polling client that has gone is noticed by its silence
-		e.PingInterval, e.PingTimeout = time.Second, 2*time.Second
+		e.PingInterval, e.PingTimeout = time.Second, testenv.Late
 	}
 	srv := sockets.New(cfg, []string{"/a", "/b"}, h)
 	mux := http.NewServeMux()
@@ -118,7 +118,7 @@ func start(t testing.TB, cfg sockets.Config) (*sockets.Server, *echo, string) {
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)
 	t.Cleanup(func() {
-		testenv.WaitFor(t, 5*time.Second, "all connections to end", func() bool { return srv.Connections() == 0 })
+		testenv.WaitFor(t, 20*time.Second, "all connections to end", func() bool { return srv.Connections() == 0 })
 	})
 	return srv, h, web.URL
 }
@@ -402,7 +402,7 @@ func TestABurstLosesNothing(t *testing.T) {
 // A client may send its first event in the same breath as CONNECT.
 func TestFirstEventRightAfterConnect(t *testing.T) {
 	t.Parallel()
-	_, h, url := start(t, sockets.Config{})
+	_, h, url := start(t, sockets.Config{Engine: engineio.Config{PingInterval: time.Minute, PingTimeout: time.Minute}})
 	const n = 200
 	var all sync.WaitGroup
 	for range n {
