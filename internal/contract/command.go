@@ -113,18 +113,13 @@ type Decode func(body []byte, into any) error
 // for Serve. Both must make of an input what encoding/json does; admit may refuse more,
 // and its error is that of Admit.
 func (r Route) DecodedBy(admit, serve Decode) Route {
-	if r.decodedBy == nil {
-		return r
-	}
-	a, s := r.decodedBy(admit, serve)
-	r.Admit = a
-	switch {
-	case r.Serve == nil:
-	case r.bare != nil:
-		r.bare = s
-		r.Serve = r.layered()
-	default:
-		r.Serve = s
+	if r.decodedBy != nil {
+		a, s := r.decodedBy(admit, serve)
+		r.Admit = a
+		if r.Serve != nil {
+			r.bare = s
+			r.Serve = r.layered()
+		}
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -209,5 +210,21 @@ func TestPoliciesWithMistakes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("not told: %s\nin %v", want, err)
 		}
+	}
+}
+
+// Another decoder of the input changes nothing of what lies around the handler.
+func TestPoliciesStayAroundAHandlerThatDecodesOtherwise(t *testing.T) {
+	t.Parallel()
+	var tr trail
+	ns := contract.Namespace{Name: "/boards", Doc: "Boards."}
+	r := contract.NewCatalog([]contract.Route{noting(&tr, ns, tr.policy("command"))}).Use(tr.policy("service")).Routes[0].
+		DecodedBy(json.Unmarshal, json.Unmarshal)
+	if _, err := r.Run(t.Context(), contract.Caller{}, []byte(`{}`)); err != nil {
+		t.Error(err)
+	}
+	want := strings.Split("service 1|service 2|command 1|command 2|handler|after command 2|after command 1|after service 2|after service 1", "|")
+	if diff := cmp.Diff(want, []string(tr)); diff != "" {
+		t.Error(diff)
 	}
 }
