@@ -166,8 +166,17 @@ func (f *flows) check(t *testing.T, book *notebook, nodes ...*testNode) {
 			t.Errorf("announced: %v", got)
 		}
 	}
-	for k := range want { // a handler may run again, for a command whose commit was not known to be
-		ran := slices.Compact(known(book.of(fmt.Sprint(k))))
+	for k := range want {
+		// After a lapsed lease the next owner runs again what was not committed: then a
+		// handler has run twice, and what it has done was committed once, as was heard.
+		var ran []string
+		again := map[string]bool{}
+		for _, text := range known(book.of(fmt.Sprint(k))) {
+			if !again[text] {
+				ran = append(ran, text)
+			}
+			again[text] = true
+		}
 		if diff := cmp.Diff(want[k], ran); diff != "" {
 			t.Errorf("commands of key %d: %s", k, diff)
 		}
