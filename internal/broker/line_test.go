@@ -79,17 +79,21 @@ func (d *dialer) hold() (held []*halfOpen) {
 }
 
 // arrive sends what was kept back and waits until the server has closed the connection,
-// or has answered.
-func (c *halfOpen) arrive(t *testing.T) {
+// or has answered. Only what was published counts: over other connections a cluster's
+// client asks for the nodes, now and then.
+func (c *halfOpen) arrive(t *testing.T) bool {
 	t.Helper()
 	defer c.Conn.Close()
-	if c.late.Len() == 0 {
-		return
+	c.mu.Lock()
+	late := bytes.Clone(c.late.Bytes())
+	c.mu.Unlock()
+	if !bytes.Contains(late, []byte("XADD")) {
+		return false
 	}
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		t.Fatal(err)
 	}
-	n, err := c.Conn.Write(c.late.Bytes())
+	n, err := c.Conn.Write(late)
 	if err == nil {
 		n, err = c.Read(make([]byte, 1024))
 	}
@@ -97,6 +101,7 @@ func (c *halfOpen) arrive(t *testing.T) {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the connection that was given up is still open")
 	}
+	return true
 }
 
 // startCluster starts a Redis Cluster of one node.
@@ -166,8 +171,14 @@ func TestBatchesKeepTheirOrderWhenConnectionsGoHalfOpen(t *testing.T) {
 				}
 				return err == nil
 			})
+			late := 0
 			for _, c := range held {
-				c.arrive(t)
+				if c.arrive(t) {
+					late++
+				}
+			}
+			if late != 1 {
+				t.Errorf("%d batches came late", late)
 			}
 			if diff := cmp.Diff([]string{"first", "next"}, published(t, rdb, "s")); diff != "" {
 				t.Error(diff)
