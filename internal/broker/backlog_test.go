@@ -31,9 +31,9 @@ func newScripted(t *testing.T, rdb redis.UniversalClient, limit int) *scripted {
 	}
 }
 
-func (s *scripted) add(partition, n int, bounded bool) {
+func (s *scripted) add(partition, n int) {
 	for range n {
-		s.enqueueCommand(partition, bounded, "id", nil, nil, time.Time{}, func(err error) {
+		s.enqueueCommand(partition, "id", nil, nil, time.Time{}, func(err error) {
 			s.answered = append(s.answered, err)
 			if errors.Is(err, errBacklog) && errors.Is(err, ErrNotSent) {
 				s.refused++
@@ -68,14 +68,18 @@ func TestABacklogIsFullAtItsLimit(t *testing.T) {
 	rdb := testenv.Client(t, testenv.Embedded(t))
 	s := newScripted(t, rdb, 10)
 	length := func() int64 { return rdb.XLen(t.Context(), commandStream(0)).Val() }
-	s.add(0, 12, true) // not sent yet: they count all the same
+	s.add(0, 12) // not sent yet: they count all the same
 	s.want("refused at once", s.refused, 2)
-	s.add(1, 1, true)
+	s.add(1, 1)
 	s.want("refused by another partition", s.refused, 2)
 	s.step(0)
 	s.want("length", length(), 10)
-	s.add(0, 1, true)
-	s.add(0, 3, false) // nobody waits for these
+	s.add(0, 1)
+	for range 3 { // nobody waits for these, and no gateway sends them
+		if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: commandStream(0), Values: []string{"a", "b"}}).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.want("refused", s.refused, 3)
 	s.step(time.Millisecond)
 	s.want("length with what is never refused", length(), 13)
@@ -86,11 +90,11 @@ func TestABacklogIsFullAtItsLimit(t *testing.T) {
 	if err := rdb.XTrimMaxLen(t.Context(), commandStream(0), 8).Err(); err != nil {
 		t.Fatal(err)
 	}
-	s.add(0, 1, true)
+	s.add(0, 1)
 	s.want("refused while nothing is known of the room", s.refused, 4)
 	measured, _ = s.step(probeEvery)
 	s.want("probed", measured, "[cmd:{p0}]")
-	s.add(0, 3, true)
+	s.add(0, 3)
 	s.want("refused when there is room for two", s.refused, 5)
 	s.step(time.Millisecond)
 	s.want("length", length(), 10)
@@ -104,7 +108,7 @@ func TestABacklogIsFullAtItsLimit(t *testing.T) {
 	}
 	measured, _ = s.step(probeIdle)
 	s.want("probed after a while", measured, "[cmd:{p0}]")
-	s.add(0, 10, true)
+	s.add(0, 10)
 	s.want("refused after that", s.refused, 5)
 }
 
@@ -121,7 +125,7 @@ func TestABacklogIsMeasuredWithABatchOnceInAWhile(t *testing.T) {
 		{1, 0, "[cmd:{p0}]"}, {1, time.Millisecond, "[]"}, {1, measureEvery, "[cmd:{p0}]"}, {0, measureEvery, "[]"},
 		{21, time.Millisecond, "[cmd:{p0}]"}, {1, time.Millisecond, "[cmd:{p0}]"}, // a quarter of the limit
 	} {
-		s.add(0, tc.add, true)
+		s.add(0, tc.add)
 		measured, _ := s.step(tc.after)
 		s.want(fmt.Sprint("step ", i), measured, tc.want)
 	}
@@ -130,9 +134,9 @@ func TestABacklogIsMeasuredWithABatchOnceInAWhile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.add(0, 1, true)
+	s.add(0, 1)
 	s.step(time.Millisecond)
-	s.add(0, 1, true)
+	s.add(0, 1)
 	s.want("refused after somebody else has filled it", s.refused, 1)
 }
 
@@ -177,17 +181,17 @@ func TestABacklogAfterErrors(t *testing.T) {
 	f := &failing{err: redis.ErrPoolTimeout}
 	rdb.AddHook(f)
 	s := newScripted(t, rdb, 4)
-	s.add(0, 4, true)
+	s.add(0, 4)
 	s.step(0)
-	s.add(0, 3, true)
+	s.add(0, 3)
 	s.want("refused after four were not sent", s.refused, 0)
 	f.err, f.written = errors.New("connection reset"), true
 	s.step(0)
-	s.add(0, 2, true)
+	s.add(0, 2)
 	s.want("refused after three may have been", s.refused, 1)
 	f.err = nil
 	s.step(probeEvery)
-	s.add(0, 4, true)
+	s.add(0, 4)
 	s.want("refused once it is known that there is one", s.refused, 2)
 }
 
@@ -195,11 +199,11 @@ func TestACommandThatWaitedTooLongGivesItsPlaceBack(t *testing.T) {
 	t.Parallel()
 	s := newScripted(t, nil, 1)
 	told := false
-	s.enqueueCommand(0, true, "id", nil, nil, s.now.Add(-time.Second), func(error) { told = true })
+	s.enqueueCommand(0, "id", nil, nil, s.now.Add(-time.Second), func(error) { told = true })
 	if left := s.wanted(s.next(nil), s.now); len(left) > 0 || !told {
 		t.Errorf("%d are sent, told %t", len(left), told)
 	}
-	s.add(0, 1, true)
+	s.add(0, 1)
 	s.want("refused", s.refused, 0)
 	if errBacklog.Code != fault.Overloaded || errBacklog.RetryAfter == 0 {
 		t.Error(errBacklog)

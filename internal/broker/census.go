@@ -18,14 +18,17 @@ import (
 // roster is submitted.
 //
 // Only what was watched all the time counts: while Redis does not answer nobody beats,
-// and when it answers again the others are given their time anew.
+// and when it answers again the others are given their time anew. So they are after this
+// process stood still, wherever it did: a silence lasts from an answer's arrival to the
+// sending of a later beat, and what a beat has shown is soon too old to act on.
 type census struct {
 	*Lanes
 	roster *roster
+	clock  func() time.Time
 
 	known  string               // the life that has said that it lives
-	beaten time.Time            // when the last beat was answered
-	seen   map[string]*sighting // by life
+	asked  time.Time            // when the last beat that was answered was sent
+	seen   map[string]*sighting // by life, as of then
 	offset atomic.Int64         // Redis' clock minus ours, in ns
 }
 
@@ -42,11 +45,10 @@ const (
 	deadStandIn = 5 * time.Second // how much longer a gateway waits whose turn it is not
 	departBatch = 200             // commands of a dead gateway in one run
 	endedFor    = time.Hour       // how long a gateway that wakes up finds out that it was taken for dead
-
 )
 
 func newCensus(r *roster) *census {
-	return &census{Lanes: r.Lanes, roster: r, seen: map[string]*sighting{}}
+	return &census{Lanes: r.Lanes, roster: r, clock: time.Now, seen: map[string]*sighting{}}
 }
 
 // run beats until ctx ends.
@@ -60,14 +62,17 @@ func (c *census) run(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if err := c.beat(ctx, time.Now()); err != nil {
+		if err := c.beat(ctx); err != nil {
 			if ctx.Err() == nil {
 				wait.sleep(ctx, c.log, "say that this gateway lives", err)
 			}
 			continue
 		}
 		wait.reset()
-		for _, life := range c.dead(time.Now()) {
+		for _, life := range c.dead() {
+			if c.clock().Sub(c.asked) > watchedGap {
+				break
+			}
 			if err := c.bury(ctx, life); err != nil {
 				sweep.sleep(ctx, c.log, "tell that the sockets of a dead gateway are gone", err)
 				break
@@ -78,22 +83,28 @@ func (c *census) run(ctx context.Context) {
 }
 
 // beat says that this gateway lives and looks who else does.
-func (c *census) beat(ctx context.Context, now time.Time) error {
+func (c *census) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
 	life, first := c.roster.current(), ""
 	if life != c.known {
 		first = "first"
 	}
+	asked := c.clock()
 	got, err := gatewaysScript.Run(ctx, c.rdb, []string{gatewaysKey}, life, first).StringSlice()
+	answered := c.clock()
 	if err != nil {
 		return fmt.Errorf("beat: %w", err)
 	}
 	if len(got) < 2 {
 		return fmt.Errorf("beat: Redis answered with %d values", len(got))
 	}
-	if ms, err := strconv.ParseInt(got[0], 10, 64); err == nil {
-		c.offset.Store(int64(time.UnixMilli(ms).Sub(now)))
+	ms, err := strconv.ParseInt(got[0], 10, 64)
+	if err != nil {
+		return fmt.Errorf("beat: read Redis' time: %w", err)
+	}
+	if took := answered.Sub(asked); took < watchedGap { // else this process may have stood still
+		c.offset.Store(int64(time.UnixMilli(ms).Sub(asked.Add(took / 2))))
 	}
 	if got[1] != "1" {
 		return c.disown(ctx, life)
@@ -102,7 +113,7 @@ func (c *census) beat(ctx context.Context, now time.Time) error {
 		c.known = life
 		c.roster.list(life)
 	}
-	c.observe(got[2:], now)
+	c.observe(got[2:], asked, answered)
 	return nil
 }
 
@@ -123,16 +134,16 @@ func (c *census) disown(ctx context.Context, life string) error {
 const endedMark = "ended" // see lua/depart.lua
 
 // observe notes the beats, pairs of a life and a time.
-func (c *census) observe(beats []string, now time.Time) {
-	if now.Sub(c.beaten) > watchedGap {
+func (c *census) observe(beats []string, asked, answered time.Time) {
+	if asked.Sub(c.asked) > watchedGap {
 		clear(c.seen)
 	}
-	c.beaten = now
+	c.asked = asked
 	still := make(map[string]*sighting, len(beats)/2)
 	for i := 0; i+1 < len(beats); i += 2 {
 		s := c.seen[beats[i]]
 		if s == nil || s.score != beats[i+1] {
-			s = &sighting{beats[i+1], now}
+			s = &sighting{beats[i+1], answered}
 		}
 		still[beats[i]] = s
 	}
@@ -141,20 +152,16 @@ func (c *census) observe(beats []string, now time.Time) {
 
 // dead are the lives that are to be ended by us: the first of those who live begins,
 // and the others stand in for it.
-func (c *census) dead(now time.Time) []string {
+func (c *census) dead() []string {
 	var dead []string
-	me, firstAlive := c.roster.current(), true
+	me, after := c.roster.current(), deadAfter
 	for life, s := range c.seen {
-		if now.Sub(s.since) < deadAfter && life < me {
-			firstAlive = false
+		if c.asked.Sub(s.since) < deadAfter && life < me {
+			after = deadAfter + deadStandIn
 		}
 	}
 	for life, s := range c.seen {
-		after := deadAfter
-		if !firstAlive {
-			after += deadStandIn
-		}
-		if life != me && now.Sub(s.since) >= after {
+		if life != me && c.asked.Sub(s.since) >= after {
 			dead = append(dead, life)
 		}
 	}

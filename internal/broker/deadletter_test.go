@@ -48,11 +48,7 @@ func TestAccidentsAreDeadLetters(t *testing.T) {
 				t.Errorf("%s: %s %s", do, r.Code, r.Body)
 			}
 		}
-		told := make(chan error, 1)
-		n.gateway.Tell(&broker.Command{ID: "told", Operation: "test.note", Key: "k", Input: []byte(`{"key":"k","do":"fail"}`)}, func(err error) { told <- err })
-		if err := <-told; err != nil {
-			t.Fatal(err)
-		}
+		tell(t, rdb, "k", `{"key":"k","do":"fail"}`)
 		testenv.WaitFor(t, 5*time.Second, "five dead letters and no backlog", func() bool {
 			return n.worker.DeadLetters() == 5 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
 		})

@@ -2,8 +2,6 @@ package broker
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -15,7 +13,7 @@ type Event struct {
 	ID        string // of the message
 	Namespace string
 	Name      string // wire name; none for a request
-	Payload   []byte // JSON
+	Payload   []byte // JSON, if a use case has written it
 
 	// The audience is the union of rooms, users and sockets, which are JSON arrays, or ""
 	// (see ParseList), or everyone in the namespace; less one socket, or a JSON array of
@@ -49,8 +47,8 @@ type arrival struct {
 	ask string // id of a question, see asked.go
 }
 
-// parse reads an entry without making anything of what nobody here may want.
-// What no commit has written, which has no number, is trusted less.
+// parse reads an entry without making anything of what nobody here may want: whether its
+// payload is JSON, finds out who sends it to somebody.
 func (a *arrival) parse(e entry) error {
 	*a = arrival{}
 	if e.uuid == "" {
@@ -60,13 +58,8 @@ func (a *arrival) parse(e entry) error {
 	if err := eachPair(e.metadata, a.set); err != nil {
 		return fmt.Errorf("entry %s: metadata: %w", e.id, err)
 	}
-	if a.event.Name != "" && e.seq == "" && !json.Valid(e.payload) {
-		return fmt.Errorf("entry %s: %w", e.id, errNoJSON)
-	}
 	return nil
 }
-
-var errNoJSON = errors.New("the payload of an event must be JSON")
 
 func (a *arrival) set(name, value string) {
 	switch name {

@@ -77,7 +77,7 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	if err := g.watch.seek(ctx, t); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
 	}
-	if err := g.census.beat(ctx, time.Now()); err != nil {
+	if err := g.census.beat(ctx); err != nil {
 		return fmt.Errorf("start the gateway's lanes: %w", err)
 	}
 	run, stop := context.WithCancel(context.Background())
@@ -109,7 +109,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		done(ProblemReply(err, c.ID))
 		return
 	}
-	g.publish(c, true, deadline, func(err error) {
+	g.publish(c, deadline, func(err error) {
 		// Only what surely was not written is told at once. Else the command may run,
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
@@ -124,14 +124,6 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 
 var errNotSent = fault.New(fault.Unavailable, "the command could not be sent; nothing happened").After(time.Second)
 
-// Tell sends a command that nobody waits for: it has no deadline and no reply, and no
-// backlog refuses it. done gets the error of sending it, or nil.
-func (g *Gateway) Tell(c *Command, done func(error)) {
-	g.fill(c)
-	c.Timeout = 0
-	g.publish(c, false, time.Time{}, done)
-}
-
 func (g *Gateway) fill(c *Command) {
 	if c.ID == "" {
 		c.ID = uuid.Must(uuid.NewV7()).String()
@@ -142,8 +134,8 @@ func (g *Gateway) fill(c *Command) {
 	c.Caller.Node = g.cfg.Node
 }
 
-func (l *Lanes) publish(c *Command, bounded bool, deadline time.Time, done func(error)) {
-	l.publisher.enqueueCommand(l.partition(c.lane()), bounded, c.ID, encodePairs(c.metadata()), c.Input, deadline, done)
+func (l *Lanes) publish(c *Command, deadline time.Time, done func(error)) {
+	l.publisher.enqueueCommand(l.partition(c.lane()), c.ID, encodePairs(c.metadata()), c.Input, deadline, done)
 }
 
 // follow reads the events of some partitions, and as many streams of replies, until ctx

@@ -2,13 +2,15 @@ package broker_test
 
 import (
 	"fmt"
+	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
-	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/testenv"
 )
@@ -38,6 +40,19 @@ func crowd(t *testing.T, gateway *testNode, room, more int, timeout time.Duratio
 		t.Errorf("it took %s to send %d commands", took, room+more)
 	}
 	return accepted
+}
+
+// tell adds a command that nobody waits for, and no backlog refuses, to the only
+// partition.
+func tell(t *testing.T, rdb *redis.Client, key, input string) {
+	t.Helper()
+	p := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
+	defer p.Close()
+	m := message.NewMessage("told", []byte(input))
+	m.Metadata = message.Metadata{"operation": "test.note", "key": key, "user": "alice"}
+	if err := p.Publish("cmd:{p0}", m); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func texts(n int) map[string][]string {
@@ -109,13 +124,7 @@ func TestABacklogWithoutAWorker(t *testing.T) {
 		if n := backlog(); n != room {
 			t.Errorf("%d commands are kept, want %d", n, room)
 		}
-		told := make(chan error, 1)
-		gateway.gateway.Tell(&broker.Command{
-			Operation: "test.note", Key: "told", Input: []byte(`{"key":"told","text":"told"}`), Caller: contract.Caller{UserID: "alice"},
-		}, func(err error) { told <- err })
-		if err := <-told; err != nil {
-			t.Errorf("a command that nobody waits for is refused: %v", err)
-		}
+		tell(t, rdb, "told", `{"key":"told","text":"told"}`)
 		late := newNotebook()
 		next := startNode(t, url, "late", late, opt)
 		testenv.WaitFor(t, 10*time.Second, "the backlog to be worked off", func() bool { return backlog() == 0 })

@@ -50,8 +50,7 @@ type publish struct {
 	done     func(error)
 	err      error // what done is told
 
-	backlog *backlog // that it adds to, if any
-	bounded bool     // and that may refuse it
+	backlog *backlog // that it adds to, if any, and that may refuse it
 }
 
 var _ message.Publisher = (*Publisher)(nil)
@@ -103,12 +102,12 @@ func (p *Publisher) enqueue(stream, uuid string, metadata, payload []byte, deadl
 	p.add(newPublish(stream, uuid, metadata, payload, deadline, done))
 }
 
-// enqueueCommand is enqueue for a partition's command. A bounded one is refused at once
-// while too many wait there.
-func (p *Publisher) enqueueCommand(partition int, bounded bool, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
+// enqueueCommand is enqueue for a partition's command, which is refused at once while too
+// many wait there.
+func (p *Publisher) enqueueCommand(partition int, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
 	b := p.backlogs[partition]
 	item := newPublish(b.stream, uuid, metadata, payload, deadline, done)
-	item.backlog, item.bounded = b, bounded
+	item.backlog = b
 	p.add(item)
 }
 
@@ -133,7 +132,7 @@ func (p *Publisher) push(item publish) error {
 		return ErrClosed
 	case len(p.queue) >= maxQueue, len(p.queue) > 0 && p.bytes+item.size > maxQueueBytes:
 		return errQueueFull
-	case item.bounded && b.full():
+	case b != nil && b.full():
 		b.refused = true // run measures it soon: it knows that it is full
 		return errBacklog
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/fault"
 )
 
 // A roster mirrors in Redis which rooms this gateway's sockets are in, as far as a use
@@ -76,6 +78,7 @@ type stay struct {
 const (
 	rosterBatch  = 256                   // changes of a partition in one run
 	rosterLinger = 20 * time.Millisecond // between two writes, so that they are few
+	rosterMax    = 50_000                // changes that wait, beyond which nobody comes in
 )
 
 func newRoster(l *Lanes) *roster {
@@ -94,8 +97,11 @@ func (r *roster) current() string {
 func rosterKey(p int, life string) string { return "roster:{p" + strconv.Itoa(p) + "}:" + life }
 
 // Enter notes that a socket is in a room; c is submitted when that ends with its
-// connection. It never blocks.
-func (g *Gateway) Enter(c *Command) Stay {
+// connection. It never blocks. Its error is a fault: too much waits for Redis to be told.
+func (g *Gateway) Enter(c *Command) (Stay, error) {
+	if g.roster.full() {
+		return nil, errRosterFull
+	}
 	g.fill(c)
 	c.Timeout = 0
 	metadata := encodePairs(c.metadata())
@@ -103,8 +109,22 @@ func (g *Gateway) Enter(c *Command) Stay {
 	s.value = fmt.Appendf(make([]byte, 0, 16+len(c.ID)+len(metadata)+len(c.Input)), "%d %d ", len(c.ID), len(metadata))
 	s.value = append(append(append(s.value, c.ID...), metadata...), c.Input...)
 	g.roster.add(s, '+', s.value)
-	return s
+	return s, nil
 }
+
+// full tells whether nobody may come in: what waits is as much as clients bring about
+// that come and go while Redis is away. Those that are in may go all the same.
+func (r *roster) full() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for p := range r.queues {
+		n += len(r.queues[p].changes)
+	}
+	return n >= rosterMax
+}
+
+var errRosterFull = fault.New(fault.Unavailable, "this node cannot tell the others who is connected; connect again later").After(time.Second)
 
 func (s *stay) Leave()           { s.r.add(s, '-', nil) }
 func (s *stay) End(input []byte) { s.r.add(s, '!', input) }
@@ -243,63 +263,21 @@ func (r *roster) written(life string, runs []rosterRun) (more bool, err error) {
 	return more, errors.Join(errs...)
 }
 
-// beginAnew begins the life after this one, unless it has begun. When Redis has forgotten
-// it, or some of it, all that is known goes into the next.
-func (r *roster) beginAnew(life string, forgotten bool) {
-	r.mu.Lock()
-	if r.name() != life {
-		r.mu.Unlock()
-		return
-	}
-	if forgotten {
-		r.stale = append(r.stale, r.name())
-	}
-	r.life++
-	for p := range r.queues {
-		q := &r.queues[p]
-		q.sent, q.number = 0, 0
-		if forgotten {
-			q.changes = endings(q.changes)
-		}
-	}
-	if forgotten {
-		for s := range r.stays {
-			q := &r.queues[s.partition]
-			q.changes = append(q.changes, rosterChange{"+", s, s.value})
-		}
-	}
-	r.mu.Unlock()
-	signal(r.wake)
-	if !forgotten {
-		r.log.Warn("other gateways took this one for dead and have told that its sockets are gone: they must connect again")
-		r.ended()
-	}
-}
-
-// endings are the commands that are still to be submitted, put on the roster before.
-func endings(changes []rosterChange) []rosterChange {
-	var kept []rosterChange
-	for _, c := range changes {
-		if c.what == "!" {
-			kept = append(kept, rosterChange{"+", c.stay, c.stay.value}, c)
-		}
-	}
-	return kept
-}
-
-// erase takes what is stale out of Redis, so that nobody submits it.
-func (r *roster) erase(ctx context.Context) error {
-	r.mu.Lock()
-	stale := r.stale
-	r.mu.Unlock()
-	if len(stale) == 0 {
-		return nil
-	}
-	if err := r.forget(ctx, stale...); err != nil {
-		return err
+// close writes what is left, once, and says that this gateway is gone. What it cannot
+// write, and sockets that have not gone, the others find and submit.
+func (r *roster) close() {
+	deadline := time.Now().Add(roundTripMax)
+	more, err := true, error(nil)
+	for more && err == nil && time.Now().Before(deadline) {
+		more, err = r.write(context.Background())
 	}
 	r.mu.Lock()
-	r.stale = r.stale[len(stale):]
+	left, life := len(r.stays), r.name()
 	r.mu.Unlock()
-	return nil
+	if err == nil && !more && left == 0 {
+		err = r.forget(context.Background(), life)
+	}
+	if err != nil || more || left > 0 {
+		r.log.Warn("what happens when sockets go is left to the other gateways", "sockets_in_rooms", left, "error", err)
+	}
 }

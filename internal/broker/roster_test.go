@@ -2,11 +2,14 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/testenv"
@@ -27,13 +30,14 @@ func newGatewayAlone(t *testing.T, url, name string) *gatewayAlone {
 	}
 	t.Cleanup(func() { _ = l.Close() })
 	g := &gatewayAlone{Gateway: NewGateway(l), t: t, now: time.Now()}
+	g.census.clock = func() time.Time { return g.now }
 	g.beat()
 	return g
 }
 
 func (g *gatewayAlone) beat() {
 	g.t.Helper()
-	if err := g.census.beat(g.t.Context(), g.now); err != nil {
+	if err := g.census.beat(g.t.Context()); err != nil {
 		g.t.Fatal(err)
 	}
 }
@@ -58,7 +62,12 @@ func (g *gatewayAlone) write() {
 }
 
 func (g *gatewayAlone) enter(room string) Stay {
-	return g.Enter(&Command{Operation: "test.gone", Key: room, Caller: contract.Caller{UserID: "alice"}, Input: []byte(room + " lost")})
+	g.t.Helper()
+	s, err := g.Enter(&Command{Operation: "test.gone", Key: room, Caller: contract.Caller{UserID: "alice"}, Input: []byte(room + " lost")})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return s
 }
 
 // submitted are the inputs of all commands in the backlogs.
@@ -154,10 +163,10 @@ func TestADeadGatewaysSocketsAreToldOnce(t *testing.T) {
 			b.watch(time.Second)
 			c.watch(time.Second)
 		}
-		if got := c.census.dead(c.now); len(got) != 0 {
+		if got := c.census.dead(); len(got) != 0 {
 			t.Errorf("c buries %v, and it is b's turn", got)
 		}
-		lives := b.census.dead(b.now)
+		lives := b.census.dead()
 		if len(lives) != 1 || bootOf(lives[0]) != dead.boot {
 			t.Fatalf("dead are %v", lives)
 		}
@@ -172,7 +181,7 @@ func TestADeadGatewaysSocketsAreToldOnce(t *testing.T) {
 		}
 		b.want(want...)
 		b.watch(time.Second)
-		if got := b.census.dead(b.now); len(got) != 0 {
+		if got := b.census.dead(); len(got) != 0 {
 			t.Errorf("dead again: %v", got)
 		}
 	})
@@ -198,7 +207,7 @@ func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
 			unknown := frozen.enter("unknown") // to Redis, when it is frozen
 			known.End([]byte("known closed"))
 			b.watch(6 * time.Second)
-			for _, life := range b.census.dead(b.now) {
+			for _, life := range b.census.dead() {
 				if err := b.census.bury(t.Context(), life); err != nil {
 					t.Fatal(err)
 				}
@@ -254,11 +263,62 @@ func TestOnlyWhatWasWatchedIsDead(t *testing.T) {
 	b.now = b.now.Add(time.Minute) // Redis was away
 	b.beat()
 	b.watch(4 * time.Second)
-	if got := b.census.dead(b.now); len(got) != 0 {
+	if got := b.census.dead(); len(got) != 0 {
 		t.Errorf("dead are %v", got)
 	}
 	b.watch(2 * time.Second)
-	if got := b.census.dead(b.now); len(got) != 1 {
+	if got := b.census.dead(); len(got) != 1 {
 		t.Errorf("dead are %v", got)
+	}
+}
+
+// A process that stood still has watched nobody meanwhile, wherever in a beat it did.
+func TestAGatewayThatStoodStillTakesNobodyForDead(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	a, b := newGatewayAlone(t, url, "a"), newGatewayAlone(t, url, "b")
+	for still := range 4 { // before a beat is sent, before its answer is seen, after it
+		for range 3 {
+			a.beat()
+			b.watch(time.Second)
+		}
+		a.beat()
+		looks := 0
+		b.census.clock = func() time.Time {
+			if looks++; looks == still {
+				b.now = b.now.Add(time.Minute)
+			}
+			return b.now
+		}
+		if still == 0 {
+			b.now = b.now.Add(time.Minute)
+		}
+		for range 4 {
+			b.beat()
+			if got := b.census.dead(); len(got) != 0 {
+				t.Errorf("stood still at %d: dead are %v", still, got)
+			}
+			b.now = b.now.Add(time.Second)
+		}
+	}
+}
+
+// While Redis is away clients may come and go without end: what is to be told of them
+// is bounded, nobody comes in beyond that, and whoever is in may go.
+func TestARosterIsBounded(t *testing.T) {
+	t.Parallel()
+	g := newGatewayAlone(t, testenv.Embedded(t), "a")
+	var last Stay
+	for range rosterMax {
+		last = g.enter("x")
+	}
+	if _, err := g.Enter(&Command{Operation: "test.gone", Key: "x"}); !errors.Is(err, errRosterFull) {
+		t.Errorf("one more: %v", err)
+	}
+	last.End([]byte("went"))
+	g.write()
+	g.enter("x")
+	if diff := cmp.Diff([]string{"went"}, g.submitted()); diff != "" {
+		t.Error(diff)
 	}
 }

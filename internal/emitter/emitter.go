@@ -14,8 +14,9 @@ import (
 // A Sink holds the sockets of this node. Its methods must not block.
 type Sink interface {
 	// Emit sends an event to the sockets of an audience that are on this node. What it is
-	// given is good until it returns.
-	Emit(Emission)
+	// given is good until it returns. A payload that is not what it should be is an error,
+	// if somebody would have heard it.
+	Emit(Emission) error
 	// Move puts the sockets of an audience in rooms, or takes them out.
 	Move(namespace string, who Audience, rooms []string, leave bool)
 	// Disconnect ends the sockets of an audience.
@@ -73,10 +74,10 @@ func (e *Emitter) Handle(m *broker.Event) error {
 		if m.Name == "" {
 			return fmt.Errorf("message %s is no event: it has no name", m.ID)
 		}
-		if m.Spread && (len(m.Payload) < 2 || m.Payload[0] != '[') {
-			return fmt.Errorf("message %s is no event: its arguments are no array", m.ID)
+		err := e.sink.Emit(Emission{Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to, Volatile: m.Volatile, Spread: m.Spread})
+		if err != nil {
+			return fmt.Errorf("message %s is no event: %w", m.ID, err)
 		}
-		e.sink.Emit(Emission{Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to, Volatile: m.Volatile, Spread: m.Spread})
 	case "join", "leave":
 		e.sink.Move(m.Namespace, Audience{Users: to.Users, Sockets: to.Sockets}, to.Rooms, m.Action == "leave")
 	case "close":

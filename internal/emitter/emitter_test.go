@@ -1,6 +1,8 @@
 package emitter_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -13,8 +15,12 @@ import (
 
 type recorder struct{ calls []string }
 
-func (r *recorder) Emit(e emitter.Emission) {
+func (r *recorder) Emit(e emitter.Emission) error {
+	if !json.Valid(e.Payload) {
+		return errors.New("no JSON")
+	}
 	r.calls = append(r.calls, fmt.Sprintf("emit %s %s %s %+v %t", e.Namespace, e.Event, e.Payload, e.To, e.Volatile))
+	return nil
 }
 
 func (r *recorder) Move(namespace string, who emitter.Audience, rooms []string, leave bool) {
@@ -62,6 +68,7 @@ func TestHandle(t *testing.T) {
 		"user gone":  {broker.Event{Namespace: "/a", Action: "disconnect", Users: `["u"]`, Reason: "r"}, `disconnect /a[u] []r`},
 
 		"no namespace":   {broker.Event{Name: "e"}, "error: message id names no namespace"},
+		"no JSON":        {broker.Event{Namespace: "/a", Name: "e", Everyone: true, Payload: []byte("{")}, "error: message id is no event: no JSON"},
 		"no name":        {broker.Event{Namespace: "/a"}, "error: message id is no event"},
 		"bad list":       {broker.Event{Namespace: "/a", Name: "e", Rooms: "x"}, "error: message id: rooms: not a JSON array of strings"},
 		"unknown action": {broker.Event{Namespace: "/a", Action: "explode"}, `error: message id asks for "explode"`},

@@ -81,7 +81,9 @@ type farLanes struct {
 	answered, reads atomic.Int64
 }
 
-func (l *farLanes) Enter(c *broker.Command) broker.Stay { return &fakeStay{&fakeLanes{}, c} }
+func (l *farLanes) Enter(c *broker.Command) (broker.Stay, error) {
+	return &fakeStay{&fakeLanes{}, c}, nil
+}
 
 func (l *farLanes) Submit(_ *broker.Command, done func(broker.Reply)) {
 	l.mu.Lock()

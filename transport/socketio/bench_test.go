@@ -64,7 +64,9 @@ func (l *benchLanes) Submit(_ *broker.Command, done func(broker.Reply)) {
 	l.submitted.add(1)
 }
 
-func (l *benchLanes) Enter(c *broker.Command) broker.Stay { return &fakeStay{&fakeLanes{}, c} }
+func (l *benchLanes) Enter(c *broker.Command) (broker.Stay, error) {
+	return &fakeStay{&fakeLanes{}, c}, nil
+}
 
 // commandText is one event with an acknowledgement, as clients send it.
 const commandText = `42/board,117["write",{"board":"lobby","line":12345,"text":"The quick brown fox jumps over the lazy dog"}]`

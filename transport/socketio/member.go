@@ -73,7 +73,7 @@ func (h *handler) enter(route contract.Route, caller contract.Caller, input []by
 	if err != nil {
 		return nil, fmt.Errorf("admit %s: %w", route.Operation, err)
 	}
-	return h.lanes.Enter(&broker.Command{Operation: route.Operation, Key: admission.Key, Caller: caller, Input: input}), nil
+	return h.lanes.Enter(&broker.Command{Operation: route.Operation, Key: admission.Key, Caller: caller, Input: input})
 }
 
 func departure(room contract.Room, reason contract.Reason) []byte {

@@ -42,7 +42,7 @@ type Lanes interface {
 	Submit(*broker.Command, func(broker.Reply))
 	// Enter notes that a socket is in a room; the command is submitted when that ends
 	// with its connection, or with this process.
-	Enter(*broker.Command) broker.Stay
+	Enter(*broker.Command) (broker.Stay, error)
 }
 
 // A Gateway holds the sockets of this node. It is the emitter's sink.
@@ -220,17 +220,33 @@ func argument(args []json.RawMessage) (json.RawMessage, error) {
 	return nil, fault.New(fault.Invalid, "send one argument, an object; this event came with %d", len(args))
 }
 
-// Emit sends an event to its audience on this node.
-func (g *Gateway) Emit(e emitter.Emission) {
+// Emit sends an event to its audience on this node. A payload that is no JSON would break
+// the connections of all who hear it.
+func (g *Gateway) Emit(e emitter.Emission) error {
+	to := audience(e.To)
+	if g.sockets.Count(e.Namespace, to) == 0 {
+		return nil
+	}
+	if !json.Valid(e.Payload) {
+		return errNoJSON
+	}
 	payload := e.Payload
 	if e.Spread { // the elements of an array are written as arguments are
-		payload = bytes.TrimSpace(payload)
+		if payload = bytes.TrimSpace(payload); payload[0] != '[' {
+			return errNoArray
+		}
 		if payload = bytes.TrimSpace(payload[1 : len(payload)-1]); len(payload) == 0 {
 			payload = json.RawMessage("null")
 		}
 	}
-	g.sockets.Broadcast(e.Namespace, audience(e.To), e.Event, payload, e.Volatile)
+	g.sockets.Broadcast(e.Namespace, to, e.Event, payload, e.Volatile)
+	return nil
 }
+
+var (
+	errNoJSON  = errors.New("its payload is no JSON")
+	errNoArray = errors.New("its arguments are no JSON array")
+)
 
 // Move puts the sockets of an audience on this node in rooms, or takes them out.
 func (g *Gateway) Move(namespace string, who emitter.Audience, rooms []string, leave bool) {

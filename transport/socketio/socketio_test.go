@@ -89,7 +89,7 @@ func (l *fakeLanes) Submit(c *broker.Command, done func(broker.Reply)) {
 	l.done[c] = done
 }
 
-func (l *fakeLanes) Enter(c *broker.Command) broker.Stay { return &fakeStay{l, c} }
+func (l *fakeLanes) Enter(c *broker.Command) (broker.Stay, error) { return &fakeStay{l, c}, nil }
 
 // A fakeStay records its command when it ends with the connection.
 type fakeStay struct {
@@ -347,7 +347,19 @@ func TestTheSink(t *testing.T) {
 	two.Connect("/board", `{"user":"alice"}`)
 	other.Connect("/board", `{"user":"room:x"}`) // a user whose name looks like a room's
 	emit := func(n string, to emitter.Audience) {
-		g.Emit(emitter.Emission{Namespace: "/board", Event: "n", Payload: json.RawMessage(n), To: to})
+		if err := g.Emit(emitter.Emission{Namespace: "/board", Event: "n", Payload: json.RawMessage(n), To: to}); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, broken := range []emitter.Emission{{Payload: json.RawMessage(`{`)}, {Payload: json.RawMessage(`[1,2`), Spread: true}, {Payload: json.RawMessage(`{}`), Spread: true}} {
+		broken.Namespace, broken.Event = "/board", "n"
+		if err := g.Emit(broken); err != nil {
+			t.Errorf("nobody hears %s: %v", broken.Payload, err)
+		}
+		broken.To.Everyone = true
+		if err := g.Emit(broken); err == nil {
+			t.Errorf("%s was sent", broken.Payload)
+		}
 	}
 	emit("1", emitter.Audience{Users: []string{"alice"}})
 	emit("2", emitter.Audience{Sockets: []string{sid}})
