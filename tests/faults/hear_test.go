@@ -35,10 +35,20 @@ func (l *load) hear(n *node) *hearer {
 		_ = h.conn.Wait() // how it ends does not matter
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.sub.Until = time.Now()
+		if h.sub.Until.IsZero() {
+			h.sub.Until = time.Now()
+		}
 	}()
 	l.hearers = append(l.hearers, h)
 	return h
+}
+
+// willGo tells that the hearer's connection is soon to be closed: what is answered from
+// now on need not reach it.
+func (h *hearer) willGo() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sub.Until = time.Now()
 }
 
 // told fails the test unless every hearer has been told of a gap, or is so soon. It

@@ -53,19 +53,21 @@ func TestRollingRestart(t *testing.T) {
 
 // A node is frozen for longer than its leases last, wakes up in the middle of its
 // work, and changes nothing that others have done meanwhile. The load is on the other
-// nodes: a process that is frozen answers nobody.
+// nodes: a process that is frozen answers nobody. It was taken for dead, so it closes its
+// connections, after what had happened until it woke up.
 func TestNodeFrozen(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	a, b, c := launch(t, redis, "a"), launch(t, redis, "b"), launch(t, redis, "c")
 	l := prepareLoad(t, redis, loadOptions{}, b, c)
-	for _, n := range []*node{a, b, c} {
-		l.hear(n) // what happens while a sleeps, it hears after that
-	}
+	asleep := l.hear(a)
+	l.hear(b)
+	l.hear(c)
 	l.begin()
 	l.fault = time.Now()
 	a.freeze()
 	l.run(10 * time.Second)
+	asleep.willGo()
 	a.thaw()
 	l.run(2 * time.Second)
 	v := l.judge(a)
