@@ -150,6 +150,7 @@ type Config struct {
 	CommandTimeout time.Duration // 5 s: for commands that declare none
 	IdempotencyTTL time.Duration // how long the outcome of a command with an idempotency key is kept; 0: it is not
 	DeadLetters    int           // 100,000: about as many are kept, of all partitions together
+	Strict         bool          // gateways tell clients only what a replica of Redis has, see strict.go
 }
 
 func (c *Config) setDefaults() {

@@ -147,6 +147,9 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
 		all, err := t.next(ctx)
 		if err == nil {
+			if g.cfg.Strict && len(all) > 0 {
+				g.confirm(ctx, t)
+			}
 			g.around[0]()
 			g.take(t, all)
 			g.around[1]()

@@ -43,6 +43,7 @@ type Config struct {
 	InFlight       int           `env:"NODE_IN_FLIGHT" envDefault:"2000" doc:"commands of one node's clients that wait for an answer, and commands that one node runs at a time"`
 	Backlog        int           `env:"PARTITION_BACKLOG" envDefault:"1000" doc:"commands of one lane that wait for a node to run them"`
 	DLQMax         int           `env:"DLQ_MAX" envDefault:"100000" doc:"dead letters kept, about, of all partitions together; the oldest are dropped"`
+	Strict         Switch        `env:"STRICT" envDefault:"off" doc:"on: clients are told only what a replica of Redis has as well, so that a failover takes back nothing that was answered; needs a replica"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
 
 	Sockets Sockets
@@ -67,6 +68,18 @@ func (p *Period) UnmarshalText(b []byte) error {
 	d, err := time.ParseDuration(string(b))
 	*p = Period(d)
 	return err
+}
+
+// A Switch is on or off.
+type Switch bool
+
+// UnmarshalText reads a switch.
+func (s *Switch) UnmarshalText(b []byte) error {
+	*s = string(b) == "on"
+	if !*s && string(b) != Off {
+		return errors.New("neither on nor off")
+	}
+	return nil
 }
 
 // Load reads the environment, fills in what depends on the machine, and validates.
@@ -131,7 +144,7 @@ func parseError(err error) string {
 	return err.Error()
 }
 
-var typeNames = strings.NewReplacer("config.Limit", "whole number above 0, or off", "config.Period", `duration, like "1h", or off`, "time.Duration", `duration, like "5s"`, "int64", "whole number", "int", "whole number")
+var typeNames = strings.NewReplacer("config.Limit", "whole number above 0, or off", "config.Period", `duration, like "1h", or off`, "config.Switch", "on, and not off", "time.Duration", `duration, like "5s"`, "int64", "whole number", "int", "whole number")
 
 func nodeID() (string, error) {
 	host, err := os.Hostname()
@@ -210,6 +223,9 @@ func (c Config) Validate() error {
 	}
 	if c.DLQMax < c.Partitions || c.DLQMax > 100_000_000 {
 		wrong("DLQ_MAX", "%d is not between %d (PARTITIONS) and 100000000", c.DLQMax, c.Partitions)
+	}
+	if c.Strict && c.RedisURL == "" {
+		wrong("STRICT", "on needs REDIS_URL: an embedded Redis has no replica")
 	}
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)

@@ -52,7 +52,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	unset(t)
 	for name, value := range map[string]string{
 		"HTTP_ADDR": "8080", "REDIS_URL": "http://:hunter2@x", "NODE_ID": "a b", "ROLE": "boss", "AUTH_MODE": "jwt", "JWT_SECRET": "short",
-		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "DLQ_MAX": "-1", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
+		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "DLQ_MAX": "-1", "STRICT": "very", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
 		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
 		"SOCKET_RATE": "0", "SOCKET_UNACKED": "-1", "NODE_IN_FLIGHT": "0", "PARTITION_BACKLOG": "off",
 	} {
@@ -65,7 +65,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	for _, want := range []string{
 		`HTTP_ADDR: "8080" is no host:port`, `REDIS_URL: it must look like`, `NODE_ID: "a b" must`, `ROLE: "boss" is not one of all, gateway, worker`,
 		`JWT_SECRET: AUTH_MODE=jwt needs`, `CORS_ORIGINS: "app.example" is no origin`, `COMMAND_TIMEOUT: "soon" is no duration`,
-		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `DLQ_MAX: -1 is not between`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
+		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `DLQ_MAX: -1 is not between`, `STRICT: "very" is no on, and not off`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
 		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 		`SOCKET_RATE: "0" is no whole number above 0, or off`, `SOCKET_UNACKED: -1 is not between`, `NODE_IN_FLIGHT: 0 is not between 1 and`, `PARTITION_BACKLOG: "off" is no whole number`,
@@ -104,6 +104,7 @@ func TestOneProblem(t *testing.T) {
 		"records off":        {[]string{"IDEMPOTENCY_TTL", "off"}, ""},
 		"records 0":          {[]string{"IDEMPOTENCY_TTL", "0"}, ""},
 		"limits off":         {[]string{"SOCKET_RATE", "off", "SOCKET_UNACKED", "off"}, ""},
+		"no replica":         {[]string{"STRICT", "on"}, "STRICT: on needs REDIS_URL: an embedded Redis has no replica"},
 		"dead letters":       {[]string{"DLQ_MAX", "15"}, "DLQ_MAX: 15 is not between 16 (PARTITIONS) and 100000000"},
 		"spaces in lists":    {[]string{"CORS_ORIGINS", "https://a.example , https://b.example", "SOCKET_TRANSPORTS", "polling, websocket"}, ""},
 	} {

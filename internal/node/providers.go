@@ -53,7 +53,7 @@ func LanesConfig(c config.Config) broker.Config {
 	return broker.Config{
 		Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout,
 		InFlight: c.InFlight, Backlog: c.Backlog, IdempotencyTTL: time.Duration(c.IdempotencyTTL),
-		DeadLetters: c.DLQMax,
+		DeadLetters: c.DLQMax, Strict: bool(c.Strict),
 	}
 }
 
