@@ -21,6 +21,8 @@ var allowed = []struct {
 	{"internal/contract", nil, nil, "contract is values only: it depends on nothing, so that everything can depend on it"},
 	{"internal/fault", nil, nil, "fault is values only: it depends on nothing, so that everything can depend on it"},
 	{"internal/jsonscan", nil, nil, "jsonscan reads bytes and knows nothing else"},
+	{"transport/socketio/client", nil, []string{"internal/contract", "internal/fault", "github.com/gorilla/websocket"},
+		"the client is for other programs too: it brings none of the server with it"},
 	{"usecases/...", []string{"usecases"}, []string{"internal/contract", "internal/fault"},
 		"a use case returns effects and keeps things behind ports of its own: it knows no transport, no broker, no store and no other use case"},
 	{"usecases", nil, []string{"usecases/...", "internal/contract", "github.com/google/wire"}, "usecases.go gathers the use cases and does nothing else"},

@@ -129,7 +129,7 @@ func (r Route) DecodedBy(admit, serve Decode) Route {
 // must be idempotent by the command's id, which CallerFrom gives.
 func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, error)) Route {
 	r := Route{
-		Namespace: c.Namespace, Event: c.event(), Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
+		Namespace: c.Namespace, Event: c.EventName(), Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
 		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
 		policy: &c.Policy,

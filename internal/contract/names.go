@@ -22,8 +22,8 @@ func (e Event[T]) name() string {
 	return defaultName(reflect.TypeFor[T](), "Payload")
 }
 
-// event is the command's event, "" for an internal one.
-func (c *Command[In, Out]) event() string {
+// EventName is the command's event on the wire, "" for an internal one.
+func (c Command[In, Out]) EventName() string {
 	if c.Internal || reflect.TypeFor[In]() == reflect.TypeFor[None]() {
 		return c.Event // None names nothing
 	}

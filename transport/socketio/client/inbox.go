@@ -1,0 +1,222 @@
+package client
+
+import (
+	"context"
+	"slices"
+)
+
+// An inbox is what has come and waits: for handlers, which run one after the other, or
+// for Receive. The mutex of its Client guards it.
+type inbox struct {
+	maxEvents, maxBytes int
+
+	due   []item  // for handlers, in order
+	kept  []Event // without handler, for Receive, in order
+	bytes int     // of both
+	lost  map[string]bool
+	wake  chan struct{} // 1: something is due
+
+	handlers map[string][]*handler
+	waiters  []*waiter
+}
+
+// An item is an event for its handlers, or something else that is to be told in turn.
+type item struct {
+	event Event
+	tell  func()
+}
+
+type handler struct{ handle func(Event) }
+
+// A waiter is one Receive.
+type waiter struct {
+	name  string     // "" for any event
+	event chan Event // 1
+}
+
+func newInbox(o options) inbox {
+	return inbox{
+		maxEvents: o.events, maxBytes: o.bytes, wake: make(chan struct{}, 1),
+		handlers: map[string][]*handler{}, lost: map[string]bool{},
+	}
+}
+
+// put takes an event in: ErrOverflow if there is no room for one that has handlers.
+func (b *inbox) put(e Event) error {
+	handled := b.handlersOf(e.Name) != nil
+	if !handled {
+		for i, w := range b.waiters {
+			if w.name == "" || w.name == e.Name {
+				b.waiters = slices.Delete(b.waiters, i, i+1)
+				w.event <- e
+				return nil
+			}
+		}
+	}
+	for len(b.due)+len(b.kept) >= b.maxEvents || b.bytes+e.size > b.maxBytes {
+		switch {
+		case len(b.kept) > 0:
+			b.lose(b.kept[0].Name)
+			b.bytes -= b.kept[0].size
+			b.kept[0] = Event{} // lets go of its memory
+			b.kept = b.kept[1:]
+		case handled:
+			return ErrOverflow
+		default:
+			b.lose(e.Name)
+			return nil
+		}
+	}
+	b.bytes += e.size
+	if handled {
+		b.tell(item{event: e})
+	} else {
+		b.kept = append(b.kept, e)
+	}
+	return nil
+}
+
+// lose notes that an event is missing among those kept. Names are the server's, so that
+// they are bounded as well.
+func (b *inbox) lose(name string) {
+	if len(b.lost) < b.maxEvents {
+		b.lost[name] = true
+	}
+}
+
+func (b *inbox) tell(i item) {
+	b.due = append(b.due, i)
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// handlersOf are the handlers of an event: those of its name, else those of any other.
+func (b *inbox) handlersOf(name string) []*handler {
+	if all := b.handlers[name]; all != nil {
+		return all
+	}
+	return b.handlers[anyOther]
+}
+
+// add registers a handler. What was kept of its events goes to it first.
+func (b *inbox) add(name string, h *handler) {
+	b.handlers[name] = append(slices.Clip(b.handlers[name]), h) // dispatch may hold the old ones
+	b.kept = slices.DeleteFunc(b.kept, func(e Event) bool {
+		if b.handlersOf(e.Name) == nil {
+			return false
+		}
+		b.tell(item{event: e})
+		return true
+	})
+}
+
+func (b *inbox) remove(name string, h *handler) {
+	rest := slices.DeleteFunc(slices.Clone(b.handlers[name]), func(o *handler) bool { return o == h })
+	if len(rest) == 0 {
+		delete(b.handlers, name)
+		return
+	}
+	b.handlers[name] = rest
+}
+
+// next is what is to be told now.
+func (b *inbox) next() (run func(), ok bool) {
+	if len(b.due) == 0 {
+		b.due = nil
+		return nil, false
+	}
+	i := b.due[0]
+	b.due[0] = item{}
+	b.due = b.due[1:]
+	if i.tell != nil {
+		return i.tell, true
+	}
+	b.bytes -= i.event.size
+	all := b.handlersOf(i.event.Name)
+	return func() {
+		for _, h := range all {
+			h.handle(i.event)
+		}
+	}, true
+}
+
+// take takes the first event of a name, "" for any, that was kept.
+func (b *inbox) take(name string) (e Event, ok bool) {
+	i := slices.IndexFunc(b.kept, func(e Event) bool { return name == "" || name == e.Name })
+	if i < 0 {
+		return e, false
+	}
+	e = b.kept[i]
+	b.bytes -= e.size
+	b.kept = slices.Delete(b.kept, i, i+1)
+	return e, true
+}
+
+// missed tells, once, whether an event of a name, "" for any, had to make room.
+func (b *inbox) missed(name string) bool {
+	missed := b.lost[name] || name == "" && len(b.lost) > 0
+	if name == "" {
+		clear(b.lost)
+	}
+	delete(b.lost, name)
+	return missed
+}
+
+// receive waits for an event of a name, "" for any. It waits through lost connections.
+func (c *Client) receive(ctx context.Context, name string) (Event, error) {
+	c.mu.Lock()
+	if c.inbox.missed(name) {
+		c.mu.Unlock()
+		return Event{}, ErrOverflow
+	}
+	e, ok := c.inbox.take(name)
+	if ok || c.err != nil {
+		defer c.mu.Unlock()
+		if !ok {
+			return e, c.err
+		}
+		return e, nil
+	}
+	w := &waiter{name: name, event: make(chan Event, 1)}
+	c.inbox.waiters = append(c.inbox.waiters, w)
+	c.mu.Unlock()
+
+	var err error
+	select {
+	case e := <-w.event:
+		return e, nil
+	case <-ctx.Done():
+		err = late(ctx)
+	case <-c.ctx.Done():
+		err = c.Err()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inbox.waiters = slices.DeleteFunc(c.inbox.waiters, func(o *waiter) bool { return o == w })
+	select {
+	case e := <-w.event: // it came meanwhile
+		return e, nil
+	default:
+		return Event{}, err
+	}
+}
+
+// dispatch runs handlers until the client has ended and all of them have run.
+func (c *Client) dispatch() {
+	for {
+		c.mu.Lock()
+		run, ok := c.inbox.next()
+		ended := c.err != nil
+		c.mu.Unlock()
+		switch {
+		case ok:
+			run()
+		case ended:
+			return
+		default:
+			<-c.inbox.wake
+		}
+	}
+}

@@ -1,0 +1,244 @@
+package client
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A link is what the clients of one Dial share: a connection, and another one after it.
+type link struct {
+	url    url.URL // with the path, without a query
+	opts   options
+	web    http.Client    // for polling
+	jar    http.CookieJar // a load balancer's cookie keeps a connection on its node
+	ctx    context.Context
+	cancel context.CancelFunc // when its last client has gone
+	ended  chan struct{}      // nothing of it runs any more
+
+	mu      sync.Mutex
+	conn    *conn // nil while there is none
+	clients map[string]*Client
+	over    error // why there is none any more
+}
+
+func newLink(to string, o options) (*link, error) {
+	u, err := url.Parse(to)
+	if err != nil {
+		return nil, fmt.Errorf("dial: %w", err)
+	}
+	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("dial %q: the URL must look like https://host:8080", to)
+	}
+	for _, name := range o.transports {
+		if name != WebSocket && name != Polling {
+			return nil, fmt.Errorf("dial %s: there is no transport %q, but %s and %s", to, name, WebSocket, Polling)
+		}
+	}
+	if len(o.transports) == 0 {
+		return nil, fmt.Errorf("dial %s: Transports names none", to)
+	}
+	u.Path = strings.TrimSuffix(u.Path, "/") + "/" + strings.TrimPrefix(o.path, "/")
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, fmt.Errorf("dial: %w", err)
+	}
+	l := &link{url: *u, opts: o, jar: jar, ended: make(chan struct{}), clients: map[string]*Client{}}
+	l.web = http.Client{Jar: jar, Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: o.tls, MaxResponseHeaderBytes: 64 << 10,
+	}}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	return l, nil
+}
+
+// begin makes the first connection, for a first client.
+func (l *link) begin(ctx context.Context, c *Client) error {
+	for attempt := 0; ; attempt++ {
+		k, err := l.open(ctx)
+		if err == nil {
+			l.clients[c.namespace] = c
+			go c.dispatch()
+			go l.run(k)
+			return nil
+		}
+		if !l.opts.reconnect.Dial || ctx.Err() != nil || !sleep(ctx, l.opts.reconnect.delay(attempt)) {
+			l.cancel()
+			return err
+		}
+	}
+}
+
+// sleep tells whether the time has passed before the context ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// run serves one connection after the other.
+func (l *link) run(k *conn) {
+	defer close(l.ended)
+	defer l.web.CloseIdleConnections()
+	for {
+		err := l.serve(k)
+		if k, err = l.again(err); err != nil {
+			l.end(err)
+			return
+		}
+	}
+}
+
+// serve connects all clients over a connection and reads until that ends.
+func (l *link) serve(k *conn) error {
+	l.mu.Lock()
+	l.conn = k
+	for _, c := range l.clients {
+		go l.join(k, c)
+	}
+	l.mu.Unlock()
+	err := k.serve(l.hear)
+	l.mu.Lock()
+	l.conn = nil
+	all := l.all()
+	l.mu.Unlock()
+	for _, c := range all {
+		c.lose(err)
+	}
+	return err
+}
+
+func (l *link) all() []*Client {
+	all := make([]*Client, 0, len(l.clients))
+	for _, c := range l.clients {
+		all = append(all, c)
+	}
+	return all
+}
+
+// again makes the next connection; an error is the end.
+func (l *link) again(reason error) (*conn, error) {
+	r := l.opts.reconnect
+	l.mu.Lock()
+	over := l.over
+	l.mu.Unlock()
+	if over != nil || r.Off {
+		return nil, cmp.Or(over, reason)
+	}
+	for attempt := 0; r.Attempts == 0 || attempt < r.Attempts; attempt++ {
+		if !sleep(l.ctx, r.delay(attempt)) {
+			return nil, ErrClosed
+		}
+		k, err := l.open(l.ctx)
+		if err == nil {
+			return k, nil
+		}
+		reason = err
+		l.mu.Lock()
+		all := l.all()
+		l.mu.Unlock()
+		for _, c := range all {
+			c.failed(err)
+		}
+	}
+	return nil, fmt.Errorf("gave up after %d attempts to connect again: %w", r.Attempts, reason)
+}
+
+// end ends all clients.
+func (l *link) end(reason error) {
+	l.mu.Lock()
+	l.over = cmp.Or(l.over, reason)
+	all := l.all()
+	l.mu.Unlock()
+	l.cancel()
+	for _, c := range all {
+		c.end(reason)
+	}
+}
+
+// hear hands a packet to the client of its namespace.
+func (l *link) hear(k *conn, p *packet) error {
+	l.mu.Lock()
+	c := l.clients[p.namespace]
+	l.mu.Unlock()
+	if c == nil { // closed meanwhile
+		if p.kind == packetConnect {
+			k.part(p.namespace, false)
+		}
+		return nil
+	}
+	return c.hear(k, p)
+}
+
+// add begins with another client.
+func (l *link) add(c *Client) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.over != nil:
+		return fmt.Errorf("%w; %w", ErrNotSent, l.over)
+	case l.clients[c.namespace] != nil:
+		return fmt.Errorf("%w: the connection has a client of it already", ErrBadNamespace)
+	}
+	l.clients[c.namespace] = c
+	go c.dispatch()
+	if l.conn != nil {
+		go l.join(l.conn, c)
+	}
+	return nil
+}
+
+// remove ends with a client, which may be connected still, and with the connection after
+// the last one.
+func (l *link) remove(c *Client, connected bool) {
+	l.mu.Lock()
+	if l.clients[c.namespace] != c {
+		l.mu.Unlock()
+		return
+	}
+	delete(l.clients, c.namespace)
+	k, last := l.conn, len(l.clients) == 0
+	if last && l.over == nil {
+		l.over = ErrClosed
+	}
+	l.mu.Unlock()
+	namespace := ""
+	if connected {
+		namespace = c.namespace
+	}
+	if k != nil && (connected || last) {
+		k.part(namespace, last)
+	}
+	if last {
+		l.cancel()
+		<-l.ended
+	}
+}
+
+// join asks the server to let a client in, again where a refusal may pass.
+func (l *link) join(k *conn, c *Client) {
+	for attempt := 0; ; attempt++ {
+		err := c.ask(k)
+		if err == nil || k.ctx.Err() != nil || c.ctx.Err() != nil {
+			return
+		}
+		if !c.wasIn() || l.opts.reconnect.Off || !mayPass(err) {
+			l.remove(c, c.end(err))
+			return
+		}
+		c.failed(err)
+		if !sleep(k.ctx, l.opts.reconnect.delay(attempt)) {
+			return
+		}
+	}
+}
