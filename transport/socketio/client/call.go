@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/example/switchyard/internal/fault"
 )
 
 // grace is what a call waits longer than its command's own timeout, so that the server's
@@ -23,18 +21,6 @@ func callAs[Out any](ctx context.Context, c *Client, timeout time.Duration, even
 		return out, fmt.Errorf("call %s: %w", event, err)
 	}
 	return out, nil
-}
-
-// answer reads an acknowledgement: a problem is the fault that it stands for.
-func (p *packet) answer(into any) error {
-	args, err := p.args()
-	if err != nil || len(args) == 0 {
-		return err // nothing was said: the zero value
-	}
-	if err := fault.Of(args[0]); err != nil {
-		return err
-	}
-	return decodeValue("the answer", args[0], into)
 }
 
 // call sends an event and waits for its acknowledgement. A timeout is its command's own.

@@ -27,9 +27,7 @@
 package client
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -45,13 +43,13 @@ type Client struct {
 	joined    chan error // 1: what the server says to CONNECT
 	ctx       context.Context
 	cancel    context.CancelFunc // when it has ended
+	in        chan struct{}      // closed when the server has let it in for the first time
 
 	mu     sync.Mutex
 	err    error         // why it has ended
 	conn   *conn         // nil while it is not connected
 	up     chan struct{} // closed while it is connected
 	id     string
-	was    bool // connected once
 	nextID int64
 	calls  map[int64]chan<- answer
 	inbox  inbox
@@ -112,7 +110,7 @@ func newClient(l *link, namespace string, o options) *Client {
 		namespace = "/"
 	}
 	c := &Client{
-		link: l, namespace: namespace, opts: o, joined: make(chan error, 1),
+		link: l, namespace: namespace, opts: o, joined: make(chan error, 1), in: make(chan struct{}),
 		up: make(chan struct{}), calls: map[int64]chan<- answer{}, inbox: newInbox(o),
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -122,16 +120,24 @@ func newClient(l *link, namespace string, o options) *Client {
 	return c
 }
 
-// await waits until the client is connected for the first time; else it closes it.
+// await waits until the server has let the client in; else it closes it.
 func (c *Client) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.opts.timeout)
 	defer cancel()
-	if _, err := c.connected(ctx); err != nil {
-		err = cmp.Or(c.Err(), err)
-		c.Close()
-		return err
+	select {
+	case <-c.in:
+	case <-c.ctx.Done():
+	case <-ctx.Done():
 	}
-	return nil
+	if c.wasIn() {
+		return nil // and may have lost the connection since, as at any time
+	}
+	err := c.Err()
+	if err == nil {
+		err = fmt.Errorf("connect to %s: %w", c.namespace, late(ctx))
+	}
+	c.Close()
+	return err
 }
 
 // connected waits for a connection.
@@ -197,175 +203,4 @@ func (c *Client) Transport() string {
 		return ""
 	}
 	return k.transport().name()
-}
-
-// OnConnect runs f after each connection. Of the first it hears only if it is registered
-// by Handlers.
-func (c *Client) OnConnect(f func()) {
-	c.notice(&c.onConnect, func(error) { f() })
-}
-
-// OnConnectError runs f after each attempt to connect again that failed.
-func (c *Client) OnConnectError(f func(error)) { c.notice(&c.onConnectError, f) }
-
-// OnDisconnect runs f when a connection has ended, with why: ErrDisconnected, ErrEnded,
-// ErrClosed, ErrOverflow or ErrProtocol. If it is not made again, Err is not nil.
-func (c *Client) OnDisconnect(f func(reason error)) { c.notice(&c.onDisconnect, f) }
-
-func (c *Client) notice(list *[]func(error), f func(error)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	*list = append(*list, f)
-}
-
-// tell lets notices run when it is their turn. c.mu is held.
-func (c *Client) tell(list []func(error), reason error) {
-	for _, f := range list {
-		c.inbox.tell(item{tell: func() { f(reason) }})
-	}
-}
-
-// hear takes a packet of the namespace. An error ends the connection.
-func (c *Client) hear(k *conn, p *packet) error {
-	switch p.kind {
-	case packetConnect:
-		var v struct{ SID string }
-		if err := json.Unmarshal(p.body, &v); err != nil || v.SID == "" {
-			return fmt.Errorf("%w: a CONNECT without an id (is it protocol 5?)", ErrProtocol)
-		}
-		c.arrive(k, v.SID)
-	case packetConnectError:
-		var v struct {
-			Message string
-			Data    json.RawMessage
-		}
-		_ = json.Unmarshal(p.body, &v) // whatever it says, it is a refusal
-		c.answered(&Refusal{Namespace: c.namespace, Message: v.Message, Data: v.Data})
-	case packetDisconnect:
-		c.end(ErrEnded)
-		go c.link.remove(c, false) // it waits for who reads
-	case packetEvent:
-		e, err := p.event()
-		if err != nil {
-			return err
-		}
-		return c.event(k, e)
-	case packetAck:
-		c.resolve(p)
-	}
-	return nil
-}
-
-func (c *Client) event(k *conn, e Event) error {
-	e.client, e.conn = c, k
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.conn != k || c.err != nil {
-		return nil // not before it is connected, and not after its end
-	}
-	return c.inbox.put(e)
-}
-
-// ask sends CONNECT and waits for what the server says to it.
-func (c *Client) ask(k *conn) error {
-	ctx, cancel := context.WithTimeout(k.ctx, c.opts.timeout)
-	defer cancel()
-	auth, err := c.opts.auth(ctx)
-	if err != nil {
-		return fmt.Errorf("connect to %s: ask for auth: %w", c.namespace, err)
-	}
-	m := message{text: head(packetConnect, c.namespace, noAck, 0)}
-	if auth != nil {
-		b, err := json.Marshal(auth)
-		if err != nil {
-			return fmt.Errorf("connect to %s: encode auth: %w", c.namespace, err)
-		}
-		m.text = append(m.text, b...)
-	}
-	select {
-	case <-c.joined: // of another connection
-	default:
-	}
-	if err := k.send(ctx, m); err != nil {
-		return fmt.Errorf("connect to %s: %w", c.namespace, err)
-	}
-	select {
-	case err := <-c.joined:
-		return err
-	case <-ctx.Done():
-		err := fmt.Errorf("connect to %s: %w", c.namespace, late(ctx))
-		k.fail(err) // it cannot be asked twice
-		return err
-	}
-}
-
-// arrive notes that the server has let the client in.
-func (c *Client) arrive(k *conn, id string) {
-	c.mu.Lock()
-	if c.err == nil && c.conn == nil {
-		c.conn, c.id, c.was = k, id, true
-		close(c.up)
-		c.tell(c.onConnect, nil)
-	}
-	c.mu.Unlock()
-	c.answered(nil)
-}
-
-// answered hands on what came of CONNECT, if somebody waits for it.
-func (c *Client) answered(err error) {
-	select {
-	case c.joined <- err:
-	default:
-	}
-}
-
-// wasIn tells whether the server has ever let the client in.
-func (c *Client) wasIn() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.was
-}
-
-// failed notes that an attempt to connect again has failed.
-func (c *Client) failed(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.tell(c.onConnectError, err)
-}
-
-// lose notes that the connection has gone.
-func (c *Client) lose(reason error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.drop(reason)
-}
-
-func (c *Client) drop(reason error) {
-	if c.conn == nil {
-		return
-	}
-	c.conn, c.id, c.up = nil, "", make(chan struct{})
-	for id, call := range c.calls {
-		call <- answer{err: reason}
-		delete(c.calls, id)
-	}
-	c.tell(c.onDisconnect, reason)
-}
-
-// end ends the client for good, and tells whether it was connected.
-func (c *Client) end(reason error) (connected bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		return false
-	}
-	if errors.Is(reason, ErrClosed) { // who closes wants to hear no more
-		c.inbox.due, c.inbox.kept, c.inbox.bytes = nil, nil, 0
-	}
-	connected = c.conn != nil
-	c.drop(reason)
-	c.err = reason
-	c.inbox.tell(item{tell: func() {}}) // wakes dispatch
-	c.cancel()
-	return connected
 }

@@ -10,9 +10,9 @@ import (
 type inbox struct {
 	maxEvents, maxBytes int
 
-	due   []item  // for handlers, in order
-	kept  []Event // without handler, for Receive, in order
-	bytes int     // of both
+	due   []item // for handlers, in order
+	kept  []Raw  // without handler, for Receive, in order
+	bytes int    // of both
 	lost  map[string]bool
 	wake  chan struct{} // 1: something is due
 
@@ -22,16 +22,16 @@ type inbox struct {
 
 // An item is an event for its handlers, or something else that is to be told in turn.
 type item struct {
-	event Event
+	event Raw
 	tell  func()
 }
 
-type handler struct{ handle func(Event) }
+type handler struct{ handle func(Raw) }
 
 // A waiter is one Receive.
 type waiter struct {
-	name  string     // "" for any event
-	event chan Event // 1
+	name  string   // "" for any event
+	event chan Raw // 1
 }
 
 func newInbox(o options) inbox {
@@ -42,7 +42,7 @@ func newInbox(o options) inbox {
 }
 
 // put takes an event in: ErrOverflow if there is no room for one that has handlers.
-func (b *inbox) put(e Event) error {
+func (b *inbox) put(e Raw) error {
 	handled := b.handlersOf(e.Name) != nil
 	if !handled {
 		for i, w := range b.waiters {
@@ -58,7 +58,7 @@ func (b *inbox) put(e Event) error {
 		case len(b.kept) > 0:
 			b.lose(b.kept[0].Name)
 			b.bytes -= b.kept[0].size
-			b.kept[0] = Event{} // lets go of its memory
+			b.kept[0] = Raw{} // lets go of its memory
 			b.kept = b.kept[1:]
 		case handled:
 			return ErrOverflow
@@ -103,7 +103,7 @@ func (b *inbox) handlersOf(name string) []*handler {
 // add registers a handler. What was kept of its events goes to it first.
 func (b *inbox) add(name string, h *handler) {
 	b.handlers[name] = append(slices.Clip(b.handlers[name]), h) // dispatch may hold the old ones
-	b.kept = slices.DeleteFunc(b.kept, func(e Event) bool {
+	b.kept = slices.DeleteFunc(b.kept, func(e Raw) bool {
 		if b.handlersOf(e.Name) == nil {
 			return false
 		}
@@ -143,8 +143,8 @@ func (b *inbox) next() (run func(), ok bool) {
 }
 
 // take takes the first event of a name, "" for any, that was kept.
-func (b *inbox) take(name string) (e Event, ok bool) {
-	i := slices.IndexFunc(b.kept, func(e Event) bool { return name == "" || name == e.Name })
+func (b *inbox) take(name string) (e Raw, ok bool) {
+	i := slices.IndexFunc(b.kept, func(e Raw) bool { return name == "" || name == e.Name })
 	if i < 0 {
 		return e, false
 	}
@@ -165,11 +165,11 @@ func (b *inbox) missed(name string) bool {
 }
 
 // receive waits for an event of a name, "" for any. It waits through lost connections.
-func (c *Client) receive(ctx context.Context, name string) (Event, error) {
+func (c *Client) receive(ctx context.Context, name string) (Raw, error) {
 	c.mu.Lock()
 	if c.inbox.missed(name) {
 		c.mu.Unlock()
-		return Event{}, ErrOverflow
+		return Raw{}, ErrOverflow
 	}
 	e, ok := c.inbox.take(name)
 	if ok || c.err != nil {
@@ -179,7 +179,7 @@ func (c *Client) receive(ctx context.Context, name string) (Event, error) {
 		}
 		return e, nil
 	}
-	w := &waiter{name: name, event: make(chan Event, 1)}
+	w := &waiter{name: name, event: make(chan Raw, 1)}
 	c.inbox.waiters = append(c.inbox.waiters, w)
 	c.mu.Unlock()
 
@@ -199,7 +199,7 @@ func (c *Client) receive(ctx context.Context, name string) (Event, error) {
 	case e := <-w.event: // it came meanwhile
 		return e, nil
 	default:
-		return Event{}, err
+		return Raw{}, err
 	}
 }
 

@@ -69,6 +69,7 @@ func (l *link) begin(ctx context.Context, c *Client) error {
 		}
 		if !l.opts.reconnect.Dial || ctx.Err() != nil || !sleep(ctx, l.opts.reconnect.delay(attempt)) {
 			l.cancel()
+			l.web.CloseIdleConnections()
 			return err
 		}
 	}

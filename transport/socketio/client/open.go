@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 )
 
@@ -56,11 +57,14 @@ func (l *link) openPolling(ctx context.Context) (*conn, error) {
 
 // unreachable is why there is no connection.
 func unreachable(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		err = late(ctx)
-	}
-	if errors.Is(err, ErrProtocol) {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, ErrProtocol):
 		return err
+	case ctx.Err() != nil:
+		err = late(ctx)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		err = fmt.Errorf("%w: %w", ErrTimeout, err)
 	}
 	return fmt.Errorf("%w: %w", ErrUnreachable, err)
 }

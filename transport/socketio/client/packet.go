@@ -88,14 +88,14 @@ func (p *packet) args() ([]json.RawMessage, error) {
 }
 
 // event reads an event.
-func (p *packet) event() (Event, error) {
+func (p *packet) event() (Raw, error) {
 	args, err := p.args()
 	if err != nil {
-		return Event{}, err
+		return Raw{}, err
 	}
-	e := Event{Attachments: p.attachments, ack: p.id, size: p.size}
+	e := Raw{Attachments: p.attachments, ack: p.id, size: p.size}
 	if len(args) == 0 || json.Unmarshal(args[0], &e.Name) != nil {
-		return Event{}, fmt.Errorf("%w: an event without a name", ErrProtocol)
+		return Raw{}, fmt.Errorf("%w: an event without a name", ErrProtocol)
 	}
 	e.Args = args[1:]
 	return e, nil

@@ -28,9 +28,17 @@ func Emit[In, Out any](ctx context.Context, c *Client, cmd contract.Command[In, 
 }
 
 // On runs f for each event until stop is called. Handlers of a client run one at a time,
-// in order. An event that is not of its type goes to OnError.
+// in order. An event that is not of its type goes to OnError, as does a declaration that
+// is not of this namespace.
 func On[T any](c *Client, event contract.Event[T], f func(T)) (stop func()) {
-	return c.OnRaw(event.Spec().Name, func(e Event) {
+	if err := c.speaks(event.Namespace); err != nil {
+		c.fail(fmt.Errorf("on %s: %w", event.Spec().Name, err))
+	}
+	return on(c, event.Spec().Name, f)
+}
+
+func on[T any](c *Client, event string, f func(T)) (stop func()) {
+	return c.OnRaw(event, func(e Raw) {
 		var payload T
 		if err := e.Decode(&payload); err != nil {
 			c.fail(err)
@@ -47,7 +55,7 @@ func Receive[T any](ctx context.Context, c *Client, event contract.Event[T]) (T,
 	name := event.Spec().Name
 	err := c.speaks(event.Namespace)
 	if err == nil {
-		var e Event
+		var e Raw
 		if e, err = c.receive(ctx, name); err == nil {
 			err = e.Decode(&payload)
 		}
@@ -66,8 +74,11 @@ const maxAnswering = 16
 // events, and at most 16 at a time; one more is refused as "overloaded". The context
 // ends with the client.
 func Answer[Question, Reply any](c *Client, ask contract.Ask[Question, Reply], f func(context.Context, Question) (Reply, error)) (stop func()) {
+	if err := c.speaks(ask.Namespace); err != nil {
+		c.fail(fmt.Errorf("answer %s: %w", ask.Name, err))
+	}
 	running := make(chan struct{}, maxAnswering)
-	return c.OnRaw(ask.Name, func(e Event) {
+	return c.OnRaw(ask.Name, func(e Raw) {
 		select {
 		case running <- struct{}{}:
 			go func() {
@@ -90,7 +101,7 @@ func Answer[Question, Reply any](c *Client, ask contract.Ask[Question, Reply], f
 
 // answer acknowledges a question. That the connection has gone meanwhile, the server
 // knows.
-func (c *Client) answer(e Event, f func(context.Context) (any, error)) {
+func (c *Client) answer(e Raw, f func(context.Context) (any, error)) {
 	ctx, cancel := context.WithCancel(e.conn.ctx)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()

@@ -1,0 +1,82 @@
+package client
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/example/switchyard/internal/fault"
+)
+
+// decodeArgs decodes what an event or an answer says. No argument is the zero value.
+func decodeArgs(what string, args []json.RawMessage, attachments [][]byte, into any) error {
+	if len(args) == 0 {
+		return nil
+	}
+	body, err := inline(args[0], attachments)
+	if err == nil {
+		err = json.Unmarshal(body, into)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", what, ErrBadAnswer, err)
+	}
+	return nil
+}
+
+// answer reads an acknowledgement: a problem is the fault that it stands for.
+func (p *packet) answer(into any) error {
+	args, err := p.args()
+	if err != nil {
+		return err
+	}
+	if len(args) > 0 {
+		if err := fault.Of(args[0]); err != nil {
+			return err
+		}
+	}
+	return decodeArgs("the answer", args, p.attachments, into)
+}
+
+// inline puts attachments where they belong, as the base64 that a []byte is in JSON.
+func inline(body json.RawMessage, attachments [][]byte) (json.RawMessage, error) {
+	if len(attachments) == 0 {
+		return body, nil
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	v, err := fill(v, attachments)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
+func fill(v any, attachments [][]byte) (_ any, err error) {
+	switch v := v.(type) {
+	case map[string]any:
+		if v["_placeholder"] == true {
+			number, _ := v["num"].(json.Number)
+			n, err := number.Int64()
+			if err != nil || n < 0 || n >= int64(len(attachments)) {
+				return nil, fmt.Errorf("there is no attachment %q", number)
+			}
+			return attachments[n], nil
+		}
+		for name := range v {
+			if v[name], err = fill(v[name], attachments); err != nil {
+				return nil, err
+			}
+		}
+	case []any:
+		for i := range v {
+			if v[i], err = fill(v[i], attachments); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return v, nil
+}

@@ -1,0 +1,161 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// How a client comes in, what it hears, and how it goes.
+
+// hear takes a packet of the namespace. An error ends the connection.
+func (c *Client) hear(k *conn, p *packet) error {
+	switch p.kind {
+	case packetConnect:
+		var v struct{ SID string }
+		if err := json.Unmarshal(p.body, &v); err != nil || v.SID == "" {
+			return fmt.Errorf("%w: a CONNECT without an id (is it protocol 5?)", ErrProtocol)
+		}
+		c.arrive(k, v.SID)
+	case packetConnectError:
+		var v struct {
+			Message string
+			Data    json.RawMessage
+		}
+		_ = json.Unmarshal(p.body, &v) // whatever it says, it is a refusal
+		c.answered(&Refusal{Namespace: c.namespace, Message: v.Message, Data: v.Data})
+	case packetDisconnect:
+		c.end(ErrEnded)
+		go c.link.remove(c, false) // it waits for who reads
+	case packetEvent:
+		e, err := p.event()
+		if err != nil {
+			return err
+		}
+		return c.event(k, e)
+	case packetAck:
+		c.resolve(p)
+	}
+	return nil
+}
+
+func (c *Client) event(k *conn, e Raw) error {
+	e.client, e.conn = c, k
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != k || c.err != nil {
+		return nil // not before it is connected, and not after its end
+	}
+	return c.inbox.put(e)
+}
+
+// ask sends CONNECT and waits for what the server says to it.
+func (c *Client) ask(k *conn) error {
+	ctx, cancel := context.WithTimeout(k.ctx, c.opts.timeout)
+	defer cancel()
+	auth, err := c.opts.auth(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to %s: ask for auth: %w", c.namespace, err)
+	}
+	m := message{text: head(packetConnect, c.namespace, noAck, 0)}
+	if auth != nil {
+		b, err := json.Marshal(auth)
+		if err != nil {
+			return fmt.Errorf("connect to %s: encode auth: %w", c.namespace, err)
+		}
+		m.text = append(m.text, b...)
+	}
+	select {
+	case <-c.joined: // of another connection
+	default:
+	}
+	if err := k.send(ctx, m); err != nil {
+		return fmt.Errorf("connect to %s: %w", c.namespace, err)
+	}
+	select {
+	case err := <-c.joined:
+		return err
+	case <-ctx.Done():
+		err := fmt.Errorf("connect to %s: %w", c.namespace, late(ctx))
+		k.fail(err) // it cannot be asked twice
+		return err
+	}
+}
+
+// arrive notes that the server has let the client in.
+func (c *Client) arrive(k *conn, id string) {
+	c.mu.Lock()
+	if c.err == nil && c.conn == nil {
+		c.conn, c.id = k, id
+		close(c.up)
+		if !c.wasIn() {
+			close(c.in)
+		}
+		c.tell(c.onConnect, nil)
+	}
+	c.mu.Unlock()
+	c.answered(nil)
+}
+
+// answered hands on what came of CONNECT, if somebody waits for it.
+func (c *Client) answered(err error) {
+	select {
+	case c.joined <- err:
+	default:
+	}
+}
+
+// wasIn tells whether the server has ever let the client in.
+func (c *Client) wasIn() bool {
+	select {
+	case <-c.in:
+		return true
+	default:
+		return false
+	}
+}
+
+// failed notes that an attempt to connect again has failed.
+func (c *Client) failed(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tell(c.onConnectError, err)
+}
+
+// lose notes that the connection has gone.
+func (c *Client) lose(reason error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(reason)
+}
+
+func (c *Client) drop(reason error) {
+	if c.conn == nil {
+		return
+	}
+	c.conn, c.id, c.up = nil, "", make(chan struct{})
+	for id, call := range c.calls {
+		call <- answer{err: reason}
+		delete(c.calls, id)
+	}
+	c.tell(c.onDisconnect, reason)
+}
+
+// end ends the client for good, and tells whether it was connected.
+func (c *Client) end(reason error) (connected bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return false
+	}
+	if errors.Is(reason, ErrClosed) { // who closes wants to hear no more
+		c.inbox.due, c.inbox.kept, c.inbox.bytes = nil, nil, 0
+	}
+	connected = c.conn != nil
+	c.drop(reason)
+	c.err = reason
+	c.inbox.tell(item{tell: func() {}}) // wakes dispatch
+	c.cancel()
+	return connected
+}
