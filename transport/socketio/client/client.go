@@ -172,7 +172,7 @@ func late(ctx context.Context) error {
 // Close leaves the namespace, and ends the connection if no other client uses it. What
 // was sent before still leaves. It may be called more than once, and by handlers.
 func (c *Client) Close() {
-	c.link.remove(c, c.end(ErrClosed))
+	c.link.forget(c, ErrClosed)()
 }
 
 // Done is closed when the client has ended: by Close, by the server, or because it could

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -199,30 +200,33 @@ func (l *link) add(c *Client) error {
 	return nil
 }
 
-// remove ends with a client, which may be connected still, and with the connection after
-// the last one.
-func (l *link) remove(c *Client, connected bool) {
+// forget ends a client, and the link with the last one. What it returns tells the server,
+// and waits for that.
+func (l *link) forget(c *Client, reason error) (part func()) {
 	l.mu.Lock()
-	if l.clients[c.namespace] != c {
-		l.mu.Unlock()
-		return
+	mine := l.clients[c.namespace] == c
+	if mine {
+		delete(l.clients, c.namespace)
 	}
-	delete(l.clients, c.namespace)
-	k, last := l.conn, len(l.clients) == 0
+	last := mine && len(l.clients) == 0
 	if last && l.over == nil {
 		l.over = ErrClosed
 	}
+	k := l.conn
 	l.mu.Unlock()
-	namespace := ""
-	if connected {
-		namespace = c.namespace
-	}
-	if k != nil && (connected || last) {
-		k.part(namespace, last)
-	}
-	if last {
-		l.cancel()
-		<-l.ended
+	connected := c.end(reason)
+	return func() {
+		namespace := ""
+		if connected && errors.Is(reason, ErrClosed) {
+			namespace = c.namespace
+		}
+		if k != nil && (namespace != "" || last) {
+			k.part(namespace, last)
+		}
+		if last {
+			l.cancel()
+			<-l.ended
+		}
 	}
 }
 
@@ -234,7 +238,7 @@ func (l *link) join(k *conn, c *Client) {
 			return
 		}
 		if !c.wasIn() || l.opts.reconnect.Off || !mayPass(err) {
-			l.remove(c, c.end(err))
+			l.forget(c, err)()
 			return
 		}
 		c.failed(err)

@@ -26,8 +26,7 @@ func (c *Client) hear(k *conn, p *packet) error {
 		_ = json.Unmarshal(p.body, &v) // whatever it says, it is a refusal
 		c.answered(&Refusal{Namespace: c.namespace, Message: v.Message, Data: v.Data})
 	case packetDisconnect:
-		c.end(ErrEnded)
-		go c.link.remove(c, false) // it waits for who reads
+		go c.link.forget(c, ErrEnded)() // the latter waits for who reads
 	case packetEvent:
 		e, err := p.event()
 		if err != nil {
