@@ -3,6 +3,7 @@ package tests
 import (
 	"context"
 	"errors"
+	"os/exec"
 	"testing"
 	"time"
 
@@ -124,4 +125,77 @@ func TestTypedClientRefused(t *testing.T) {
 	if _, err := client.Dial(soon(t), "http://127.0.0.1:1", chat.Namespace); !errors.Is(err, client.ErrUnreachable) {
 		t.Errorf("nobody there: %v", err)
 	}
+}
+
+// A node that dies with its sockets: its clients come back when it does, and go on.
+func TestTypedClientSurvivesItsNode(t *testing.T) {
+	t.Parallel()
+	redis := testenv.Redis(t)
+	node(t, redis, "worker")
+	p := launch(t, redis, "mortal", "ROLE=gateway")
+	for name, transports := range map[string][]string{"websocket": {client.WebSocket}, "upgrade": {client.Polling, client.WebSocket}} {
+		connects := make(chan struct{}, 2)
+		reasons := make(chan error, 1)
+		alice := dial(t, p.url, chat.Namespace, "alice", client.Transports(transports...),
+			client.Reconnect(client.Reconnection{Delay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond}),
+			client.Handlers(func(c *client.Client) {
+				c.OnConnect(func() {
+					if _, err := client.Call(soon(t), c, chat.Join, chat.JoinInput{Room: name}); err != nil {
+						t.Errorf("%s: join: %v", name, err)
+					}
+					connects <- struct{}{}
+				})
+				c.OnDisconnect(func(err error) {
+					select {
+					case reasons <- err:
+					default:
+					}
+				})
+			}))
+		within(t, "the first connection", connects)
+		first := alice.ID()
+		if err := p.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-p.end
+		if err := within(t, "the reason", reasons); !errors.Is(err, client.ErrDisconnected) {
+			t.Errorf("%s: lost with %v", name, err)
+		}
+		sent := make(chan error, 1)
+		go func() { // waits for the node
+			_, err := client.Call(soon(t), alice, chat.Post, chat.PostInput{Room: name, Text: "back", ClientID: "one"})
+			sent <- err
+		}()
+		p.again()
+		if err := within(t, "the answer", sent); err != nil {
+			t.Errorf("%s: a call that waited: %v", name, err)
+		}
+		within(t, "the second connection", connects)
+		if _, err := client.Call(soon(t), alice, chat.Post, chat.PostInput{Room: name, Text: "again"}); err != nil {
+			t.Error(err)
+		}
+		for m := (chat.Message{}); m.Text != "again"; {
+			var err error
+			if m, err = client.Receive(soon(t), alice, chat.Posted); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if alice.ID() == first {
+			t.Errorf("%s: the same socket as before", name)
+		}
+		alice.Close()
+	}
+}
+
+// again starts the node's process again, after its end.
+func (p *process) again() {
+	p.t.Helper()
+	before := p.cmd
+	p.cmd = exec.Command(before.Path)
+	p.cmd.Env = before.Env
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	go func(cmd *exec.Cmd) { p.end <- cmd.Wait() }(p.cmd)
+	testenv.WaitFor(p.t, 20*time.Second, "the node to be ready again", func() bool { return status(p.url+"/readyz") == 200 })
 }
