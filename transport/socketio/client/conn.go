@@ -157,12 +157,18 @@ func reason(ctx context.Context) error {
 // read hands on what comes.
 func (k *conn) read(hear func(*conn, *packet) error) error {
 	var up *upgrade
-	if k.t.name() == Polling && k.upgradable() {
-		up = k.upgrade()
+	if from, ok := k.t.(*polling); ok && k.upgradable() {
+		up = k.upgrade(from)
 		defer up.drop()
 	}
 	d := decoder{limit: k.link.opts.bytes}
 	for {
+		if up != nil && up.due() {
+			if err := k.takeOver(up); err != nil {
+				return err
+			}
+			up = nil
+		}
 		data, binary, err := k.transport().read()
 		if err != nil {
 			return silent(err)
@@ -204,7 +210,7 @@ func (k *conn) engine(data []byte, up *upgrade) error {
 		return fmt.Errorf("%w: the server closed it", ErrDisconnected)
 	case engineNoop: // ends a poll, so that an upgrade can take over
 		if up != nil {
-			return k.takeOver(up)
+			<-up.tried
 		}
 	}
 	return nil

@@ -71,6 +71,7 @@ func unreachable(ctx context.Context, err error) error {
 
 // An upgrade tries to replace polling by a websocket.
 type upgrade struct {
+	from  *polling
 	tried chan struct{} // closed when it is known whether it can
 	ws    *webSocket    // nil if it cannot
 }
@@ -81,8 +82,8 @@ func (k *conn) upgradable() bool {
 
 // upgrade asks the server over a websocket whether that works. If it does not, polling
 // goes on.
-func (k *conn) upgrade() *upgrade {
-	u := &upgrade{tried: make(chan struct{})}
+func (k *conn) upgrade(from *polling) *upgrade {
+	u := &upgrade{from: from, tried: make(chan struct{})}
 	go func() {
 		defer close(u.tried)
 		ctx, cancel := context.WithTimeout(k.ctx, k.link.opts.timeout)
@@ -107,10 +108,20 @@ func (k *conn) upgrade() *upgrade {
 	return u
 }
 
-// takeOver moves on to the websocket, between two polls: the server holds back what it
-// has to say until it has heard of it. Nothing is written meanwhile.
+// due tells whether polling can end: it is between two polls, and the server has answered
+// over the websocket.
+func (u *upgrade) due() bool {
+	select {
+	case <-u.tried:
+		return len(u.from.body) == 0
+	default:
+		return false
+	}
+}
+
+// takeOver moves on to the websocket: the server holds back what it has to say until it
+// has heard of it. Nothing is written meanwhile.
 func (k *conn) takeOver(u *upgrade) error {
-	<-u.tried
 	if u.ws == nil {
 		return nil
 	}

@@ -42,11 +42,8 @@ func (p *polling) name() string { return Polling }
 
 func (p *polling) close() { p.cancel() }
 
-// idle tells whether the next read asks the server.
-func (p *polling) idle() bool { return len(p.body) == 0 }
-
 func (p *polling) read() (data []byte, binary bool, err error) {
-	for p.idle() {
+	for len(p.body) == 0 {
 		if p.body, err = p.request(p.ctx, http.MethodGet, nil, p.silence); err != nil {
 			return nil, false, err
 		}
