@@ -17,10 +17,8 @@ require (
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/testcontainers/testcontainers-go v0.44.0
 	github.com/testcontainers/testcontainers-go/modules/redis v0.44.0
-	github.com/zishang520/engine.io-client-go v1.1.0
 	github.com/zishang520/engine.io-go-parser v1.3.2
 	github.com/zishang520/engine.io/v2 v2.5.0
-	github.com/zishang520/socket.io-client-go v1.1.0
 	github.com/zishang520/socket.io/v2 v2.5.0
 	golang.org/x/tools v0.47.0
 	pgregory.net/rapid v1.3.0
@@ -107,7 +105,6 @@ require (
 	golang.org/x/text v0.40.0 // indirect
 	google.golang.org/appengine v1.6.8 // indirect
 	google.golang.org/protobuf v1.36.8 // indirect
-	resty.dev/v3 v3.0.0-beta.3 // indirect
 )
 
 tool github.com/google/wire/cmd/wire

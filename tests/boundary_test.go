@@ -43,8 +43,6 @@ var boundaries = []struct {
 	{"cmd/...", nil, "usecases/...", "programs are put together in wire.go"},
 	{"...", []string{"internal/broker", "internal/emitter", "examples/..."}, "github.com/ThreeDotsLabs/...", "Watermill lives in internal/broker; the emitter is one of its handlers"},
 	{"...", []string{"transport/socketio/sockets"}, "github.com/zishang520/...", "the Socket.IO library stays in one package, so that its successor is a change of one"},
-	{"...", nil, "github.com/zishang520/socket.io-client-go/...", "the Go client is for tests, which are not looked at here"},
-	{"...", nil, "github.com/zishang520/engine.io-client-go/...", "the Go client is for tests, which are not looked at here"},
 	{"...", []string{"transport/socketio", "internal/node", "tests/..."}, "transport/socketio/sockets", "sockets is the gateway's own; the node only configures it"},
 	{"transport/socketio/engineio", nil, "transport/socketio/sockets", "the engine knows nothing of Socket.IO"},
 	{"internal/broker", nil, "internal/schema", "the lanes carry bytes that were checked at the edge"},

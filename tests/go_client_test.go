@@ -1,257 +1,212 @@
 package tests
 
 import (
+	"context"
 	"errors"
-	"strings"
+	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/zishang520/engine.io-client-go/engine"
-	"github.com/zishang520/engine.io/v2/types"
-	sio "github.com/zishang520/socket.io-client-go/socket"
 
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/transport/socketio/client"
+	"github.com/example/switchyard/usecases/chat"
+	"github.com/example/switchyard/usecases/tasks"
 )
 
-const patience = 10 * time.Second
-
-// A goClient is one connection of the Go client, of its own.
-type goClient struct {
-	t        *testing.T
-	socket   *sio.Socket
-	manager  *sio.Manager
-	refused  chan error
-	opened   chan struct{}
-	upgraded chan struct{}       // nil where none is to come
-	heard    map[string]chan any // by event: the payloads
-}
-
-// newGoClient connects as a user, over one transport or over "polling,websocket",
-// and does not wait for the answer.
-func newGoClient(t *testing.T, transports, url, namespace string, user any) *goClient {
+// dial connects the Go client as a user.
+func dial(t *testing.T, url string, ns contract.Namespace, user string, opts ...client.Option) *client.Client {
 	t.Helper()
-	start := &starter{first: transports, name: transports, ready: make(chan struct{}), writable: make(chan struct{})}
-	if first, last, upgrades := strings.Cut(transports, ","); upgrades {
-		start.first, start.name = first, last
+	c, err := client.Dial(soon(t), url, ns, append([]client.Option{client.Auth(map[string]any{"user": user})}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	connection := sio.DefaultManagerOptions()
-	connection.SetAutoConnect(false)
-	connection.SetReconnection(false)
-	connection.SetTransports(types.NewSet[engine.TransportCtor](start))
-	as := sio.DefaultSocketOptions()
-	as.SetAuth(map[string]any{"user": user})
-
-	c := &goClient{
-		t: t, manager: sio.NewManager(url, connection), refused: make(chan error, 1), opened: make(chan struct{}, 1),
-		heard: map[string]chan any{"member.joined": make(chan any, 100), "message.posted": make(chan any, 100), "error": make(chan any, 100)},
-	}
-	c.socket = c.manager.Socket(namespace, as)
-	_ = c.socket.On("connect", func(...any) { c.opened <- struct{}{} })
-	_ = c.socket.On("connect_error", func(errs ...any) { c.refused <- errs[0].(error) })
-	for event, payloads := range c.heard {
-		_ = c.socket.On(types.EventName(event), func(args ...any) { payloads <- args[0] })
-	}
-	c.socket.Connect()
-	e := c.manager.Engine()
-	_ = e.On("open", func(...any) {
-		<-start.writable
-		e.Flush()
-	})
-	if start.first != start.name {
-		c.upgraded = make(chan struct{}, 1)
-		_ = e.On("upgrade", func(...any) { c.upgraded <- struct{}{} })
-	}
-	close(start.ready)
-	t.Cleanup(func() { c.socket.Disconnect() })
+	t.Cleanup(c.Close)
 	return c
 }
 
-// connected connects as a user to /chat, and waits for the upgrade where there is one,
-// since the client can lose what it sends meanwhile.
-//
-// Now and then an upgrade never ends, or takes what the node said with it: the client
-// listens for the answer to its probe, and for the end of a poll, when each may have
-// come already. So this tries again; that a node completes every upgrade and loses
-// nothing is shown by the other clients.
-func connected(t *testing.T, transports, url, user string) *goClient {
-	t.Helper()
-	for range 5 {
-		c := newGoClient(t, transports, url, "/chat", user)
-		if c.upgraded == nil {
-			within(t, "the connection", c.opened)
-			return c
-		}
-		over := time.After(patience / 5)
-		select {
-		case <-c.opened:
-		case <-over:
-			continue
-		}
-		select {
-		case <-c.upgraded:
-			return c
-		case <-over:
-		}
-	}
-	t.Fatal("the client did not upgrade")
-	return nil
-}
-
 // within waits for a value, or fails the test.
-func within[T any](t *testing.T, what string, values <-chan T) T {
+func within[T any](t *testing.T, what string, values <-chan T) (v T) {
 	t.Helper()
 	select {
-	case v := <-values:
-		return v
-	case <-time.After(patience):
-		t.Fatalf("waited %s for %s", patience, what)
-		panic("unreachable")
+	case v = <-values:
+	case <-soon(t).Done():
+		t.Fatal("waited too long for " + what)
 	}
+	return v
 }
 
-// call sends a command and returns its acknowledgement.
-func (c *goClient) call(event string, payload any) map[string]any {
-	c.t.Helper()
-	acks := make(chan map[string]any, 1)
-	c.socket.EmitWithAck(event, payload)(func(args []any, err error) {
-		if err != nil || len(args) != 1 {
-			c.t.Errorf("acknowledgement of %s: %v %v", event, args, err)
-			args = []any{nil}
-		}
-		ack, _ := args[0].(map[string]any)
-		acks <- ack
-	})
-	return within(c.t, "the acknowledgement of "+event, acks)
+// soon is a context that ends a test that hangs.
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*testenv.Late)
+	t.Cleanup(cancel)
+	return ctx
 }
 
-func (c *goClient) next(event string) map[string]any {
-	c.t.Helper()
-	payload, _ := within(c.t, event, c.heard[event]).(map[string]any)
-	return payload
-}
-
-// A starter gives the client its transports, which are its own, so that these mistakes
-// of the client decide nothing here:
-//   - it takes the transport to begin with from a map, at random: so it gets one entry,
-//     named for the transport to end with;
-//   - it opens a transport, and only then listens for the server's first packet: so a
-//     transport opens only when everything listens;
-//   - when the first packet is read before the websocket counts as writable, what it
-//     sends in answer stays in its buffer: so that is flushed.
-type starter struct {
-	first, name string
-	ready       chan struct{} // the first transport may open
-	writable    chan struct{} // it is open
-}
-
-func (s *starter) Name() string { return s.name }
-
-func (s *starter) New(socket engine.Socket, opts engine.SocketOptionsInterface) engine.Transport {
-	name := s.name
-	if socket.Id() == "" {
-		name = s.first
-	}
-	opts.Query().Set("transport", name)
-	transport := engine.Transport(engine.MakeWebSocket())
-	if name == "polling" {
-		transport = engine.MakePolling()
-	}
-	late := &lateTransport{Transport: transport, ready: s.ready}
-	late.Prototype(late)
-	late.Construct(socket, opts)
-	if socket.Id() == "" {
-		_ = late.On("open", func(...any) { close(s.writable) })
-	}
-	return late
-}
-
-type lateTransport struct {
-	engine.Transport
-	ready chan struct{}
-}
-
-func (l *lateTransport) DoOpen() {
-	select {
-	case <-l.ready: // an upgrade: the client wants it done when this returns
-		l.Transport.DoOpen()
-	default:
-		go func() {
-			<-l.ready
-			l.Transport.DoOpen()
-		}()
-	}
-}
-
-// The nodes are processes of their own, since on polling this client may go without a
-// goodbye: a node waits for such a client when it stops, and says so.
 func TestGoClient(t *testing.T) {
 	t.Parallel()
-	url := testenv.Redis(t)
-	one, two := launch(t, url, "one").url, launch(t, url, "two").url
-	for _, transports := range []string{"websocket", "polling", "polling,websocket"} {
-		t.Run(transports, func(t *testing.T) { talk(t, transports, one, two) })
-	}
-}
-
-func talk(t *testing.T, transports, one, two string) {
-	alice, bob := connected(t, transports, one, "alice"), connected(t, transports, two, "bob")
-
-	room := "go-" + transports
-	for _, c := range []*goClient{alice, bob} {
-		same(t, c.call("join", map[string]any{"room": room}), map[string]any{"room": room, "joined": true})
-	}
-	// Each packet is handed on in a goroutine of its own: this client keeps no order,
-	// so no test here looks at it.
-	joined := []any{alice.next("member.joined")["user"], alice.next("member.joined")["user"]}
-	if !cmp.Equal(joined, []any{"alice", "bob"}) && !cmp.Equal(joined, []any{"bob", "alice"}) {
-		t.Errorf("joined: %v", joined)
-	}
-
-	text := "hello, é 😀"
-	posted := alice.call("message", map[string]any{"room": room, "text": text, "client_id": "c1"})
-	same(t, posted, map[string]any{"id": posted["id"], "room": room, "at": posted["at"]})
-	for _, c := range []*goClient{alice, bob} {
-		same(t, c.next("message.posted"), map[string]any{
-			"id": posted["id"], "room": room, "from": "alice", "text": text, "at": posted["at"], "client_id": "c1",
+	redis := testenv.Redis(t)
+	one, two := node(t, redis, "one"), node(t, redis, "two")
+	for name, transports := range map[string][]string{
+		"websocket": {client.WebSocket}, "polling": {client.Polling}, "upgrade": {client.Polling, client.WebSocket},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			talk(t, one, two, "go-"+name, client.Transports(transports...))
 		})
 	}
-
-	// Problems: as the acknowledgement, or as an event when none was asked for.
-	problem := alice.call("message", map[string]any{"room": room})
-	same(t, problem["kind"], any("error"))
-	same(t, problem["errors"], any([]any{map[string]any{"pointer": "/text", "detail": "is required"}}))
-	if err := alice.socket.Emit("join", map[string]any{"room": "staff-only"}); err != nil {
-		t.Error(err)
-	}
-	same(t, alice.next("error")["code"], any("forbidden"))
-
 }
 
-// A refusal comes as connect_error, with the problem as data. Not while the client
-// upgrades: see connected.
+func talk(t *testing.T, one, two, room string, opts ...client.Option) {
+	ctx := soon(t)
+	alice, bob := dial(t, one, chat.Namespace, "alice", opts...), dial(t, two, chat.Namespace, "bob", opts...)
+	for _, c := range []*client.Client{alice, bob} {
+		out, err := client.Call(ctx, c, chat.Join, chat.JoinInput{Room: room})
+		if err != nil || out != (chat.JoinOutput{Room: room, Joined: true}) {
+			t.Fatal(out, err)
+		}
+	}
+	for _, user := range []string{"alice", "bob"} {
+		if m, err := client.Receive(ctx, alice, chat.Joined); err != nil || m.User != user {
+			t.Errorf("joined: %v %v, want %s", m, err, user)
+		}
+	}
+	heard := make(chan string, 200)
+	stop := client.On(bob, chat.Posted, func(m chat.Message) { heard <- m.Text })
+	defer stop()
+	var want, got []string
+	for i := range 100 {
+		text := "hello, é 😀 " + time.Duration(i).String()
+		want = append(want, text)
+		if err := client.Emit(ctx, alice, chat.Post, chat.PostInput{Room: room, Text: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range want {
+		select {
+		case text := <-heard:
+			got = append(got, text)
+		case <-ctx.Done():
+			t.Fatal("events are missing")
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("bob heard, -want +got:\n%s", diff)
+	}
+
+	_, err := client.Call(ctx, alice, chat.Post, chat.PostInput{Room: room})
+	var f *fault.Fault
+	if !errors.Is(err, fault.New(fault.Invalid, "")) || !errors.As(err, &f) || len(f.Fields) != 1 || f.Fields[0].Pointer != "/text" {
+		t.Errorf("a problem: %v", err)
+	}
+	if _, err := client.Call(ctx, alice, tasks.Start, tasks.StartInput{Title: "x", Steps: 1}); !errors.Is(err, client.ErrBadNamespace) {
+		t.Errorf("another namespace: %v", err)
+	}
+	jobs, err := alice.Of(ctx, tasks.Namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, err := client.Call(ctx, jobs, tasks.Start, tasks.StartInput{Title: "x", Steps: 1})
+	if err != nil || started.TaskID == "" {
+		t.Errorf("over the same connection: %v %v", started, err)
+	}
+	jobs.Close()
+	if _, err := client.Call(ctx, alice, chat.Leave, chat.LeaveInput{Room: room}); err != nil {
+		t.Errorf("after another client of the connection was closed: %v", err)
+	}
+}
+
 func TestGoClientRefused(t *testing.T) {
 	t.Parallel()
-	url := launch(t, "", "one").url
-	for _, transports := range []string{"websocket", "polling"} {
-		t.Run(transports, func(t *testing.T) {
-			var refusal *sio.ExtendedError
-			err := within(t, "the refusal", newGoClient(t, transports, url, "/chat", 7).refused)
-			if !errors.As(err, &refusal) {
-				t.Fatalf("refused with %v", err)
-			}
-			data, _ := refusal.Data.(map[string]any)
-			same(t, []any{refusal.Message, data["status"]}, []any{"unauthenticated", 401.0})
-			// Of a namespace that does not exist nothing but a message is said. This client
-			// wants data too, and reports an error of its own.
-			within(t, "the refusal", newGoClient(t, transports, url, "/nothing", "alice").refused)
-		})
+	url := node(t, "", "one")
+	for _, transport := range []string{client.WebSocket, client.Polling} {
+		_, err := client.Dial(soon(t), url, chat.Namespace, client.Auth(map[string]any{"user": 7}), client.Transports(transport))
+		var refusal *client.Refusal
+		if !errors.Is(err, client.ErrRefused) || !errors.As(err, &refusal) || len(refusal.Data) == 0 || !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
+			t.Errorf("refused with %v", err)
+		}
+		_, err = client.Dial(soon(t), url, contract.Namespace{Name: "/nothing"}, client.Transports(transport))
+		if !errors.Is(err, client.ErrRefused) || !errors.Is(err, client.ErrBadNamespace) {
+			t.Errorf("no such namespace: %v", err)
+		}
+	}
+	if _, err := client.Dial(soon(t), "http://127.0.0.1:1", chat.Namespace); !errors.Is(err, client.ErrUnreachable) {
+		t.Errorf("nobody there: %v", err)
 	}
 }
 
-func same[T any](t *testing.T, got, want T) {
-	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("-want +got:\n%s", diff)
+// A node that dies with its sockets: its clients come back when it does, and go on.
+func TestGoClientSurvivesItsNode(t *testing.T) {
+	t.Parallel()
+	redis := testenv.Redis(t)
+	node(t, redis, "worker")
+	p := launch(t, redis, "mortal", "ROLE=gateway")
+	for name, transports := range map[string][]string{"websocket": {client.WebSocket}, "upgrade": {client.Polling, client.WebSocket}} {
+		connects := make(chan struct{}, 2)
+		reasons := make(chan error, 1)
+		alice := dial(t, p.url, chat.Namespace, "alice", client.Transports(transports...),
+			client.Reconnect(client.Reconnection{Delay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond}),
+			client.Handlers(func(c *client.Client) {
+				c.OnConnect(func() {
+					if _, err := client.Call(soon(t), c, chat.Join, chat.JoinInput{Room: name}); err != nil {
+						t.Errorf("%s: join: %v", name, err)
+					}
+					connects <- struct{}{}
+				})
+				c.OnDisconnect(func(err error) {
+					select {
+					case reasons <- err:
+					default:
+					}
+				})
+			}))
+		within(t, "the first connection", connects)
+		first := alice.ID()
+		if err := p.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-p.end
+		if err := within(t, "the reason", reasons); !errors.Is(err, client.ErrDisconnected) {
+			t.Errorf("%s: lost with %v", name, err)
+		}
+		sent := make(chan error, 1)
+		go func() { // waits for the node
+			_, err := client.Call(soon(t), alice, chat.Post, chat.PostInput{Room: name, Text: "back", ClientID: "one"})
+			sent <- err
+		}()
+		p.again()
+		if err := within(t, "the answer", sent); err != nil {
+			t.Errorf("%s: a call that waited: %v", name, err)
+		}
+		within(t, "the second connection", connects)
+		if _, err := client.Call(soon(t), alice, chat.Post, chat.PostInput{Room: name, Text: "again"}); err != nil {
+			t.Error(err)
+		}
+		for m := (chat.Message{}); m.Text != "again"; {
+			var err error
+			if m, err = client.Receive(soon(t), alice, chat.Posted); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if alice.ID() == first {
+			t.Errorf("%s: the same socket as before", name)
+		}
+		alice.Close()
 	}
+}
+
+// again starts the node's process again, after its end.
+func (p *process) again() {
+	p.t.Helper()
+	before := p.cmd
+	p.cmd = exec.Command(before.Path)
+	p.cmd.Env = before.Env
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	go func(cmd *exec.Cmd) { p.end <- cmd.Wait() }(p.cmd)
+	testenv.WaitFor(p.t, 20*time.Second, "the node to be ready again", func() bool { return status(p.url+"/readyz") == 200 })
 }

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -67,8 +66,6 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	signal.Reset() // the Go client takes signals when it is imported: Ctrl-C is to end the tests
-
 	for _, s := range config.Table() { // the settings of whoever runs the tests are not meant
 		_ = os.Unsetenv(s.Name)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -163,5 +165,51 @@ func TestNamespacesOfOneConnection(t *testing.T) {
 	d.Close() // after what was sent
 	if _, err := d.ReceiveRaw(soon(t)); !errors.Is(err, client.ErrClosed) {
 		t.Error(err)
+	}
+}
+
+// Connections that break all the time lose no call without saying so, and answer none
+// with another one's answer.
+func TestCallsOverConnectionsThatBreak(t *testing.T) {
+	t.Parallel()
+	var served atomic.Int64
+	flaky := func(p *peer) {
+		p.admit()
+		for range 20 {
+			_ = p.ws.SetReadDeadline(time.Now().Add(patience))
+			_, b, err := p.ws.ReadMessage()
+			var id, n int
+			if err != nil {
+				return
+			}
+			if _, err := fmt.Sscanf(string(b), `42/hall,%d["square",{"n":%d}]`, &id, &n); err != nil {
+				return // it leaves
+			}
+			served.Add(1)
+			p.say(fmt.Sprintf(`43/hall,%d[{"n":%d}]`, id, n*n))
+		}
+	}
+	c := dial(t, serve(t, slices.Repeat([]func(*peer){flaky}, 1000)...))
+	var wg sync.WaitGroup
+	var answered, lost atomic.Int64
+	for worker := range 8 {
+		wg.Go(func() {
+			for i := range 50 {
+				n := worker*1000 + i
+				out, err := client.Call(soon(t), c, square, number{n})
+				switch {
+				case err == nil && out.N == n*n:
+					answered.Add(1)
+				case errors.Is(err, client.ErrDisconnected):
+					lost.Add(1)
+				default:
+					t.Errorf("%d squared is %d: %v", n, out.N, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if answered.Load() > served.Load() || answered.Load() == 0 || answered.Load()+lost.Load() != 400 {
+		t.Errorf("%d served, %d answered, %d lost", served.Load(), answered.Load(), lost.Load())
 	}
 }
