@@ -88,7 +88,8 @@ func Dial(ctx context.Context, url string, ns contract.Namespace, opts ...Option
 }
 
 // Of connects to another namespace over the same connection, which ends when the last of
-// its clients is closed. Of the options those of the connection count for nothing.
+// its clients is closed. What the options do not say is as for Dial, but for the handlers;
+// those of the connection itself count for nothing.
 func (c *Client) Of(ctx context.Context, ns contract.Namespace, opts ...Option) (*Client, error) {
 	o := c.link.opts
 	o.handlers = nil
@@ -122,8 +123,11 @@ func newClient(l *link, namespace string, o options) *Client {
 
 // await waits until the server has let the client in; else it closes it.
 func (c *Client) await(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.opts.timeout)
-	defer cancel()
+	if !c.opts.reconnect.Dial {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.opts.timeout)
+		defer cancel()
+	}
 	select {
 	case <-c.in:
 	case <-c.ctx.Done():
@@ -136,7 +140,7 @@ func (c *Client) await(ctx context.Context) error {
 	if err == nil {
 		err = fmt.Errorf("connect to %s: %w", c.namespace, late(ctx))
 	}
-	c.Close()
+	go c.link.forget(c, ErrClosed)() // what it waits for is not for the context to wait for
 	return err
 }
 
@@ -169,11 +173,10 @@ func late(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Close leaves the namespace, and ends the connection if no other client uses it. What
-// was sent before still leaves. It may be called more than once, and by handlers.
-func (c *Client) Close() {
-	c.link.forget(c, ErrClosed)()
-}
+// Close leaves the namespace, and ends the connection if no other client uses it. It
+// waits, for 3 s at most, until what was sent before has left. It may be called more than
+// once, and by handlers.
+func (c *Client) Close() { c.link.forget(c, ErrClosed)() }
 
 // Done is closed when the client has ended: by Close, by the server, or because it could
 // not connect again. Err then says why.

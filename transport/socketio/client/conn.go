@@ -27,7 +27,7 @@ const (
 )
 
 // errGone: a connection ended before it took what was to be sent.
-var errGone = errors.New("the connection has gone")
+var errGone = fmt.Errorf("%w; %w", ErrNotSent, ErrDisconnected)
 
 // A transport carries Engine.IO packets. One goroutine reads and one writes.
 type transport interface {

@@ -37,6 +37,9 @@ func newLink(to string, o options) (*link, error) {
 	if u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("dial %q: the URL must look like https://host:8080", to)
 	}
+	if o.events < 1 || o.bytes < 1 || o.timeout <= 0 {
+		return nil, fmt.Errorf("dial %s: Buffer and Timeout must be greater than zero", to)
+	}
 	for _, name := range o.transports {
 		if name != WebSocket && name != Polling {
 			return nil, fmt.Errorf("dial %s: there is no transport %q, but %s and %s", to, name, WebSocket, Polling)
@@ -237,12 +240,13 @@ func (l *link) join(k *conn, c *Client) {
 		if err == nil || k.ctx.Err() != nil || c.ctx.Err() != nil {
 			return
 		}
-		if !c.wasIn() || l.opts.reconnect.Off || !mayPass(err) {
+		r := l.opts.reconnect
+		if !c.wasIn() && !r.Dial || r.Off || !mayPass(err) {
 			l.forget(c, err)()
 			return
 		}
 		c.failed(err)
-		if !sleep(k.ctx, l.opts.reconnect.delay(attempt)) {
+		if !sleep(k.ctx, r.delay(attempt)) {
 			return
 		}
 	}

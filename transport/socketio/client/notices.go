@@ -80,12 +80,11 @@ func (c *Client) OnError(f func(error)) (stop func()) {
 // fail reports what no caller can be told.
 func (c *Client) fail(err error) {
 	c.mu.Lock()
-	all := c.onError
-	c.mu.Unlock()
-	if len(all) == 0 {
+	defer c.mu.Unlock()
+	if len(c.onError) == 0 {
 		slog.Warn("socket.io client", "namespace", c.namespace, "error", err)
 	}
-	for _, f := range all {
-		(*f)(err)
+	for _, f := range c.onError {
+		c.inbox.tell(item{tell: func() { (*f)(err) }})
 	}
 }

@@ -133,6 +133,7 @@ func (k *conn) takeOver(u *upgrade) error {
 	k.mu.Lock()
 	k.t, u.ws = u.ws, nil
 	k.mu.Unlock()
+	u.from.close()
 	if k.ctx.Err() != nil { // who ended the connection may have missed this transport
 		k.transport().close()
 	}

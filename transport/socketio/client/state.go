@@ -57,6 +57,9 @@ func (c *Client) ask(k *conn) error {
 	if err != nil {
 		return fmt.Errorf("connect to %s: ask for auth: %w", c.namespace, err)
 	}
+	if c.ctx.Err() != nil {
+		return ErrClosed // meanwhile
+	}
 	m := message{text: head(packetConnect, c.namespace, noAck, 0)}
 	if auth != nil {
 		b, err := json.Marshal(auth)
@@ -66,7 +69,7 @@ func (c *Client) ask(k *conn) error {
 		m.text = append(m.text, b...)
 	}
 	select {
-	case <-c.joined: // of another connection
+	case <-c.joined: //nolint:errcheck // the answer of another connection
 	default:
 	}
 	if err := k.send(ctx, m); err != nil {
