@@ -3,7 +3,13 @@ package tests
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os/exec"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,4 +215,47 @@ func (p *process) again() {
 	}
 	go func(cmd *exec.Cmd) { p.end <- cmd.Wait() }(p.cmd)
 	testenv.WaitFor(p.t, 20*time.Second, "the node to be ready again", func() bool { return status(p.url+"/readyz") == 200 })
+}
+
+// Behind a load balancer that ends TLS, has a path of its own, and tells its clients
+// apart by a cookie.
+func TestGoClientBehindALoadBalancer(t *testing.T) {
+	t.Parallel()
+	to, err := url.Parse(node(t, "", "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var known atomic.Int64
+	proxy := http.StripPrefix("/realtime", httputil.NewSingleHostReverseProxy(to))
+	balancer := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie("node"); err == nil {
+			known.Add(1)
+		} else if r.URL.Query().Get("sid") != "" {
+			t.Errorf("%s %s has no cookie", r.Method, r.URL)
+		}
+		if r.Header.Get("X-Tag") != "go" {
+			t.Errorf("%s %s has no header", r.Method, r.URL)
+		}
+		http.SetCookie(w, &http.Cookie{Name: "node", Value: "one"})
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(balancer.Close)
+	trust := balancer.Client().Transport.(*http.Transport).TLSClientConfig
+	for _, transports := range [][]string{{client.WebSocket}, {client.Polling}, {client.Polling, client.WebSocket}} {
+		c := dial(t, balancer.URL+"/realtime", chat.Namespace, "alice", client.TLS(trust),
+			client.Header(http.Header{"X-Tag": {"go"}}), client.Path("/socket.io/"), client.Transports(transports...))
+		last := transports[len(transports)-1]
+		testenv.WaitFor(t, 10*testenv.Late, "the transport "+last, func() bool { return c.Transport() == last })
+		if _, err := client.Call(soon(t), c, chat.Join, chat.JoinInput{Room: "proxied"}); err != nil {
+			t.Errorf("%v: %v", transports, err)
+		}
+		c.Close()
+	}
+	if known.Load() == 0 {
+		t.Error("no request had the cookie")
+	}
+	_, err = client.Dial(soon(t), balancer.URL, chat.Namespace, client.Path("/realtime/socket.io/"))
+	if !errors.Is(err, client.ErrUnreachable) || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("a certificate that nobody trusts: %v", err)
+	}
 }
