@@ -17,7 +17,7 @@ lint: ## Look for mistakes that tests do not find
 	@go tool -modfile=tools.mod golangci-lint run ./...
 
 generate: ## Write what is generated: wire_gen.go, .env.example, the settings in README.md
-	@go tool wire . ./tests/faults/server
+	@go tool wire . ./internal/siotest/assemble
 	@out="$$(go test ./internal/config -run Documents -update)" || { echo "$$out"; exit 1; }
 
 verify: generate ## Fail if something generated is not up to date

@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/google/wire"
 
@@ -20,7 +21,7 @@ import (
 )
 
 // New puts a node together, without starting it. The function closes what was opened.
-func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
+func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Node, func(), error) {
 	panic(wire.Build(
 		usecases.Set,   // what the service does
 		schema.Compile, // its contract, checked

@@ -19,19 +19,19 @@ import (
 	"github.com/example/switchyard/usecases"
 	"github.com/example/switchyard/usecases/chat"
 	"github.com/example/switchyard/usecases/tasks"
+	"log/slog"
 )
 
 // Injectors from wire.go:
 
 // New puts a node together, without starting it. The function closes what was opened.
-func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
-	logger := node.NewLogger(cfg)
-	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
+func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Node, func(), error) {
+	clients, cleanup, err := node.OpenRedis(ctx, cfg, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	brokerConfig := node.LanesConfig(cfg)
-	lanes, err := node.NewLanes(brokerConfig, clients, logger)
+	lanes, err := node.NewLanes(brokerConfig, clients, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -55,10 +55,10 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, log)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
-	health := http.NewHealth(logger)
-	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, logger)
+	health := http.NewHealth(log)
+	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -66,7 +66,7 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	admin := node.NewAdmin(socketioGateway, worker, gateway)
 	nodeNode := &node.Node{
 		Config:  cfg,
-		Log:     logger,
+		Log:     log,
 		Redis:   clients,
 		Lanes:   lanes,
 		Gateway: gateway,

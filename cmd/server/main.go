@@ -30,7 +30,7 @@ func main() {
 
 func serve(cfg config.Config) error {
 	ctx := node.UntilSignal(context.Background())
-	n, closeAll, err := app.New(ctx, cfg)
+	n, closeAll, err := app.New(ctx, cfg, node.NewLogger(cfg))
 	if err != nil {
 		return err
 	}

@@ -104,6 +104,12 @@ func Load() (Config, error) {
 	return c, problems(nil, c.Validate())
 }
 
+// Defaults is what Load reads from an environment in which nothing is set, but for the
+// NodeID, which is empty. Tests begin with it.
+func Defaults() (Config, error) {
+	return env.ParseAsWithOptions[Config](env.Options{Environment: map[string]string{}})
+}
+
 // problems joins the errors of parsing and of validation into one text with a line
 // for each. A setting that could not be parsed is not told again.
 func problems(parsing, validation error) error {

@@ -23,7 +23,7 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenRedis, LanesConfig, SocketsConfig, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
+	OpenRedis, LanesConfig, SocketsConfig, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
 )
 
 // NewLogger logs to standard error: text on a terminal, else JSON.

@@ -1,6 +1,6 @@
 // Command server is a node of the service whose one command goes wrong as it is told,
-// for tests of what happens to handlers. It is put together as the real one is, in
-// wire.go. Start at run.go.
+// for tests of what happens to handlers. It is put together as the real one is. Start at
+// run.go.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/node"
+	"github.com/example/switchyard/internal/siotest/assemble"
 )
 
 func main() {
@@ -25,7 +26,7 @@ func serve() error {
 		return err
 	}
 	ctx := node.UntilSignal(context.Background())
-	n, closeAll, err := New(ctx, cfg)
+	n, closeAll, err := assemble.Node(ctx, cfg, node.NewLogger(cfg), Catalog)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/siotest/assemble"
 )
 
 var namespace = contract.Namespace{Name: "/faults", Doc: "Where handlers go wrong."}
@@ -45,7 +46,7 @@ type RunOutput struct {
 }
 
 // Catalog is what this server does.
-func Catalog() *contract.Catalog {
+func Catalog(assemble.Ports) *contract.Catalog {
 	a := &attempts{by: map[string]int{}}
 	return contract.NewCatalog([]contract.Route{Run.Handle(a.run), RunPatiently.Handle(a.run)})
 }

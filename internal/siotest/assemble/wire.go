@@ -1,9 +1,10 @@
 //go:build wireinject
 
-package main
+package assemble
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/google/wire"
 
@@ -11,23 +12,30 @@ import (
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/node"
+	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
 )
 
-// New puts a node together as the service's own injector does, with other use cases.
-func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
+// Node puts a node of a service together, without starting it. The function closes what
+// was opened.
+func Node(ctx context.Context, cfg config.Config, log *slog.Logger, service Service) (*node.Node, func(), error) {
 	panic(wire.Build(
 		Catalog,
+		wire.Struct(new(Ports), "*"),
 		schema.Compile,
+		wire.FieldsOf(new(*redisconn.Clients), "Stores"),
+
 		broker.Set,
 		emitter.New,
+
 		socketio.Set,
 		wire.Bind(new(socketio.Lanes), new(*broker.Gateway)),
 		http.Set,
 		wire.Bind(new(http.Lanes), new(*broker.Gateway)),
 		wire.Bind(new(http.Sockets), new(*socketio.Gateway)),
+
 		node.Set,
 	))
 }

@@ -4,7 +4,7 @@
 //go:build !wireinject
 // +build !wireinject
 
-package main
+package assemble
 
 import (
 	"context"
@@ -15,25 +15,34 @@ import (
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
+	"log/slog"
 )
 
 // Injectors from wire.go:
 
-// New puts a node together as the service's own injector does, with other use cases.
-func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
-	logger := node.NewLogger(cfg)
-	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
+// Node puts a node of a service together, without starting it. The function closes what
+// was opened.
+func Node(ctx context.Context, cfg config.Config, log *slog.Logger, service Service) (*node.Node, func(), error) {
+	clients, cleanup, err := node.OpenRedis(ctx, cfg, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	brokerConfig := node.LanesConfig(cfg)
-	lanes, err := node.NewLanes(brokerConfig, clients, logger)
+	lanes, err := node.NewLanes(brokerConfig, clients, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
 	gateway := broker.NewGateway(lanes)
-	catalog := Catalog()
+	cmdable := clients.Stores
+	history := broker.NewHistory(lanes, cmdable)
+	asker := broker.NewAsker(lanes)
+	ports := Ports{
+		History: history,
+		Sockets: asker,
+		Stores:  cmdable,
+	}
+	catalog := Catalog(service, ports)
 	contract, err := schema.Compile(catalog)
 	if err != nil {
 		cleanup()
@@ -44,10 +53,10 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, log)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
-	health := http.NewHealth(logger)
-	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, logger)
+	health := http.NewHealth(log)
+	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -55,7 +64,7 @@ func New(ctx context.Context, cfg config.Config) (*node.Node, func(), error) {
 	admin := node.NewAdmin(socketioGateway, worker, gateway)
 	nodeNode := &node.Node{
 		Config:  cfg,
-		Log:     logger,
+		Log:     log,
 		Redis:   clients,
 		Lanes:   lanes,
 		Gateway: gateway,

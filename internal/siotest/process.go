@@ -1,0 +1,218 @@
+package siotest
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/example/switchyard/internal/config"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// A Process is a node in a process of its own, without the race detector, as it is run
+// for real: it can crash.
+type Process struct {
+	Name string // its NODE_ID
+	URL  string
+
+	t     testing.TB
+	cmd   *exec.Cmd
+	log   logBook
+	ended chan struct{}
+	err   error // how it ended
+}
+
+// Launch starts cmd/server in a process of its own and waits until it is ready. An empty
+// redisURL is a Redis inside it. The settings have the values of the README where env does
+// not say otherwise: "SOCKET_RATE=off".
+func Launch(t testing.TB, redisURL, name string, env ...string) *Process {
+	t.Helper()
+	p := Begin(t, "cmd/server", name, append([]string{"REDIS_URL=" + redisURL}, env...)...)
+	p.Ready()
+	return p
+}
+
+// Begin starts a program of this module that serves as cmd/server does, and waits for
+// nothing.
+func Begin(t testing.TB, program, name string, env ...string) *Process {
+	t.Helper()
+	path := Program(t, program)
+	address := fmt.Sprint("127.0.0.1:", testenv.FreePort(t))
+	p := &Process{Name: name, URL: "http://" + address, t: t, cmd: exec.Command(path), ended: make(chan struct{})}
+	p.cmd.Stderr = &p.log
+	p.cmd.Env = append(Environ(), append([]string{"HTTP_ADDR=" + address, "ADMIN_ADDR=off", "NODE_ID=" + name, "LOG_FORMAT=text"}, env...)...)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", name, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		p.Kill()
+		p.log.print(t, name)
+	})
+	return p
+}
+
+// Ready waits until the node is ready.
+func (p *Process) Ready() {
+	p.t.Helper()
+	testenv.WaitFor(p.t, patience, p.Name+" to be ready", func() bool { return !p.Alive() || p.Status("/readyz") == http.StatusOK })
+	if !p.Alive() {
+		p.t.Fatalf("%s ended before it was ready: %v", p.Name, p.err)
+	}
+}
+
+var asking = &http.Client{Timeout: 4 * time.Second}
+
+// Status is the status of a GET, 0 for no answer.
+func (p *Process) Status(path string) int {
+	resp, err := asking.Get(p.URL + path)
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// Alive tells whether the process runs.
+func (p *Process) Alive() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Kill ends the process as a crash does.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.ended
+}
+
+// Freeze stops the process's threads, until Thaw.
+func (p *Process) Freeze() { p.signal(syscall.SIGSTOP) }
+
+// Thaw follows Freeze.
+func (p *Process) Thaw() { p.signal(syscall.SIGCONT) }
+
+func (p *Process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatalf("%s %s: %v", s, p.Name, err)
+	}
+}
+
+// Terminate sends SIGTERM and returns how long the process took to end. It must end with
+// 0.
+func (p *Process) Terminate() time.Duration {
+	p.t.Helper()
+	begin := time.Now()
+	p.signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(stopping):
+		p.t.Fatalf("%s did not end within %s of SIGTERM", p.Name, stopping)
+	}
+	if p.err != nil {
+		p.t.Errorf("%s ended with %v", p.Name, p.err)
+	}
+	return time.Since(begin)
+}
+
+// stopping is how long a node may take to stop: 15 s for handlers, 5 s for clients, and
+// what a busy machine adds.
+const stopping = 30 * time.Second
+
+// Log is the end of what the process has logged.
+func (p *Process) Log() string { return p.log.String() }
+
+// Environ is the environment of the tests without the settings of whoever runs them,
+// which are not meant.
+func Environ() []string {
+	var kept []string
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); !settings()[name] {
+			kept = append(kept, variable)
+		}
+	}
+	return kept
+}
+
+var settings = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	for _, s := range config.Table() {
+		names[s.Name] = true
+	}
+	return names
+})
+
+// Main runs the tests of a package that launches processes: it keeps the programs from
+// one test to the next. Without it each test builds its own.
+//
+//	func TestMain(m *testing.M) { os.Exit(siotest.Main(m)) }
+func Main(m *testing.M) int {
+	var err error
+	if programs.folder, err = os.MkdirTemp("", "siotest"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(programs.folder)
+	return m.Run()
+}
+
+// programs are those that Main keeps.
+var programs struct {
+	folder string
+	mu     sync.Mutex
+	built  map[string]func() error
+}
+
+// Program builds a program of this module, "cmd/server", without the race detector, and
+// returns the path of its executable.
+func Program(t testing.TB, program string) string {
+	t.Helper()
+	folder := programs.folder
+	if folder == "" {
+		folder = t.TempDir()
+	}
+	path := filepath.Join(folder, strings.ReplaceAll(program, "/", "-"))
+	module, _ := strings.CutSuffix(reflect.TypeFor[Process]().PkgPath(), "/internal/siotest")
+	build := func() error {
+		if out, err := exec.Command("go", "build", "-o", path, module+"/"+program).CombinedOutput(); err != nil {
+			return errors.Join(fmt.Errorf("build %s: %w", program, err), errors.New(string(out)))
+		}
+		return nil
+	}
+	if programs.folder != "" {
+		build = once(program, build)
+	}
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// once has a program built once.
+func once(program string, build func() error) func() error {
+	programs.mu.Lock()
+	defer programs.mu.Unlock()
+	if programs.built == nil {
+		programs.built = map[string]func() error{}
+	}
+	if programs.built[program] == nil {
+		programs.built[program] = sync.OnceValue(build)
+	}
+	return programs.built[program]
+}
