@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -232,12 +233,12 @@ func TestAttacks(t *testing.T) {
 	t.Parallel()
 	admin := fmt.Sprint("127.0.0.1:", testenv.FreePort(t))
 	// With the soft limit the collector is eager, so that garbage hardly counts.
-	p := launch(t, "", "victim", "GOMEMLIMIT=64MiB", "ADMIN_ADDR="+admin, "ATTACHMENT_TIMEOUT=1s", "PING_INTERVAL=2s", "PING_TIMEOUT=5s")
-	witness := rawsio.Dial(t, p.url)
+	p := siotest.Launch(t, "", "victim", "GOMEMLIMIT=64MiB", "ADMIN_ADDR="+admin, "ATTACHMENT_TIMEOUT=1s", "PING_INTERVAL=2s", "PING_TIMEOUT=5s")
+	witness := rawsio.Dial(t, p.URL)
 	witness.Connect("/chat", `{"user":"witness"}`)
 	for name, attack := range attacks {
 		t.Run(name, func(t *testing.T) {
-			attack(victim{t, p.url})
+			attack(victim{t, p.URL})
 			if got := witness.Call("/chat", "message", `{"room":"witness","text":"alive"}`); !strings.Contains(got, `"id"`) {
 				t.Errorf("the witness got %s", got)
 			}

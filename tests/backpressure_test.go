@@ -9,6 +9,7 @@ import (
 
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -30,10 +31,10 @@ func TestBacklogWithoutAWorker(t *testing.T) {
 	const room, timeout = 20, 10 * time.Second // far more than it takes to start a worker
 	url := testenv.Redis(t)
 	lanes := []string{"PARTITIONS=1", fmt.Sprint("PARTITION_BACKLOG=", room), fmt.Sprint("COMMAND_TIMEOUT=", timeout)}
-	gateway := launch(t, url, "gateway", append(lanes, "ROLE=gateway")...)
+	gateway := siotest.Launch(t, url, "gateway", append(lanes, "ROLE=gateway")...)
 	rdb := testenv.Client(t, url)
 	backlog := func() int64 { return rdb.XLen(t.Context(), "cmd:{p0}").Val() }
-	c := rawsio.Dial(t, gateway.url)
+	c := rawsio.Dial(t, gateway.URL)
 	c.Connect("/chat", `{"user":"alice"}`)
 	post := func(text int) func() string {
 		return c.Begin("/chat", "message", fmt.Sprintf(`{"room":"r","text":"%d","client_id":"%d"}`, text, text))
@@ -80,17 +81,15 @@ func TestBacklogWithoutAWorker(t *testing.T) {
 	// A gateway answers a little before the time is over, and until then a worker is not late.
 	testenv.WaitFor(t, timeout, "the time of all to be over", func() bool { return time.Since(begin) > timeout+testenv.Late })
 	admin := fmt.Sprint("127.0.0.1:", testenv.FreePort(t))
-	late := launch(t, url, "late", append(lanes, "ROLE=worker", "ADMIN_ADDR="+admin)...)
+	late := siotest.Launch(t, url, "late", append(lanes, "ROLE=worker", "ADMIN_ADDR="+admin)...)
 	testenv.WaitFor(t, rawsio.Patience, "the backlog to be worked off", func() bool { return backlog() == 0 })
 	if got := metric(t, admin, "switchyard_commands_expired_total"); got != room {
 		t.Errorf("%g have expired, want %d", got, room)
 	}
-	if err := late.terminate(); err != nil {
-		t.Error(err)
-	}
+	late.Terminate()
 
 	accepted := fill()
-	launch(t, url, "in-time", append(lanes, "ROLE=worker")...)
+	siotest.Launch(t, url, "in-time", append(lanes, "ROLE=worker")...)
 	for i, wait := range accepted {
 		if code, _ := refusal(t, wait()); code != "" {
 			t.Errorf("command %d: %q, though a worker came in time", i, code)
@@ -105,8 +104,8 @@ func TestBacklogWithoutAWorker(t *testing.T) {
 // "exhausted", and nobody else notices.
 func TestAFloodExhaustsItsOwnSocket(t *testing.T) {
 	t.Parallel()
-	p := launch(t, "", "flooded", "SOCKET_RATE=20", "SOCKET_UNACKED=8")
-	flood, other := rawsio.Dial(t, p.url), rawsio.Dial(t, p.url)
+	p := siotest.Launch(t, "", "flooded", "SOCKET_RATE=20", "SOCKET_UNACKED=8")
+	flood, other := rawsio.Dial(t, p.URL), rawsio.Dial(t, p.URL)
 	flood.Connect("/chat", `{"user":"flood"}`)
 	flood.Connect("/tasks", `{"user":"flood"}`)
 	other.Connect("/chat", `{"user":"other"}`)

@@ -3,6 +3,7 @@ package tests
 import (
 	"testing"
 
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -21,6 +22,6 @@ func TestSlotsMoveAndANodeLeavesUnderLoad(t *testing.T) {
 func TestJavaScriptClientOnACluster(t *testing.T) {
 	t.Parallel()
 	cluster := testenv.Cluster(t, "the JavaScript client on a Redis Cluster")
-	one, two := launch(t, cluster.URL, "one"), launch(t, cluster.URL, "two")
-	javascript(t, "client.mjs", "polling,websocket", one.url, two.url)
+	one, two := siotest.Launch(t, cluster.URL, "one"), siotest.Launch(t, cluster.URL, "two")
+	javascript(t, "client.mjs", "polling,websocket", one.URL, two.URL)
 }

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/example/switchyard/internal/rawsio"
-	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/internal/siotest"
 )
 
 // The conversations in conversations/*.txtar run on two nodes that share a real
@@ -29,15 +29,15 @@ func TestConversations(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 		t.Run(name+"/two nodes", func(t *testing.T) {
 			t.Parallel()
-			url := testenv.Redis(t)
-			converse(t, file, map[string]string{"1": node(t, url, "one"), "2": node(t, url, "two")})
+			nodes := siotest.Cluster(t, 2)
+			converse(t, file, map[string]string{"1": nodes[0].URL, "2": nodes[1].URL})
 		})
 		if !strings.HasPrefix(name, "chat") {
 			continue
 		}
 		t.Run(name+"/embedded", func(t *testing.T) {
 			t.Parallel()
-			url := node(t, "", "only")
+			url := siotest.Start(t, siotest.Redis("")).URL
 			converse(t, file, map[string]string{"1": url, "2": url})
 		})
 	}

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -28,13 +28,13 @@ func leftOf(c *rawsio.Client) map[string]int {
 func TestTheMembersOfAKilledNodeLapse(t *testing.T) {
 	t.Parallel()
 	url := testenv.Redis(t)
-	killed, one, two := launch(t, url, "killed"), launch(t, url, "one"), launch(t, url, "two")
+	killed, one, two := siotest.Launch(t, url, "killed"), siotest.Launch(t, url, "one"), siotest.Launch(t, url, "two")
 	var rooms []string
 	for i := range 8 {
 		rooms = append(rooms, fmt.Sprint("room-", i))
 	}
-	enter := func(p *process, user string) *rawsio.Client {
-		c := rawsio.Dial(t, p.url)
+	enter := func(p *siotest.Process, user string) *rawsio.Client {
+		c := rawsio.Dial(t, p.URL)
 		c.Connect("/chat", fmt.Sprintf(`{"user":%q}`, user))
 		for _, room := range rooms {
 			if got := c.Call("/chat", "join", fmt.Sprintf(`{"room":%q}`, room)); !strings.Contains(got, `"joined":true`) {
@@ -63,9 +63,7 @@ func TestTheMembersOfAKilledNodeLapse(t *testing.T) {
 		return n == 2*len(rooms)-1 // alice and carol
 	})
 	begin := time.Now()
-	if err := killed.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	killed.Kill()
 	for _, c := range hearers {
 		testenv.WaitFor(t, 20*time.Second, "the members to lapse", func() bool { return len(leftOf(c)) == len(want) })
 	}

@@ -7,7 +7,6 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 	"github.com/example/switchyard/transport/socketio/client"
 	"github.com/example/switchyard/usecases/chat"
@@ -54,14 +54,13 @@ func soon(t *testing.T) context.Context {
 
 func TestGoClient(t *testing.T) {
 	t.Parallel()
-	redis := testenv.Redis(t)
-	one, two := node(t, redis, "one"), node(t, redis, "two")
+	nodes := siotest.Cluster(t, 2)
 	for name, transports := range map[string][]string{
 		"websocket": {client.WebSocket}, "polling": {client.Polling}, "upgrade": {client.Polling, client.WebSocket},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			talk(t, one, two, "go-"+name, client.Transports(transports...))
+			talk(t, nodes[0].URL, nodes[1].URL, "go-"+name, client.Transports(transports...))
 		})
 	}
 }
@@ -127,7 +126,7 @@ func talk(t *testing.T, one, two, room string, opts ...client.Option) {
 
 func TestGoClientRefused(t *testing.T) {
 	t.Parallel()
-	url := node(t, "", "one")
+	url := siotest.Start(t, siotest.Redis("")).URL
 	for _, transport := range []string{client.WebSocket, client.Polling} {
 		_, err := client.Dial(soon(t), url, chat.Namespace, client.Auth(map[string]any{"user": 7}), client.Transports(transport))
 		var refusal *client.Refusal
@@ -147,13 +146,11 @@ func TestGoClientRefused(t *testing.T) {
 // A node that dies with its sockets: its clients come back when it does, and go on.
 func TestGoClientSurvivesItsNode(t *testing.T) {
 	t.Parallel()
-	redis := testenv.Redis(t)
-	node(t, redis, "worker")
-	p := launch(t, redis, "mortal", "ROLE=gateway")
+	p := siotest.Launch(t, siotest.Start(t).RedisURL, "mortal", "ROLE=gateway")
 	for name, transports := range map[string][]string{"websocket": {client.WebSocket}, "upgrade": {client.Polling, client.WebSocket}} {
 		connects := make(chan struct{}, 2)
 		reasons := make(chan error, 1)
-		alice := dial(t, p.url, chat.Namespace, "alice", client.Transports(transports...),
+		alice := dial(t, p.URL, chat.Namespace, "alice", client.Transports(transports...),
 			client.Reconnect(client.Reconnection{Delay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond}),
 			client.Handlers(func(c *client.Client) {
 				c.OnConnect(func() {
@@ -171,10 +168,7 @@ func TestGoClientSurvivesItsNode(t *testing.T) {
 			}))
 		within(t, "the first connection", connects)
 		first := alice.ID()
-		if err := p.cmd.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		<-p.end
+		p.Kill()
 		if err := within(t, "the reason", reasons); !errors.Is(err, client.ErrDisconnected) {
 			t.Errorf("%s: lost with %v", name, err)
 		}
@@ -183,7 +177,7 @@ func TestGoClientSurvivesItsNode(t *testing.T) {
 			_, err := client.Call(soon(t), alice, chat.Post, chat.PostInput{Room: name, Text: "back", ClientID: "one"})
 			sent <- err
 		}()
-		p.again()
+		p.Restart()
 		if err := within(t, "the answer", sent); err != nil {
 			t.Errorf("%s: a call that waited: %v", name, err)
 		}
@@ -204,24 +198,11 @@ func TestGoClientSurvivesItsNode(t *testing.T) {
 	}
 }
 
-// again starts the node's process again, after its end.
-func (p *process) again() {
-	p.t.Helper()
-	before := p.cmd
-	p.cmd = exec.Command(before.Path)
-	p.cmd.Env = before.Env
-	if err := p.cmd.Start(); err != nil {
-		p.t.Fatal(err)
-	}
-	go func(cmd *exec.Cmd) { p.end <- cmd.Wait() }(p.cmd)
-	testenv.WaitFor(p.t, 20*time.Second, "the node to be ready again", func() bool { return status(p.url+"/readyz") == 200 })
-}
-
 // Behind a load balancer that ends TLS, has a path of its own, and tells its clients
 // apart by a cookie.
 func TestGoClientBehindALoadBalancer(t *testing.T) {
 	t.Parallel()
-	to, err := url.Parse(node(t, "", "one"))
+	to, err := url.Parse(siotest.Start(t, siotest.Redis("")).URL)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -36,11 +37,10 @@ func javascript(t *testing.T, program string, args ...string) {
 
 func TestJavaScriptClient(t *testing.T) {
 	t.Parallel()
-	url := testenv.Redis(t)
-	one, two := node(t, url, "one"), node(t, url, "two")
+	nodes := siotest.Cluster(t, 2)
 	for _, transports := range []string{"websocket", "polling", "polling,websocket"} {
 		t.Run(transports, func(t *testing.T) {
-			javascript(t, "client.mjs", transports, one, two)
+			javascript(t, "client.mjs", transports, nodes[0].URL, nodes[1].URL)
 		})
 	}
 }
@@ -48,10 +48,10 @@ func TestJavaScriptClient(t *testing.T) {
 // Clients of protocol 3 are let in where the settings say so.
 func TestJavaScriptClientOfProtocol3(t *testing.T) {
 	t.Parallel()
-	p := launch(t, "", "old", "SOCKET_EIO3=true")
+	p := siotest.Launch(t, "", "old", "SOCKET_EIO3=true")
 	for _, transports := range []string{"websocket", "polling", "polling,websocket"} {
 		t.Run(transports, func(t *testing.T) {
-			javascript(t, "client2.mjs", transports, p.url)
+			javascript(t, "client2.mjs", transports, p.URL)
 		})
 	}
 }

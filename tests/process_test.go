@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 	"github.com/example/switchyard/usecases/chat"
 )
@@ -93,7 +93,7 @@ func TestSIGTERMUnderLoad(t *testing.T) {
 func leaveUnderLoad(t *testing.T, url string, first func(), env ...string) {
 	t.Helper()
 	env = append(env, "SOCKET_RATE=off")
-	leaving, staying := launch(t, url, "leaving", env...), launch(t, url, "staying", env...)
+	leaving, staying := siotest.Launch(t, url, "leaving", env...), siotest.Launch(t, url, "staying", env...)
 	stop := make(chan struct{})
 	var posters []*poster
 	var running sync.WaitGroup
@@ -102,26 +102,24 @@ func leaveUnderLoad(t *testing.T, url string, first func(), env ...string) {
 		if i%4 == 0 {
 			to = staying
 		}
-		p := &poster{Client: rawsio.Dial(t, to.url), room: fmt.Sprint("room-", i), results: map[string]string{}}
+		p := &poster{Client: rawsio.Dial(t, to.URL), room: fmt.Sprint("room-", i), results: map[string]string{}}
 		p.Connect("/chat", "")
 		posters = append(posters, p)
 		running.Go(func() { p.run(stop) })
 	}
 	testenv.WaitFor(t, 20*time.Second, "load on both nodes", func() bool {
-		return len(kept(t, staying.url, "room-0")) > 20 && len(kept(t, staying.url, "room-1")) > 20
+		return len(kept(t, staying.URL, "room-0")) > 20 && len(kept(t, staying.URL, "room-1")) > 20
 	})
 	first()
-	if err := leaving.terminate(); err != nil {
-		t.Errorf("the node ended with %v", err)
-	}
+	leaving.Terminate()
 	testenv.WaitFor(t, 20*time.Second, "the other node to have taken over", func() bool {
-		return status(staying.url+"/v1/rooms/room-1/messages") == 200
+		return staying.Status("/v1/rooms/room-1/messages") == 200
 	})
 	close(stop)
 	running.Wait()
 	total := map[string]int{}
 	for _, p := range posters {
-		found := kept(t, staying.url, p.room)
+		found := kept(t, staying.URL, p.room)
 		for id, result := range p.results {
 			total[result]++
 			switch {
@@ -149,8 +147,8 @@ func leaveUnderLoad(t *testing.T, url string, first func(), env ...string) {
 func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	url := testenv.Redis(t)
-	one, two := launch(t, url, "one"), launch(t, url, "two")
-	alice, bob := rawsio.Dial(t, one.url), rawsio.Dial(t, two.url)
+	one, two := siotest.Launch(t, url, "one"), siotest.Launch(t, url, "two")
+	alice, bob := rawsio.Dial(t, one.URL), rawsio.Dial(t, two.URL)
 	alice.Connect("/chat", `{"user":"alice"}`)
 	bob.Connect("/chat", `{"user":"bob"}`)
 	for i := range 8 { // rooms in partitions of both nodes
@@ -161,9 +159,7 @@ func TestTwoProcesses(t *testing.T) {
 			t.Error(got)
 		}
 	}
-	if err := one.terminate(); err != nil {
-		t.Error(err)
-	}
+	one.Terminate()
 	for i := range 8 {
 		if got := bob.Call("/chat", "message", fmt.Sprintf(`{"room":"r%d","text":"still here"}`, i)); !strings.Contains(got, `"id"`) {
 			t.Error(got)
@@ -174,43 +170,35 @@ func TestTwoProcesses(t *testing.T) {
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	url := testenv.Redis(t)
-	gateway, worker := launch(t, url, "gateway", "ROLE=gateway"), launch(t, url, "worker", "ROLE=worker")
-	c := rawsio.Dial(t, gateway.url)
+	gateway, worker := siotest.Launch(t, url, "gateway", "ROLE=gateway"), siotest.Launch(t, url, "worker", "ROLE=worker")
+	c := rawsio.Dial(t, gateway.URL)
 	c.Connect("/chat", "")
 	if got := c.Call("/chat", "join", `{"room":"lobby"}`); got != `{"room":"lobby","joined":true}` {
 		t.Error(got)
 	}
-	if got := status(worker.url + "/v1/rooms/lobby/messages"); got != 404 {
+	if got := worker.Status("/v1/rooms/lobby/messages"); got != 404 {
 		t.Errorf("a worker answers a route with %d", got)
 	}
-	if _, err := rawsio.TryDial(t, worker.url); err == nil {
+	if _, err := rawsio.TryDial(t, worker.URL); err == nil {
 		t.Error("a worker takes sockets")
 	}
-	for _, p := range []*process{worker, gateway} {
-		if err := p.terminate(); err != nil {
-			t.Error(err)
-		}
-	}
+	worker.Terminate()
+	gateway.Terminate()
 }
 
 func TestHealthCheckSubcommand(t *testing.T) {
 	t.Parallel()
-	p := launch(t, "", "alone")
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := siotest.Launch(t, "", "alone")
+	path := siotest.Program(t, "cmd/server")
 	check := func() error {
 		cmd := exec.Command(path, "healthcheck")
-		cmd.Env = append(os.Environ(), "HTTP_ADDR="+strings.TrimPrefix(p.url, "http://"))
+		cmd.Env = append(siotest.Environ(), "HTTP_ADDR="+strings.TrimPrefix(p.URL, "http://"))
 		return cmd.Run()
 	}
 	if err := check(); err != nil {
 		t.Errorf("of a node that is ready: %v", err)
 	}
-	if err := p.terminate(); err != nil {
-		t.Error(err)
-	}
+	p.Terminate()
 	if check() == nil {
 		t.Error("of a node that is gone: healthy")
 	}
@@ -218,10 +206,7 @@ func TestHealthCheckSubcommand(t *testing.T) {
 
 func TestUnknownArgumentsAreRefused(t *testing.T) {
 	t.Parallel()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := siotest.Program(t, "cmd/server")
 	for _, args := range [][]string{{"help"}, {"healthcheck", "now"}} {
 		cmd := exec.Command(path, args...)
 		if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 2 || string(out) != "usage: server [healthcheck]\n" {
@@ -232,12 +217,9 @@ func TestUnknownArgumentsAreRefused(t *testing.T) {
 
 func TestAWrongConfigurationNamesEveryProblem(t *testing.T) {
 	t.Parallel()
-	path, err := binary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := siotest.Program(t, "cmd/server")
 	cmd := exec.Command(path)
-	cmd.Env = append(os.Environ(), "AUTH_MODE=jwt", "PARTITIONS=many", "LOG_LEVEL=loud")
+	cmd.Env = append(siotest.Environ(), "AUTH_MODE=jwt", "PARTITIONS=many", "LOG_LEVEL=loud")
 	out, err := cmd.CombinedOutput()
 	if err == nil {
 		t.Fatal("it started")

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -15,12 +16,12 @@ func TestPythonClient(t *testing.T) {
 	t.Parallel()
 	python := testenv.Python(t, "the Python client", "socketio", "aiohttp")
 	url := testenv.Redis(t)
-	one, two := launch(t, url, "one"), launch(t, url, "two")
+	one, two := siotest.Launch(t, url, "one"), siotest.Launch(t, url, "two")
 	for _, transports := range []string{"websocket", "polling", "polling,websocket"} {
 		t.Run(transports, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, python, "python/client.py", transports, one.url, two.url)
+			cmd := exec.CommandContext(ctx, python, "python/client.py", transports, one.URL, two.URL)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("client.py %s: %v\n%s", transports, err, out)
 			}

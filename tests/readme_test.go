@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -74,7 +75,7 @@ func call(t *testing.T, server string) {
 	t.Helper()
 	port := testenv.FreePort(t)
 	cmd := exec.Command(server)
-	cmd.Env = append(os.Environ(), fmt.Sprintf("HTTP_ADDR=127.0.0.1:%d", port), "ADMIN_ADDR=off", "LOG_LEVEL=error")
+	cmd.Env = append(siotest.Environ(), fmt.Sprintf("HTTP_ADDR=127.0.0.1:%d", port), "ADMIN_ADDR=off", "LOG_LEVEL=error")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"syscall"
 	"testing"
 
 	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 	"github.com/example/switchyard/usecases/chat"
 )
@@ -18,8 +18,8 @@ func TestMissedEventsAreAnnounced(t *testing.T) {
 	t.Parallel()
 	url := testenv.Redis(t)
 	rdb := testenv.Client(t, url)
-	frozen := launch(t, url, "frozen", "ROLE=gateway")
-	alice, bob := rawsio.Dial(t, node(t, url, "other")), rawsio.Dial(t, frozen.url)
+	frozen := siotest.Launch(t, url, "frozen", "ROLE=gateway")
+	alice, bob := rawsio.Dial(t, siotest.Start(t, siotest.Redis(url)).URL), rawsio.Dial(t, frozen.URL)
 	alice.Connect("/chat", `{"user":"alice"}`)
 	bob.Connect("/tasks", `{"user":"bob"}`)
 	bob.Connect("/chat", `{"user":"bob"}`)
@@ -35,9 +35,7 @@ func TestMissedEventsAreAnnounced(t *testing.T) {
 	posted := []string{post(0)}
 	last := heardID(t, bob)
 
-	if err := frozen.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	frozen.Freeze()
 	for n := range 5 {
 		posted = append(posted, post(n+1))
 	}
@@ -46,9 +44,7 @@ func TestMissedEventsAreAnnounced(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := frozen.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	frozen.Thaw()
 
 	for _, namespace := range []string{"/chat", "/tasks"} {
 		if got := bob.Expect(namespace, "resync"); got != `{"rooms":[],"reason":"gap"}` {

@@ -114,7 +114,6 @@ func (s *setup) config(t testing.TB, role, name string) config.Config {
 	}
 	cfg.RedisURL, cfg.Role, cfg.NodeID = *s.redis, role, name
 	cfg.CommandTimeout = patience
-	cfg.Partitions = 4
 	cfg.Sockets.Rate, cfg.Sockets.Unacked = 0, 0
 	for _, change := range s.changes {
 		change(&cfg)
@@ -141,8 +140,8 @@ type setup struct {
 
 // With changes the settings. They begin with the defaults of the README, whatever the
 // environment says, but for what would make tests fragile: COMMAND_TIMEOUT is 20s,
-// PARTITIONS is 4, SOCKET_RATE and SOCKET_UNACKED are off. Of a cluster it is called for
-// each node, which its NodeID names.
+// SOCKET_RATE and SOCKET_UNACKED are off. Of a cluster it is called for each node, which
+// its NodeID names.
 func With(change func(*config.Config)) Option {
 	return func(s *setup) { s.changes = append(s.changes, change) }
 }
