@@ -21,7 +21,7 @@ fi
 # What runs whole nodes comes last, one package after the other: tests beside it would
 # take the time that its nodes need.
 run() { go test ${race[@]+"${race[@]}"} -timeout 20m "$@" 2>&1 | tee -a "$notes/output"; }
-heavy=(./internal/broker ./transport/socketio ./transport/socketio/sockets ./tests/parity ./tests ./tests/faults)
+heavy=(./internal/broker ./internal/siotest ./transport/socketio ./transport/socketio/sockets ./tests/parity ./tests ./tests/faults)
 go vet ./... && run "$@" $(go list ./... | grep -vxFf <(go list "${heavy[@]}"))
 code=$?
 run -p 1 "$@" "${heavy[@]}" || code=1

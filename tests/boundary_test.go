@@ -51,6 +51,7 @@ var boundaries = []struct {
 	{"...", []string{"internal/store/..."}, "internal/store/...", "ports are bound to stores in wire.go alone"},
 	{"...", nil, "internal/testenv", "test helpers stay in tests"},
 	{"...", nil, "internal/rawsio", "test helpers stay in tests"},
+	{"...", []string{"tests/..."}, "internal/siotest/...", "test helpers stay in tests, and in the programs that tests run"},
 }
 
 func TestBoundaries(t *testing.T) {
@@ -81,7 +82,7 @@ func TestBoundaries(t *testing.T) {
 
 // isTestHelper tells packages that only tests import, and that may import anything.
 func isTestHelper(name string) bool {
-	return slices.Contains([]string{"internal/testenv", "internal/rawsio", "internal/store/storetest", "internal/contract/contracttest"}, name)
+	return slices.Contains([]string{"internal/testenv", "internal/rawsio", "internal/siotest", "internal/store/storetest", "internal/contract/contracttest"}, name)
 }
 
 func matches(pattern, name string) bool {

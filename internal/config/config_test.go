@@ -46,6 +46,10 @@ func TestDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	t.Setenv("PARTITIONS", "2")
+	if got, err = config.Defaults(); err != nil || !cmp.Equal(want, got) {
+		t.Errorf("Defaults, whatever the environment says: %v %s", err, cmp.Diff(want, got))
+	}
 }
 
 func TestEveryProblemIsListedAtOnce(t *testing.T) {

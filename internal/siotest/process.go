@@ -26,7 +26,7 @@ type Process struct {
 
 	t     testing.TB
 	cmd   *exec.Cmd
-	log   logBook
+	log   string // file
 	ended chan struct{}
 	err   error // how it ended
 }
@@ -48,7 +48,12 @@ func Begin(t testing.TB, program, name string, env ...string) *Process {
 	path := Program(t, program)
 	address := fmt.Sprint("127.0.0.1:", testenv.FreePort(t))
 	p := &Process{Name: name, URL: "http://" + address, t: t, cmd: exec.Command(path), ended: make(chan struct{})}
-	p.cmd.Stderr = &p.log
+	log, err := os.CreateTemp(t.TempDir(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	p.log, p.cmd.Stderr = log.Name(), log
 	p.cmd.Env = append(Environ(), append([]string{"HTTP_ADDR=" + address, "ADMIN_ADDR=off", "NODE_ID=" + name, "LOG_FORMAT=text"}, env...)...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", name, err)
@@ -59,7 +64,10 @@ func Begin(t testing.TB, program, name string, env ...string) *Process {
 	}()
 	t.Cleanup(func() {
 		p.Kill()
-		p.log.print(t, name)
+		if t.Failed() {
+			lines := strings.Split(strings.TrimSpace(p.Log()), "\n")
+			t.Logf("end of the log of %s:\n%s", name, strings.Join(lines[max(len(lines)-keptLines, 0):], "\n"))
+		}
 	})
 	return p
 }
@@ -93,6 +101,15 @@ func (p *Process) Alive() bool {
 	default:
 		return true
 	}
+}
+
+// Ended is closed when the process has ended.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// ExitCode is how it has ended.
+func (p *Process) ExitCode() int {
+	<-p.ended
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // Kill ends the process as a crash does.
@@ -131,12 +148,22 @@ func (p *Process) Terminate() time.Duration {
 	return time.Since(begin)
 }
 
+// keptLines are those of its log that a test which fails shows.
+const keptLines = 100
+
 // stopping is how long a node may take to stop: 15 s for handlers, 5 s for clients, and
 // what a busy machine adds.
 const stopping = 30 * time.Second
 
-// Log is the end of what the process has logged.
-func (p *Process) Log() string { return p.log.String() }
+// Log is what the process has logged.
+func (p *Process) Log() string {
+	p.t.Helper()
+	b, err := os.ReadFile(p.log)
+	if err != nil {
+		p.t.Errorf("read the log of %s: %v", p.Name, err)
+	}
+	return string(b)
+}
 
 // Environ is the environment of the tests without the settings of whoever runs them,
 // which are not meant.

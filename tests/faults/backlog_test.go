@@ -17,11 +17,11 @@ func TestNoWorkers(t *testing.T) {
 	l.hear(gateway)
 	l.begin()
 	l.fault = time.Now()
-	worker.terminate()
+	worker.Terminate()
 	l.run(2 * time.Second)
 	worker = launch(t, redis, "worker", "ROLE=worker")
 	l.flows(200)
-	worker.kill()
+	worker.Kill()
 	l.run(time.Second)
 	launch(t, redis, "other", "ROLE=worker")
 	l.flows(200)
@@ -36,7 +36,7 @@ func TestNoWorkersInTime(t *testing.T) {
 	gateway, worker := launch(t, redis, "gateway", "ROLE=gateway"), launch(t, redis, "worker", "ROLE=worker")
 	l := prepareLoad(t, redis, loadOptions{}, gateway)
 	l.begin()
-	worker.terminate()
+	worker.Terminate()
 	l.end()
 	stopped := time.Now()
 	l.answers("timeout")
@@ -58,7 +58,7 @@ func TestNoWorkersInTime(t *testing.T) {
 	late.answers("timeout")
 	for _, rooms := range late.rooms {
 		for _, room := range rooms {
-			if n := len(kept(gateway, room)); n > 0 {
+			if n := len(kept(t, gateway, room)); n > 0 {
 				t.Errorf("%d commands of %s ran after their callers were told \"timeout\"", n, room)
 			}
 		}

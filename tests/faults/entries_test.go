@@ -2,7 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"testing"
 	"time"
@@ -20,17 +19,13 @@ func metadata(pairs ...string) string {
 var bootRE = regexp.MustCompile(`boot=(\S+)`)
 
 // boot is the name of a node's process on the lanes.
-func (n *node) boot() string {
-	n.t.Helper()
-	b, err := os.ReadFile(n.log)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	m := bootRE.FindSubmatch(b)
+func (n *node) boot(t *testing.T) string {
+	t.Helper()
+	m := bootRE.FindStringSubmatch(n.Log())
 	if m == nil {
-		n.t.Fatalf("%s does not log its boot", n.name)
+		t.Fatalf("%s does not log its boot", n.Name)
 	}
-	return string(m[1])
+	return m[1]
 }
 
 // Others write into our streams what is no message, or a message that no node writes.
@@ -55,12 +50,12 @@ func TestForeignEntries(t *testing.T) {
 		{uuid, "rooms", meta, metadata("namespace", "/chat", "event", "message.posted", "rooms", "[1"), payload, "{}"},
 		{uuid, "namespace", meta, metadata("namespace", "/nowhere", "event", "x", "rooms", `["r"]`), payload, "{}"},
 		{uuid, "action", meta, metadata("namespace", "/chat", "action", "dance", "everyone", "true"), payload, "{}"},
-		{uuid, "reply", meta, metadata("reply_to", a.boot()), payload, "{}"},
-		{uuid, "join", meta, metadata("reply_to", a.boot(), "join", "{"), payload, "{}"},
+		{uuid, "reply", meta, metadata("reply_to", a.boot(t)), payload, "{}"},
+		{uuid, "join", meta, metadata("reply_to", a.boot(t), "join", "{"), payload, "{}"},
 	}
 	l.fault = time.Now()
 	for p := range partitions {
-		for _, stream := range []string{fmt.Sprintf("cmd:{p%d}", p), fmt.Sprintf("evt:{p%d}", p), "rep:" + a.boot()} {
+		for _, stream := range []string{fmt.Sprintf("cmd:{p%d}", p), fmt.Sprintf("evt:{p%d}", p), "rep:" + a.boot(t)} {
 			for _, fields := range junk {
 				redis.do(append([]any{"XADD", stream, "*"}, fields...)...)
 			}

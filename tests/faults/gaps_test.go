@@ -26,7 +26,7 @@ func TestEventsAreTrimmedDuringAnOutage(t *testing.T) {
 		trimmed += n
 	}
 	b.redis.Heal()
-	b.ready()
+	b.Ready()
 	l.hearers = []*hearer{there}
 	within(t, "resync", l.told(), 2*time.Second)
 	l.hearers = []*hearer{here, there}
@@ -49,7 +49,7 @@ func TestRedisClockIsSetBack(t *testing.T) {
 	a, b := launch(t, redis, "a"), launch(t, redis, "b")
 	l := newLoad(t, redis, loadOptions{}, a, b)
 	ahead := fmt.Sprint(time.Now().Add(time.Minute).UnixMilli(), "-0")
-	lanes := []string{"rep:" + a.boot(), "rep:" + b.boot()}
+	lanes := []string{"rep:" + a.boot(t), "rep:" + b.boot(t)}
 	for p := range partitions {
 		lanes = append(lanes, fmt.Sprintf("evt:{p%d}", p))
 	}
@@ -67,7 +67,7 @@ func TestRedisClockIsSetBack(t *testing.T) {
 	}
 	l.told()
 	l.flows(200)
-	b.kill() // its leases are from the future, too
+	b.Kill() // its leases are from the future, too
 	l.run(4 * time.Second)
 	v := l.judge(a, "timeout", "closed")
 	within(t, "takeover", v.Recovery, 4*time.Second)

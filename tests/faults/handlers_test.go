@@ -2,7 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -12,13 +11,11 @@ import (
 	"github.com/example/switchyard/internal/testenv"
 )
 
-var faultyServer = build("faulty", "./server")
-
 // faulty starts a node of tests/faults/server.
 func faulty(t *testing.T, r *redisServer, name string, env ...string) *node {
 	t.Helper()
-	n := begin(t, faultyServer, name, append([]string{"REDIS_URL=" + r.url()}, env...)...)
-	n.ready()
+	n := begin(t, "tests/faults/server", r.url(), name, env...)
+	n.Ready()
 	return n
 }
 
@@ -27,24 +24,13 @@ func executions(t *testing.T, key string, nodes ...*node) int {
 	t.Helper()
 	total := 0
 	for _, n := range nodes {
-		b, err := os.ReadFile(n.log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		total += strings.Count(string(b), "EXECUTED "+key+"\n")
+		total += strings.Count(n.Log(), "EXECUTED "+key+"\n")
 	}
 	return total
 }
 
 // lines is how many lines a node has logged.
-func lines(t *testing.T, n *node) int {
-	t.Helper()
-	b, err := os.ReadFile(n.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Count(string(b), "level=")
-}
+func lines(n *node) int { return strings.Count(n.Log(), "level=") }
 
 // Handlers go wrong in every way. Each command is answered as it should be, after as
 // many attempts as it should have, and the others go on meanwhile.
@@ -52,9 +38,9 @@ func TestHandlersGoWrong(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	n := faulty(t, redis, "a")
-	before := lines(t, n)
+	before := lines(n)
 	others := goOn(t, n)
-	c := rawsio.Dial(t, n.url)
+	c := rawsio.Dial(t, n.URL)
 	c.Connect("/faults", "")
 	for _, test := range []struct {
 		name, input, want string
@@ -82,7 +68,7 @@ func TestHandlersGoWrong(t *testing.T) {
 		}
 	}
 	within(t, "the slowest of the others", others.end(), time.Second)
-	if n := lines(t, n) - before; n >= 10 {
+	if n := lines(n) - before; n >= 10 {
 		t.Errorf("%d lines were logged", n)
 	}
 	if got := c.Call("/faults", "run", `{"key":"a-context-that-is-ignored","how":"work"}`); codeOf(got) != "ok" {
@@ -101,7 +87,7 @@ func TestDeadLettersAreRefused(t *testing.T) {
 	}
 	a, b := faulty(t, redis, "a"), faulty(t, redis, "b")
 	others := goOn(t, b)
-	c := rawsio.Dial(t, a.url)
+	c := rawsio.Dial(t, a.URL)
 	c.Connect("/faults", "")
 	const failing = 8
 	var waits []func() string
@@ -128,9 +114,8 @@ func TestDeadLettersAreRefused(t *testing.T) {
 			t.Errorf("after it: %s", got)
 		}
 	}
-	log, err := os.ReadFile(a.log)
-	if more, err2 := os.ReadFile(b.log); err != nil || err2 != nil || !strings.Contains(string(log)+string(more), "Redis refuses dead letters") {
-		t.Errorf("no node says so: %v %v", err, err2)
+	if !strings.Contains(a.Log()+b.Log(), "Redis refuses dead letters") {
+		t.Error("no node says so")
 	}
 }
 
@@ -147,7 +132,7 @@ func goOn(t *testing.T, n *node) *harmless {
 	t.Helper()
 	h := &harmless{done: make(chan struct{})}
 	for i := range 16 {
-		c := rawsio.Dial(t, n.url)
+		c := rawsio.Dial(t, n.URL)
 		c.Connect("/faults", "")
 		h.running.Go(func() {
 			for tick := time.NewTicker(50 * time.Millisecond); ; {
@@ -183,7 +168,7 @@ func TestHandlerTakesThreeLeases(t *testing.T) {
 	t.Parallel()
 	redis := startRedis(t)
 	a := faulty(t, redis, "a")
-	c := rawsio.Dial(t, a.url)
+	c := rawsio.Dial(t, a.URL)
 	c.Connect("/faults", "")
 	var waits []func() string
 	for i := range partitions { // in most partitions

@@ -21,16 +21,16 @@ type hearer struct {
 // hear adds a hearer on a node.
 func (l *load) hear(n *node) *hearer {
 	l.t.Helper()
-	h := &hearer{conn: rawsio.Dial(l.t, n.url)}
+	h := &hearer{conn: rawsio.Dial(l.t, n.URL)}
 	h.conn.Connect("/chat", `{"user":"hearer"}`)
 	for _, rooms := range l.rooms {
 		for _, room := range rooms {
-			testenv.WaitFor(l.t, 20*time.Second, "joining "+room+" on "+n.name, func() bool {
+			testenv.WaitFor(l.t, 20*time.Second, "joining "+room+" on "+n.Name, func() bool {
 				return codeOf(h.conn.Call("/chat", "join", fmt.Sprintf(`{"room":%q}`, room))) == oracle.OK
 			})
 		}
 	}
-	h.sub.Name, h.sub.From = n.name, time.Now()
+	h.sub.Name, h.sub.From = n.Name, time.Now()
 	go func() {
 		_ = h.conn.Wait() // how it ends does not matter
 		h.mu.Lock()

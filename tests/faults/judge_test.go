@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/example/switchyard/internal/testenv"
@@ -31,7 +32,7 @@ func (l *load) judge(through *node, allowed ...string) oracle.Verdict {
 	}
 	for _, rooms := range l.rooms {
 		for _, room := range rooms {
-			run.Effects[room] = kept(through, room)
+			run.Effects[room] = kept(l.t, through, room)
 		}
 	}
 	v := l.settled(run)
@@ -82,18 +83,20 @@ func (l *load) settled(run oracle.Run) oracle.Verdict {
 	}
 }
 
+var asking = &http.Client{Timeout: 4 * time.Second}
+
 // kept reads a room's history, the oldest message first.
-func kept(n *node, room string) []oracle.Effect {
-	n.t.Helper()
+func kept(t *testing.T, n *node, room string) []oracle.Effect {
+	t.Helper()
 	var effects []oracle.Effect
 	for before := ""; ; {
 		var page struct {
 			Messages []message
 			Next     string
 		}
-		testenv.WaitFor(n.t, 20*time.Second, "the history of "+room, func() bool {
+		testenv.WaitFor(t, 20*time.Second, "the history of "+room, func() bool {
 			page.Messages, page.Next = nil, ""
-			resp, err := asking.Get(fmt.Sprintf("%s/v1/rooms/%s/messages?limit=100&before=%s", n.url, room, before))
+			resp, err := asking.Get(fmt.Sprintf("%s/v1/rooms/%s/messages?limit=100&before=%s", n.URL, room, before))
 			if err != nil {
 				return false
 			}

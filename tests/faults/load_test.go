@@ -104,7 +104,7 @@ func (l *load) node(i int) *node {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for k := range l.nodes {
-		if n := l.nodes[(i+k)%len(l.nodes)]; n.alive() {
+		if n := l.nodes[(i+k)%len(l.nodes)]; n.Alive() {
 			return n
 		}
 	}
@@ -162,7 +162,7 @@ func (c *client) run() {
 		if n == nil {
 			continue
 		}
-		conn, err := rawsio.TryDial(c.l.t, n.url)
+		conn, err := rawsio.TryDial(c.l.t, n.URL)
 		if err != nil {
 			continue
 		}

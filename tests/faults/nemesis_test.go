@@ -34,16 +34,16 @@ const freezeMost = 3500 * time.Millisecond
 
 var misfortunes = []misfortune{
 	{name: "kill", starts: true, begin: func(n *nemesis, i int) func() {
-		n.nodes[i].kill()
+		n.nodes[i].Kill()
 		return func() { n.again(i) }
 	}},
 	{name: "terminate", starts: true, begin: func(n *nemesis, i int) func() {
-		n.nodes[i].terminate()
+		n.nodes[i].Terminate()
 		return func() { n.again(i) }
 	}},
 	{name: "freeze", begin: func(n *nemesis, i int) func() {
-		n.nodes[i].freeze()
-		return n.nodes[i].thaw
+		n.nodes[i].Freeze()
+		return n.nodes[i].Thaw
 	}},
 	{name: "cut", begin: network((*proxy.Proxy).Cut)},
 	{name: "hold", begin: network(func(p *proxy.Proxy) { p.Hold(proxy.Both) })},
@@ -85,7 +85,7 @@ func network(fault func(*proxy.Proxy)) func(*nemesis, int) func() {
 
 // again starts a node again that has ended.
 func (n *nemesis) again(i int) {
-	n.nodes[i] = launchProxied(n.t, n.redis, n.nodes[i].name)
+	n.nodes[i] = launchProxied(n.t, n.redis, n.nodes[i].Name)
 	n.load.replace(i, n.nodes[i])
 }
 
@@ -103,7 +103,7 @@ func (n *nemesis) strike() {
 	var now, last []func()
 	for i, m := range both {
 		victim = (victim + i) % len(n.nodes)
-		n.t.Logf("%s: %s, for %s", n.nodes[victim].name, m.name, lasts.Round(time.Millisecond))
+		n.t.Logf("%s: %s, for %s", n.nodes[victim].Name, m.name, lasts.Round(time.Millisecond))
 		if end := m.begin(n, victim); m.starts {
 			last = append(last, end)
 		} else {

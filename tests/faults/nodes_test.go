@@ -28,7 +28,7 @@ func TestNodeKilled(t *testing.T) {
 	a, b, c := launch(t, redis, "a"), launch(t, redis, "b"), launch(t, redis, "c")
 	l := newLoad(t, redis, loadOptions{}, a, b, c)
 	l.fault = time.Now()
-	a.kill()
+	a.Kill()
 	l.run(6 * time.Second)
 	v := l.judge(b, "closed")
 	within(t, "takeover", v.Recovery, 4*time.Second)
@@ -42,8 +42,8 @@ func TestRollingRestart(t *testing.T) {
 	l := newLoad(t, redis, loadOptions{lasts: time.Minute}, nodes...)
 	l.fault = time.Now()
 	for i, n := range nodes {
-		within(t, fmt.Sprintf("%s to end", n.name), n.terminate(), 25*time.Second/2)
-		nodes[i] = launch(t, redis, n.name)
+		within(t, fmt.Sprintf("%s to end", n.Name), n.Terminate(), 25*time.Second/2)
+		nodes[i] = launch(t, redis, n.Name)
 		l.replace(i, nodes[i])
 		l.flows(100)
 	}
@@ -65,10 +65,10 @@ func TestNodeFrozen(t *testing.T) {
 	l.hear(c)
 	l.begin()
 	l.fault = time.Now()
-	a.freeze()
+	a.Freeze()
 	l.run(10 * time.Second)
 	asleep.willGo()
-	a.thaw()
+	a.Thaw()
 	l.run(2 * time.Second)
 	v := l.judge(a)
 	within(t, "takeover", v.Recovery, 4*time.Second)
@@ -84,9 +84,9 @@ func TestScaleOutAndIn(t *testing.T) {
 	b, c := launch(t, redis, "b"), launch(t, redis, "c")
 	l.hear(b)
 	l.run(2 * time.Second)
-	b.terminate()
+	b.Terminate()
 	l.run(time.Second)
-	c.terminate()
+	c.Terminate()
 	l.run(time.Second)
 	v := l.judge(a)
 	within(t, "the longest pause of a key", v.Recovery, time.Second)
@@ -98,14 +98,14 @@ func TestTwoNodesWithOneName(t *testing.T) {
 	redis := startRedis(t)
 	first := launch(t, redis, "same")
 	begun := time.Now()
-	second := begin(t, server, "same", "REDIS_URL="+redis.url())
+	second := begin(t, "cmd/server", redis.url(), "same")
 	select {
-	case <-second.ended:
+	case <-second.Ended():
 	case <-time.After(20 * time.Second):
 		t.Fatal("the second node neither starts nor ends")
 	}
-	took, log := time.Since(begun), tailOf(second.log, 5)
-	if code := second.cmd.ProcessState.ExitCode(); code != 1 || took < 5*time.Second || took > 10*time.Second {
+	took, log := time.Since(begun), second.Log()
+	if code := second.ExitCode(); code != 1 || took < 5*time.Second || took > 10*time.Second {
 		t.Errorf("the second ended with %d after %s", code, took)
 	}
 	host, err := os.Hostname()
@@ -117,12 +117,12 @@ func TestTwoNodesWithOneName(t *testing.T) {
 	if started, err := time.Parse(time.RFC3339, told); err != nil || begun.Sub(started).Abs() > time.Minute {
 		t.Errorf("it does not say who has the name: %s", log)
 	}
-	if first.status("/readyz") != 200 {
+	if first.Status("/readyz") != 200 {
 		t.Error("the first is not ready any more")
 	}
-	third := begin(t, server, "same", "REDIS_URL="+redis.url())
-	first.terminate()
-	third.ready()
-	third.kill()
+	third := begin(t, "cmd/server", redis.url(), "same")
+	first.Terminate()
+	third.Ready()
+	third.Kill()
 	launch(t, redis, "same") // its name lapses in time
 }

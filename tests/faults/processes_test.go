@@ -3,7 +3,6 @@ package faults
 import (
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"sync"
 	"testing"
@@ -20,7 +19,7 @@ func TestACommandKillsThreeProcesses(t *testing.T) {
 	redis := startRedis(t)
 	gateway := faulty(t, redis, "gateway", "ROLE=gateway")
 	workers := []*node{faulty(t, redis, "worker-0", "ROLE=worker")}
-	c := rawsio.Dial(t, gateway.url)
+	c := rawsio.Dial(t, gateway.URL)
 	c.Connect("/faults", "")
 	deadly := c.Begin("/faults", "run_patiently", `{"key":"deadly","how":"crash","ms":200}`)
 	var waits []func() string
@@ -29,11 +28,11 @@ func TestACommandKillsThreeProcesses(t *testing.T) {
 	}
 	for i := range 3 {
 		select {
-		case <-workers[i].ended:
+		case <-workers[i].Ended():
 		case <-time.After(20 * time.Second):
 			t.Fatalf("worker %d lives", i)
 		}
-		if code := workers[i].cmd.ProcessState.ExitCode(); code != 3 {
+		if code := workers[i].ExitCode(); code != 3 {
 			t.Errorf("worker %d ended with %d", i, code)
 		}
 		workers = append(workers, faulty(t, redis, fmt.Sprint("worker-", i+1), "ROLE=worker"))
@@ -52,7 +51,7 @@ func TestACommandKillsThreeProcesses(t *testing.T) {
 	if got := redis.deadLetters(); len(got) != 1 {
 		t.Errorf("dead letters: %v", got)
 	}
-	if !workers[3].alive() {
+	if !workers[3].Alive() {
 		t.Error("the last worker has died as well")
 	}
 }
@@ -68,7 +67,7 @@ func TestNothingRunsTwiceOnSIGTERM(t *testing.T) {
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	for i := range 32 {
-		c := rawsio.Dial(t, gateway.url)
+		c := rawsio.Dial(t, gateway.URL)
 		c.Connect("/faults", "")
 		running.Go(func() {
 			for k := 0; ; k++ {
@@ -87,18 +86,14 @@ func TestNothingRunsTwiceOnSIGTERM(t *testing.T) {
 	for i := range 4 {
 		<-time.After(500 * time.Millisecond)
 		nodes = append(nodes, faulty(t, redis, fmt.Sprint("next-", i), "ROLE=worker"))
-		within(t, nodes[i].name+" to end", nodes[i].terminate(), 25*time.Second/2)
+		within(t, nodes[i].Name+" to end", nodes[i].Terminate(), 25*time.Second/2)
 	}
 	close(stop)
 	running.Wait()
 	ran := map[string]int{}
 	for _, n := range nodes {
-		b, err := os.ReadFile(n.log)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range executedRE.FindAllSubmatch(b, -1) {
-			ran[string(m[1])]++
+		for _, m := range executedRE.FindAllStringSubmatch(n.Log(), -1) {
+			ran[m[1]]++
 		}
 	}
 	if len(ran) < 200 {

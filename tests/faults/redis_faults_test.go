@@ -76,7 +76,7 @@ func TestRedisForgets(t *testing.T) {
 func served(t *testing.T, n *node) time.Duration {
 	t.Helper()
 	begin := time.Now()
-	c := rawsio.Dial(t, n.url)
+	c := rawsio.Dial(t, n.URL)
 	c.Connect("/chat", "")
 	var all sync.WaitGroup
 	for i := range 8 * partitions {

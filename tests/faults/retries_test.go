@@ -87,7 +87,7 @@ func (c *client) insist(n int) (retries int64) {
 
 // dial connects to one of the nodes, another one at each attempt; nil if it fails.
 func (c *client) dial(attempt int) *rawsio.Client {
-	conn, err := rawsio.TryDial(c.l.t, c.l.node(c.number+attempt).url)
+	conn, err := rawsio.TryDial(c.l.t, c.l.node(c.number+attempt).URL)
 	if err != nil {
 		return nil
 	}
