@@ -4,7 +4,7 @@ package app
 
 import (
 	"context"
-	"log/slog"
+	"io"
 
 	"github.com/google/wire"
 
@@ -20,8 +20,9 @@ import (
 	"github.com/example/switchyard/usecases"
 )
 
-// New puts a node together, without starting it. The function closes what was opened.
-func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Node, func(), error) {
+// New puts a node together, without starting it. It logs to a writer; the function
+// closes what was opened.
+func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, func(), error) {
 	panic(wire.Build(
 		usecases.Set,   // what the service does
 		schema.Compile, // its contract, checked

@@ -19,19 +19,21 @@ import (
 	"github.com/example/switchyard/usecases"
 	"github.com/example/switchyard/usecases/chat"
 	"github.com/example/switchyard/usecases/tasks"
-	"log/slog"
+	"io"
 )
 
 // Injectors from wire.go:
 
-// New puts a node together, without starting it. The function closes what was opened.
-func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Node, func(), error) {
-	clients, cleanup, err := node.OpenRedis(ctx, cfg, log)
+// New puts a node together, without starting it. It logs to a writer; the function
+// closes what was opened.
+func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, func(), error) {
+	logger := node.NewLogger(cfg, logs)
+	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
 	if err != nil {
 		return nil, nil, err
 	}
 	brokerConfig := node.LanesConfig(cfg)
-	lanes, err := node.NewLanes(brokerConfig, clients, log)
+	lanes, err := node.NewLanes(brokerConfig, clients, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -55,10 +57,10 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Node, 
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, log)
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
-	health := http.NewHealth(log)
-	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, log)
+	health := http.NewHealth(logger)
+	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -66,7 +68,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Node, 
 	admin := node.NewAdmin(socketioGateway, worker, gateway)
 	nodeNode := &node.Node{
 		Config:  cfg,
-		Log:     log,
+		Log:     logger,
 		Redis:   clients,
 		Lanes:   lanes,
 		Gateway: gateway,

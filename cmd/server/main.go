@@ -30,7 +30,7 @@ func main() {
 
 func serve(cfg config.Config) error {
 	ctx := node.UntilSignal(context.Background())
-	n, closeAll, err := app.New(ctx, cfg, node.NewLogger(cfg))
+	n, closeAll, err := app.New(ctx, cfg, os.Stderr)
 	if err != nil {
 		return err
 	}

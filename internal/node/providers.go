@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -23,24 +24,33 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	OpenRedis, LanesConfig, SocketsConfig, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
+	NewLogger, OpenRedis, LanesConfig, SocketsConfig, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
 )
 
-// NewLogger logs to standard error: text on a terminal, else JSON.
-func NewLogger(c config.Config) *slog.Logger {
+// NewLogger logs text on a terminal, else JSON.
+func NewLogger(c config.Config, to io.Writer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
 		level = slog.LevelInfo // config.Validate has refused it
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	format := c.LogFormat
-	if info, err := os.Stderr.Stat(); format == "" && err == nil && info.Mode()&os.ModeCharDevice != 0 {
+	if format == "" && isTerminal(to) {
 		format = "text"
 	}
 	if format == "text" {
-		return slog.New(slog.NewTextHandler(os.Stderr, opts))
+		return slog.New(slog.NewTextHandler(to, opts))
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	return slog.New(slog.NewJSONHandler(to, opts))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // OpenRedis connects to REDIS_URL.

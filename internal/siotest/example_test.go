@@ -93,7 +93,7 @@ func TestExampleOverrides(t *testing.T) {
 	work := func(context.Context, tasks.Task, int) error { return nil } // takes no time
 	srv := siotest.Start(t, siotest.Service(func(p siotest.Ports) *contract.Catalog {
 		catalog := usecases.Catalog(chat.New(p.History, p.Sockets), tasks.New(store, work))
-		return siotest.Guarded(catalog, chat.Join)
+		return siotest.Guarded(t, catalog, chat.Join)
 	}))
 	alice := srv.Client(t, tasks.Namespace, siotest.As("alice"))
 	id := siotest.Call(t, alice, tasks.Start, tasks.StartInput{Title: "dig", Steps: 3}).TaskID

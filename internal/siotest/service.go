@@ -3,8 +3,9 @@ package siotest
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
+	"io"
 	"slices"
+	"testing"
 
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/contract"
@@ -22,8 +23,8 @@ import (
 // It is called once for each node, as in processes of their own.
 func Service(service func(Ports) *contract.Catalog) Option {
 	return func(s *setup) {
-		s.make = func(ctx context.Context, cfg config.Config, log *slog.Logger) (*node.Node, func(), error) {
-			return assemble.Node(ctx, cfg, log, service)
+		s.make = func(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, func(), error) {
+			return assemble.Node(ctx, cfg, logs, service)
 		}
 	}
 }
@@ -36,13 +37,14 @@ func Routes(routes ...contract.Route) Option {
 // Guarded has these guards decide alone about a command of a catalog, in place of its own
 // and of those of the policies around it. With none of them everybody may.
 //
-//	siotest.Guarded(usecases.Catalog(…), chat.Post)
+//	siotest.Guarded(t, usecases.Catalog(…), chat.Post)
 //
 // Guards of a connection stay: connect as somebody whom they let in.
-func Guarded[In, Out any](catalog *contract.Catalog, c contract.Command[In, Out], guards ...contract.Guard[In]) *contract.Catalog {
+func Guarded[In, Out any](t testing.TB, catalog *contract.Catalog, c contract.Command[In, Out], guards ...contract.Guard[In]) *contract.Catalog {
+	t.Helper()
 	i := slices.IndexFunc(catalog.Routes, func(r contract.Route) bool { return r.Operation == c.Operation })
 	if i < 0 {
-		return catalog // nobody serves it: who sends it will see
+		t.Fatalf("guard %s: the catalog has no such command", c.Operation)
 	}
 	serve := catalog.Routes[i].Serve // with all that policies have put around it
 	c.Guards, c.Policy = guards, contract.Policy{}

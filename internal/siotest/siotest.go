@@ -10,7 +10,7 @@ package siotest
 import (
 	"context"
 	"fmt"
-	"log/slog"
+	"io"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -76,7 +76,7 @@ func (s *setup) start(t testing.TB, role, name string) *Server {
 	cfg := s.config(t, role, name)
 	log := &logBook{}
 	t.Cleanup(func() { log.print(t, cfg.NodeID) })
-	n, closeAll, err := s.make(t.Context(), cfg, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	n, closeAll, err := s.make(t.Context(), cfg, log)
 	if err != nil {
 		t.Fatalf("put %s together: %v", cfg.NodeID, err)
 	}
@@ -113,7 +113,7 @@ func (s *setup) config(t testing.TB, role, name string) config.Config {
 		t.Fatal(err)
 	}
 	cfg.RedisURL, cfg.Role, cfg.NodeID = *s.redis, role, name
-	cfg.CommandTimeout = patience
+	cfg.CommandTimeout, cfg.LogFormat = patience, "text"
 	cfg.Sockets.Rate, cfg.Sockets.Unacked = 0, 0
 	for _, change := range s.changes {
 		change(&cfg)
@@ -132,7 +132,7 @@ const patience = 20 * time.Second
 type Option func(*setup)
 
 type setup struct {
-	make    func(context.Context, config.Config, *slog.Logger) (*node.Node, func(), error)
+	make    func(context.Context, config.Config, io.Writer) (*node.Node, func(), error)
 	redis   *string // nil: one is found
 	changes []func(*config.Config)
 	workers int

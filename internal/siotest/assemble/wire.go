@@ -4,7 +4,7 @@ package assemble
 
 import (
 	"context"
-	"log/slog"
+	"io"
 
 	"github.com/google/wire"
 
@@ -20,7 +20,7 @@ import (
 
 // Node puts a node of a service together, without starting it. The function closes what
 // was opened.
-func Node(ctx context.Context, cfg config.Config, log *slog.Logger, service Service) (*node.Node, func(), error) {
+func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Service) (*node.Node, func(), error) {
 	panic(wire.Build(
 		Catalog,
 		wire.Struct(new(Ports), "*"),

@@ -15,20 +15,21 @@ import (
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
-	"log/slog"
+	"io"
 )
 
 // Injectors from wire.go:
 
 // Node puts a node of a service together, without starting it. The function closes what
 // was opened.
-func Node(ctx context.Context, cfg config.Config, log *slog.Logger, service Service) (*node.Node, func(), error) {
-	clients, cleanup, err := node.OpenRedis(ctx, cfg, log)
+func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Service) (*node.Node, func(), error) {
+	logger := node.NewLogger(cfg, logs)
+	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
 	if err != nil {
 		return nil, nil, err
 	}
 	brokerConfig := node.LanesConfig(cfg)
-	lanes, err := node.NewLanes(brokerConfig, clients, log)
+	lanes, err := node.NewLanes(brokerConfig, clients, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -53,10 +54,10 @@ func Node(ctx context.Context, cfg config.Config, log *slog.Logger, service Serv
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, log)
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
-	health := http.NewHealth(log)
-	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, log)
+	health := http.NewHealth(logger)
+	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -64,7 +65,7 @@ func Node(ctx context.Context, cfg config.Config, log *slog.Logger, service Serv
 	admin := node.NewAdmin(socketioGateway, worker, gateway)
 	nodeNode := &node.Node{
 		Config:  cfg,
-		Log:     log,
+		Log:     logger,
 		Redis:   clients,
 		Lanes:   lanes,
 		Gateway: gateway,

@@ -26,7 +26,7 @@ func serve() error {
 		return err
 	}
 	ctx := node.UntilSignal(context.Background())
-	n, closeAll, err := assemble.Node(ctx, cfg, node.NewLogger(cfg), Catalog)
+	n, closeAll, err := assemble.Node(ctx, cfg, os.Stderr, Catalog)
 	if err != nil {
 		return err
 	}
