@@ -2,6 +2,7 @@ package siotest_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -62,7 +63,7 @@ func TestExampleCluster(t *testing.T) {
 	}
 }
 
-// Nodes crash only as processes.
+// Only processes crash. What is said after it is served by who is left.
 func TestExampleCrash(t *testing.T) {
 	t.Parallel()
 	staying := siotest.Start(t)
@@ -70,18 +71,26 @@ func TestExampleCrash(t *testing.T) {
 	alice := staying.Client(t, chat.Namespace, siotest.As("alice"))
 	bob := crashing.Client(t, chat.Namespace, siotest.As("bob"))
 	siotest.Call(t, alice, chat.Join, chat.JoinInput{Room: "lobby"})
-	siotest.Call(t, bob, chat.Join, chat.JoinInput{Room: "lobby"})
+	siotest.Call(t, bob, chat.Post, chat.PostInput{Room: "lobby", Text: "farewell"})
 	crashing.Kill()
-	if m := siotest.Expect(t, alice, chat.Left); m.User != "bob" {
-		t.Errorf("%s left", m.User)
+	for i := range 4 { // some of them on lanes that the other one had
+		room := fmt.Sprint("room-", i)
+		siotest.Call(t, alice, chat.Join, chat.JoinInput{Room: room})
+		siotest.Call(t, alice, chat.Post, chat.PostInput{Room: room, Text: "still here"})
+	}
+	for _, text := range []string{"farewell", "still here", "still here", "still here", "still here"} {
+		if m := siotest.Expect(t, alice, chat.Posted); m.Text != text {
+			t.Errorf("alice heard %+v, want %s", m, text)
+		}
 	}
 }
 
-// Other settings: callers must show a token.
+// Other settings: another path, and callers must show a token.
 func TestExampleSettings(t *testing.T) {
 	t.Parallel()
 	srv := siotest.Start(t, siotest.With(func(cfg *config.Config) {
 		cfg.AuthMode, cfg.JWTSecret = "jwt", "at least thirty-two bytes of secret"
+		cfg.Sockets.Path = "/realtime/"
 	}))
 	srv.Rejects(t, chat.Namespace, fault.Unauthenticated, client.Auth(map[string]any{"token": "forged"}))
 }
