@@ -148,22 +148,19 @@ func TestTwoProcesses(t *testing.T) {
 	t.Parallel()
 	url := testenv.Redis(t)
 	one, two := siotest.Launch(t, url, "one"), siotest.Launch(t, url, "two")
-	alice, bob := rawsio.Dial(t, one.URL), rawsio.Dial(t, two.URL)
-	alice.Connect("/chat", `{"user":"alice"}`)
-	bob.Connect("/chat", `{"user":"bob"}`)
+	alice := one.Client(t, chat.Namespace, siotest.As("alice"))
+	bob := two.Client(t, chat.Namespace, siotest.As("bob"))
 	for i := range 8 { // rooms in partitions of both nodes
 		room := fmt.Sprint("r", i)
-		bob.Call("/chat", "join", fmt.Sprintf(`{"room":%q}`, room))
-		alice.Call("/chat", "message", fmt.Sprintf(`{"room":%q,"text":"hello"}`, room))
-		if got := bob.Expect("/chat", "message.posted"); !strings.Contains(got, `"from":"alice"`) {
-			t.Error(got)
+		siotest.Call(t, bob, chat.Join, chat.JoinInput{Room: room})
+		siotest.Call(t, alice, chat.Post, chat.PostInput{Room: room, Text: "hello"})
+		if m := siotest.Expect(t, bob, chat.Posted); m.From != "alice" || m.Room != room {
+			t.Errorf("bob heard %+v", m)
 		}
 	}
 	one.Terminate()
 	for i := range 8 {
-		if got := bob.Call("/chat", "message", fmt.Sprintf(`{"room":"r%d","text":"still here"}`, i)); !strings.Contains(got, `"id"`) {
-			t.Error(got)
-		}
+		siotest.Call(t, bob, chat.Post, chat.PostInput{Room: fmt.Sprint("r", i), Text: "still here"})
 	}
 }
 
@@ -171,10 +168,8 @@ func TestRoles(t *testing.T) {
 	t.Parallel()
 	url := testenv.Redis(t)
 	gateway, worker := siotest.Launch(t, url, "gateway", "ROLE=gateway"), siotest.Launch(t, url, "worker", "ROLE=worker")
-	c := rawsio.Dial(t, gateway.URL)
-	c.Connect("/chat", "")
-	if got := c.Call("/chat", "join", `{"room":"lobby"}`); got != `{"room":"lobby","joined":true}` {
-		t.Error(got)
+	if out := siotest.Call(t, gateway.Client(t, chat.Namespace), chat.Join, chat.JoinInput{Room: "lobby"}); !out.Joined {
+		t.Errorf("%+v", out)
 	}
 	if got := worker.Status("/v1/rooms/lobby/messages"); got != 404 {
 		t.Errorf("a worker answers a route with %d", got)

@@ -1,39 +1,40 @@
 package tests
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
 
-	"github.com/example/switchyard/internal/rawsio"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/transport/socketio/client"
 	"github.com/example/switchyard/usecases/chat"
+	"github.com/example/switchyard/usecases/tasks"
 )
 
 // A node that stands still for longer than its events are kept tells its clients, and
 // they find what they have missed in the history.
 func TestMissedEventsAreAnnounced(t *testing.T) {
 	t.Parallel()
-	url := testenv.Redis(t)
-	rdb := testenv.Client(t, url)
-	frozen := siotest.Launch(t, url, "frozen", "ROLE=gateway")
-	alice, bob := rawsio.Dial(t, siotest.Start(t, siotest.Redis(url)).URL), rawsio.Dial(t, frozen.URL)
-	alice.Connect("/chat", `{"user":"alice"}`)
-	bob.Connect("/tasks", `{"user":"bob"}`)
-	bob.Connect("/chat", `{"user":"bob"}`)
-	bob.Call("/chat", "join", `{"room":"lobby"}`)
+	other := siotest.Start(t)
+	rdb := testenv.Client(t, other.RedisURL)
+	frozen := siotest.Launch(t, other.RedisURL, "frozen", "ROLE=gateway")
+	alice := other.Client(t, chat.Namespace, siotest.As("alice"))
+	bob := frozen.Client(t, chat.Namespace, siotest.As("bob"))
+	working, err := bob.Of(t.Context(), tasks.Namespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	siotest.Call(t, bob, chat.Join, chat.JoinInput{Room: "lobby"})
 	post := func(n int) (id string) {
 		t.Helper()
-		var out chat.PostOutput
-		if err := json.Unmarshal([]byte(alice.Call("/chat", "message", fmt.Sprintf(`{"room":"lobby","text":"%d"}`, n))), &out); err != nil {
-			t.Fatal(err)
-		}
-		return out.ID
+		return siotest.Call(t, alice, chat.Post, chat.PostInput{Room: "lobby", Text: fmt.Sprint(n)}).ID
 	}
 	posted := []string{post(0)}
-	last := heardID(t, bob)
+	last := siotest.Expect(t, bob, chat.Posted).ID
 
 	frozen.Freeze()
 	for n := range 5 {
@@ -46,32 +47,20 @@ func TestMissedEventsAreAnnounced(t *testing.T) {
 	}
 	frozen.Thaw()
 
-	for _, namespace := range []string{"/chat", "/tasks"} {
-		if got := bob.Expect(namespace, "resync"); got != `{"rooms":[],"reason":"gap"}` {
-			t.Errorf("%s: %s", namespace, got)
+	want := client.Resync{Rooms: []contract.Room{}, Reason: "gap"}
+	for c, ns := range map[*client.Client]contract.Namespace{bob: chat.Namespace, working: tasks.Namespace} {
+		if got := siotest.Expect(t, c, contract.Event[client.Resync]{Namespace: ns, Name: contract.Resync}); !cmp.Equal(got, want) {
+			t.Errorf("%s: %+v", ns.Name, got)
 		}
 	}
-	var page chat.ReadOutput
-	if err := json.Unmarshal([]byte(bob.Call("/chat", "history", fmt.Sprintf(`{"room":"lobby","after":%q}`, last))), &page); err != nil {
-		t.Fatal(err)
-	}
 	var missed []string
-	for _, m := range page.Messages {
+	for _, m := range siotest.Call(t, bob, chat.Read, chat.ReadInput{Room: "lobby", After: last}).Messages {
 		missed = append(missed, m.ID)
 	}
 	if !slices.Equal(missed, posted[1:]) {
 		t.Errorf("the history since %s has %v, want %v", last, missed, posted[1:])
 	}
-	next := post(6) // the first of those before may have come, too: it was on its way
-	testenv.WaitFor(t, rawsio.Patience, "what comes next", func() bool { return heardID(t, bob) == next })
-}
-
-// heardID is the id of the next message that a client hears.
-func heardID(t *testing.T, c *rawsio.Client) string {
-	t.Helper()
-	var m chat.Message
-	if err := json.Unmarshal([]byte(c.Expect("/chat", "message.posted")), &m); err != nil {
-		t.Fatal(err)
+	next := post(6)
+	for siotest.Expect(t, bob, chat.Posted).ID != next { // some of those before may have been on their way
 	}
-	return m.ID
 }

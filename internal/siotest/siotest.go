@@ -88,7 +88,7 @@ func (s *setup) start(t testing.TB, role, name string) *Server {
 	}
 	server := &Server{Name: cfg.NodeID, URL: web.URL, RedisURL: cfg.RedisURL, Node: n, t: t}
 	server.stop = sync.OnceFunc(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), stopping)
 		defer cancel()
 		if err := n.Stop(ctx); err != nil {
 			t.Errorf("stop %s: %v", cfg.NodeID, err)
