@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,9 +20,12 @@ type Process struct {
 	Name string // its NODE_ID
 	URL  string
 
-	t     testing.TB
+	t    testing.TB
+	path string // of its program
+	env  []string
+	log  string // file
+
 	cmd   *exec.Cmd
-	log   string // file
 	ended chan struct{}
 	err   error // how it ended
 }
@@ -42,21 +46,9 @@ func Begin(t testing.TB, program, name string, env ...string) *Process {
 	t.Helper()
 	path := Program(t, program)
 	address := fmt.Sprint("127.0.0.1:", testenv.FreePort(t))
-	p := &Process{Name: name, URL: "http://" + address, t: t, cmd: exec.Command(path), ended: make(chan struct{})}
-	log, err := os.CreateTemp(t.TempDir(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	p.log, p.cmd.Stderr = log.Name(), log
-	p.cmd.Env = append(Environ(), append([]string{"HTTP_ADDR=" + address, "ADMIN_ADDR=off", "NODE_ID=" + name, "LOG_FORMAT=text"}, env...)...)
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", name, err)
-	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.ended)
-	}()
+	p := &Process{Name: name, URL: "http://" + address, t: t, path: path, log: filepath.Join(t.TempDir(), "log")}
+	p.env = append(Environ(), append([]string{"HTTP_ADDR=" + address, "ADMIN_ADDR=off", "NODE_ID=" + name, "LOG_FORMAT=text"}, env...)...)
+	p.start()
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
@@ -65,6 +57,34 @@ func Begin(t testing.TB, program, name string, env ...string) *Process {
 		}
 	})
 	return p
+}
+
+func (p *Process) start() {
+	p.t.Helper()
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer log.Close()
+	cmd, ended := exec.Command(p.path), make(chan struct{})
+	cmd.Env, cmd.Stderr = p.env, log
+	if err := cmd.Start(); err != nil {
+		p.t.Fatalf("start %s: %v", p.Name, err)
+	}
+	p.cmd, p.ended, p.err = cmd, ended, nil
+	go func() {
+		p.err = cmd.Wait()
+		close(ended)
+	}()
+}
+
+// Restart starts the process again, at the same address, when it has ended, and waits
+// until it is ready. Nothing else may use p meanwhile.
+func (p *Process) Restart() {
+	p.t.Helper()
+	<-p.ended
+	p.start()
+	p.Ready()
 }
 
 // Ready waits until the node is ready.

@@ -3,14 +3,11 @@ package parity
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"testing"
 
-	"github.com/example/switchyard/internal/broker"
-	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
-	"github.com/example/switchyard/internal/node"
+	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
 	"github.com/example/switchyard/transport/socketio/client"
 )
@@ -47,39 +44,29 @@ type bid struct {
 // sides and the handler on a third node.
 func TestTheTypedClientSpeaksTheContract(t *testing.T) {
 	t.Parallel()
-	redis := testenv.Redis(t)
-	asker := newAsker(t, redis)
 	buy := contract.Command[bid, placed]{Namespace: market, Event: "buy", Operation: "market.buy", Doc: "Bid.",
 		Asks: []contract.AskSpec{offer.Spec()}, Raises: []contract.EventSpec{sold.Spec()}}
-	catalog := routes(buy.Handle(func(ctx context.Context, in bid) (placed, []contract.Effect, error) {
-		answer, err := offer.Call(ctx, asker, in.To, text{in.Text})
-		if errors.Is(err, contract.ErrRefused) {
-			return placed{Kind: "waiting", Place: 1}, nil, nil
-		}
-		if err != nil {
-			return placed{}, nil, err
-		}
-		return placed{Kind: "seat", Seat: answer.Text}, []contract.Effect{sold.Of(text{in.Text}).ToSocket(in.To)}, nil
+	nodes := siotest.Cluster(t, 2, siotest.Workers(1), siotest.Service(func(p siotest.Ports) *contract.Catalog {
+		return contract.NewCatalog([]contract.Route{buy.Handle(func(ctx context.Context, in bid) (placed, []contract.Effect, error) {
+			answer, err := offer.Call(ctx, p.Sockets, in.To, text{in.Text})
+			if errors.Is(err, contract.ErrRefused) {
+				return placed{Kind: "waiting", Place: 1}, nil, nil
+			}
+			if err != nil {
+				return placed{}, nil, err
+			}
+			return placed{Kind: "seat", Seat: answer.Text}, []contract.Effect{sold.Of(text{in.Text}).ToSocket(in.To)}, nil
+		})})
 	}))
-	start(t, redis, "worker", "worker", catalog())
-	urls := []string{start(t, redis, "gateway", "one", catalog()), start(t, redis, "gateway", "two", catalog())}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*testenv.Late)
 	defer cancel()
 	s := &seller{sold: make(chan string, 1)}
-	alice, err := client.Dial(ctx, urls[0], market, client.Handlers(s.handlers))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer alice.Close()
-	bob, err := client.Dial(ctx, urls[1], market)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer bob.Close()
+	alice := nodes[0].Client(t, market, client.Handlers(s.handlers))
+	bob := nodes[1].Client(t, market)
 
 	for price, wanted := range map[string]placed{"enough": {Kind: "seat", Seat: "yes: enough"}, "too little": {Kind: "waiting", Place: 1}} {
-		if got, err := client.Call(ctx, bob, buy, bid{alice.ID(), price}); err != nil || got != wanted {
-			t.Errorf("%s: %+v %v", price, got, err)
+		if got := siotest.Call(t, bob, buy, bid{alice.ID(), price}); got != wanted {
+			t.Errorf("%s: %+v", price, got)
 		}
 	}
 	select {
@@ -88,10 +75,7 @@ func TestTheTypedClientSpeaksTheContract(t *testing.T) {
 	case <-ctx.Done():
 		t.Error("nothing was sold")
 	}
-	_, err = client.Call(ctx, bob, buy, bid{"nobody", "enough"})
-	if !errors.Is(err, fault.New(fault.NotFound, "")) {
-		t.Errorf("a problem: %v", err)
-	}
+	siotest.Refused(t, bob, buy, bid{"nobody", "enough"}, fault.NotFound)
 	if got, err := client.CallAs[placed](ctx, bob, "buy", map[string]string{"to": alice.ID(), "text": "too little"}); err != nil || got.Kind != "waiting" {
 		t.Errorf("by name: %+v %v", got, err)
 	}
@@ -99,21 +83,4 @@ func TestTheTypedClientSpeaksTheContract(t *testing.T) {
 	if err != nil || len(raw.Args) != 1 || !errors.Is(fault.Of(raw.Args[0]), fault.New(fault.Invalid, "")) {
 		t.Errorf("untyped: %+v %v", raw, err)
 	}
-}
-
-// newAsker is what wire gives to use cases.
-func newAsker(t *testing.T, redis string) contract.Sockets {
-	t.Helper()
-	cfg, log := config.Config{RedisURL: redis, NodeID: "asker", Partitions: 4}, slog.New(slog.DiscardHandler)
-	conn, closeRedis, err := node.OpenRedis(t.Context(), cfg, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(closeRedis)
-	lanes, err := node.NewLanes(node.LanesConfig(cfg), conn, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = lanes.Close() })
-	return broker.NewAsker(lanes)
 }
