@@ -39,55 +39,37 @@ var settings = sync.OnceValue(func() map[string]bool {
 //	func TestMain(m *testing.M) { os.Exit(siotest.Main(m)) }
 func Main(m *testing.M) int {
 	var err error
-	if programs.folder, err = os.MkdirTemp("", "siotest"); err != nil {
+	if programs, err = os.MkdirTemp("", "siotest"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(programs.folder)
+	defer os.RemoveAll(programs)
 	return m.Run()
 }
 
-// programs are those that Main keeps.
-var programs struct {
-	folder string
-	mu     sync.Mutex
-	built  map[string]func() error
-}
+var (
+	programs string   // the folder that Main keeps, "" without it
+	builds   sync.Map // path -> func() error, which builds it once
+)
 
 // Program builds a program of this module, "cmd/server", without the race detector, and
 // returns the path of its executable.
 func Program(t testing.TB, program string) string {
 	t.Helper()
-	folder := programs.folder
+	folder := programs
 	if folder == "" {
 		folder = t.TempDir()
 	}
 	path := filepath.Join(folder, strings.ReplaceAll(program, "/", "-"))
-	module, _ := strings.CutSuffix(reflect.TypeFor[Process]().PkgPath(), "/internal/siotest")
-	build := func() error {
+	module := strings.TrimSuffix(reflect.TypeFor[Process]().PkgPath(), "/internal/siotest")
+	build, _ := builds.LoadOrStore(path, sync.OnceValue(func() error {
 		if out, err := exec.Command("go", "build", "-o", path, module+"/"+program).CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", program, err, out)
 		}
 		return nil
-	}
-	if programs.folder != "" {
-		build = once(program, build)
-	}
-	if err := build(); err != nil {
+	}))
+	if err := build.(func() error)(); err != nil {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// once has a program built once.
-func once(program string, build func() error) func() error {
-	programs.mu.Lock()
-	defer programs.mu.Unlock()
-	if programs.built == nil {
-		programs.built = map[string]func() error{}
-	}
-	if programs.built[program] == nil {
-		programs.built[program] = sync.OnceValue(build)
-	}
-	return programs.built[program]
 }

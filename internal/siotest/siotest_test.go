@@ -2,6 +2,9 @@ package siotest_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -176,4 +179,34 @@ func TestAProcessThatDoesNotStart(t *testing.T) {
 	t.Parallel()
 	wantSaid(t, said(t, func(t testing.TB) { siotest.Launch(t, "", "wrong", "PARTITIONS=many") }),
 		"wrong ended before it was ready", "end of the log of wrong:", `PARTITIONS: "many" is no whole number`)
+}
+
+var (
+	named    = regexp.MustCompile(`siotest\.([A-Z]\w*)`)
+	declared = regexp.MustCompile(`(?m)^(?:func|type) ([A-Z]\w*)`)
+)
+
+// What docs/testing.md names is there.
+func TestTheGuideNamesWhatExists(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/testing.md")
+	files, err2 := filepath.Glob("*.go")
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	exists := map[string]bool{}
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range declared.FindAllSubmatch(source, -1) {
+			exists[string(m[1])] = true
+		}
+	}
+	for _, m := range named.FindAllSubmatch(guide, -1) {
+		if !exists[string(m[1])] {
+			t.Errorf("it names siotest.%s: there is none", m[1])
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http/httptest"
 	"time"
@@ -122,7 +123,7 @@ func startNode() (url string, stop func()) {
 	n, closeAll, err := app.New(context.Background(), config.Config{
 		HTTPAddr: "127.0.0.1:0", NodeID: "one", Role: "all", AuthMode: auth.None, CommandTimeout: 20 * time.Second,
 		IdempotencyTTL: config.Period(time.Hour), Partitions: 4, LogLevel: "error", LogFormat: "text",
-	})
+	}, io.Discard)
 	if err != nil {
 		log.Fatal(err)
 	}
