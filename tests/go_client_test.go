@@ -23,17 +23,6 @@ import (
 	"github.com/example/switchyard/usecases/tasks"
 )
 
-// dial connects the Go client as a user.
-func dial(t *testing.T, url string, ns contract.Namespace, user string, opts ...client.Option) *client.Client {
-	t.Helper()
-	c, err := client.Dial(soon(t), url, ns, append([]client.Option{client.Auth(map[string]any{"user": user})}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
-
 // within waits for a value, or fails the test.
 func within[T any](t *testing.T, what string, values <-chan T) (v T) {
 	t.Helper()
@@ -60,23 +49,23 @@ func TestGoClient(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			talk(t, nodes[0].URL, nodes[1].URL, "go-"+name, client.Transports(transports...))
+			talk(t, nodes, "go-"+name, client.Transports(transports...))
 		})
 	}
 }
 
-func talk(t *testing.T, one, two, room string, opts ...client.Option) {
+func talk(t *testing.T, nodes []*siotest.Server, room string, opt client.Option) {
 	ctx := soon(t)
-	alice, bob := dial(t, one, chat.Namespace, "alice", opts...), dial(t, two, chat.Namespace, "bob", opts...)
+	alice := nodes[0].Client(t, chat.Namespace, siotest.As("alice"), opt)
+	bob := nodes[1].Client(t, chat.Namespace, siotest.As("bob"), opt)
 	for _, c := range []*client.Client{alice, bob} {
-		out, err := client.Call(ctx, c, chat.Join, chat.JoinInput{Room: room})
-		if err != nil || out != (chat.JoinOutput{Room: room, Joined: true}) {
-			t.Fatal(out, err)
+		if out := siotest.Call(t, c, chat.Join, chat.JoinInput{Room: room}); out != (chat.JoinOutput{Room: room, Joined: true}) {
+			t.Errorf("%+v", out)
 		}
 	}
 	for _, user := range []string{"alice", "bob"} {
-		if m, err := client.Receive(ctx, alice, chat.Joined); err != nil || m.User != user {
-			t.Errorf("joined: %v %v, want %s", m, err, user)
+		if m := siotest.Expect(t, alice, chat.Joined); m.User != user {
+			t.Errorf("joined: %v, want %s", m, user)
 		}
 	}
 	heard := make(chan string, 200)
@@ -102,10 +91,8 @@ func talk(t *testing.T, one, two, room string, opts ...client.Option) {
 		t.Errorf("bob heard, -want +got:\n%s", diff)
 	}
 
-	_, err := client.Call(ctx, alice, chat.Post, chat.PostInput{Room: room})
-	var f *fault.Fault
-	if !errors.Is(err, fault.New(fault.Invalid, "")) || !errors.As(err, &f) || len(f.Fields) != 1 || f.Fields[0].Pointer != "/text" {
-		t.Errorf("a problem: %v", err)
+	if f := siotest.Refused(t, alice, chat.Post, chat.PostInput{Room: room}, fault.Invalid); len(f.Fields) != 1 || f.Fields[0].Pointer != "/text" {
+		t.Errorf("a problem: %+v", f)
 	}
 	if _, err := client.Call(ctx, alice, tasks.Start, tasks.StartInput{Title: "x", Steps: 1}); !errors.Is(err, client.ErrBadNamespace) {
 		t.Errorf("another namespace: %v", err)
@@ -114,14 +101,11 @@ func talk(t *testing.T, one, two, room string, opts ...client.Option) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	started, err := client.Call(ctx, jobs, tasks.Start, tasks.StartInput{Title: "x", Steps: 1})
-	if err != nil || started.TaskID == "" {
-		t.Errorf("over the same connection: %v %v", started, err)
+	if started := siotest.Call(t, jobs, tasks.Start, tasks.StartInput{Title: "x", Steps: 1}); started.TaskID == "" {
+		t.Error("over the same connection: no id")
 	}
 	jobs.Close()
-	if _, err := client.Call(ctx, alice, chat.Leave, chat.LeaveInput{Room: room}); err != nil {
-		t.Errorf("after another client of the connection was closed: %v", err)
-	}
+	siotest.Call(t, alice, chat.Leave, chat.LeaveInput{Room: room}) // the connection is still there
 }
 
 func TestGoClientRefused(t *testing.T) {
@@ -150,7 +134,7 @@ func TestGoClientSurvivesItsNode(t *testing.T) {
 	for name, transports := range map[string][]string{"websocket": {client.WebSocket}, "upgrade": {client.Polling, client.WebSocket}} {
 		connects := make(chan struct{}, 2)
 		reasons := make(chan error, 1)
-		alice := dial(t, p.URL, chat.Namespace, "alice", client.Transports(transports...),
+		alice := p.Client(t, chat.Namespace, siotest.As("alice"), client.Transports(transports...),
 			client.Reconnect(client.Reconnection{Delay: 50 * time.Millisecond, MaxDelay: 200 * time.Millisecond}),
 			client.Handlers(func(c *client.Client) {
 				c.OnConnect(func() {
@@ -182,14 +166,8 @@ func TestGoClientSurvivesItsNode(t *testing.T) {
 			t.Errorf("%s: a call that waited: %v", name, err)
 		}
 		within(t, "the second connection", connects)
-		if _, err := client.Call(soon(t), alice, chat.Post, chat.PostInput{Room: name, Text: "again"}); err != nil {
-			t.Error(err)
-		}
-		for m := (chat.Message{}); m.Text != "again"; {
-			var err error
-			if m, err = client.Receive(soon(t), alice, chat.Posted); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
+		siotest.Call(t, alice, chat.Post, chat.PostInput{Room: name, Text: "again"})
+		for siotest.Expect(t, alice, chat.Posted).Text != "again" {
 		}
 		if alice.ID() == first {
 			t.Errorf("%s: the same socket as before", name)
@@ -223,13 +201,11 @@ func TestGoClientBehindALoadBalancer(t *testing.T) {
 	t.Cleanup(balancer.Close)
 	trust := balancer.Client().Transport.(*http.Transport).TLSClientConfig
 	for _, transports := range [][]string{{client.WebSocket}, {client.Polling}, {client.Polling, client.WebSocket}} {
-		c := dial(t, balancer.URL+"/realtime", chat.Namespace, "alice", client.TLS(trust),
+		c := siotest.Dial(t, balancer.URL+"/realtime", chat.Namespace, siotest.As("alice"), client.TLS(trust),
 			client.Header(http.Header{"X-Tag": {"go"}}), client.Path("/socket.io/"), client.Transports(transports...))
 		last := transports[len(transports)-1]
 		testenv.WaitFor(t, 10*testenv.Late, "the transport "+last, func() bool { return c.Transport() == last })
-		if _, err := client.Call(soon(t), c, chat.Join, chat.JoinInput{Room: "proxied"}); err != nil {
-			t.Errorf("%v: %v", transports, err)
-		}
+		siotest.Call(t, c, chat.Join, chat.JoinInput{Room: "proxied"})
 		c.Close()
 	}
 	if known.Load() == 0 {
