@@ -79,6 +79,31 @@ func TestConnectsAgain(t *testing.T) {
 	}
 }
 
+// Dial too tries again, if it is told to: while nobody is there, and while a refusal says
+// that it may pass.
+func TestDialTriesAgain(t *testing.T) {
+	t.Parallel()
+	gone := func(p *peer) {}
+	url := serve(t, gone, gone, func(p *peer) {
+		p.open()
+		p.hear("40/hall,")
+		p.say(`44/hall,{"message":"overloaded","data":{"kind":"error","code":"overloaded","retry_after_ms":1}}`)
+		p.hear("40/hall,")
+		p.say(`40/hall,{"sid":"s1"}`)
+		p.linger()
+	})
+	c := dial(t, url, client.Reconnect(client.Reconnection{Dial: true, Delay: time.Millisecond, MaxDelay: 10 * time.Millisecond}))
+	if c.ID() != "s1" {
+		t.Errorf("the socket %q", c.ID())
+	}
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := client.Dial(short, serve(t), hall, client.Reconnect(client.Reconnection{Dial: true, Delay: time.Millisecond}))
+	if !errors.Is(err, client.ErrUnreachable) && !errors.Is(err, client.ErrTimeout) {
+		t.Errorf("until the context ends: %v", err)
+	}
+}
+
 // What ends a client for good, and what it says then.
 func TestEnds(t *testing.T) {
 	t.Parallel()
