@@ -21,8 +21,9 @@ type Event struct {
 	Rooms, Users, Sockets string
 	Everyone              bool
 	Except, Node          string
-	Volatile              bool // a busy socket may miss it
-	Spread                bool // the payload is an array: each element is one argument
+	Volatile              bool   // a busy socket may miss it
+	Spread                bool   // the payload is an array or an object: each value is one argument
+	Binary                string // where it has binary data, as base64: a JSON array, or ""
 
 	Action, Reason string // see MetaAction
 }
@@ -31,7 +32,7 @@ type Event struct {
 func (e *Event) Clone() Event {
 	c := *e
 	c.Payload = bytes.Clone(e.Payload)
-	for _, s := range []*string{&c.ID, &c.Namespace, &c.Name, &c.Rooms, &c.Users, &c.Sockets, &c.Except, &c.Node, &c.Action, &c.Reason} {
+	for _, s := range []*string{&c.ID, &c.Namespace, &c.Name, &c.Rooms, &c.Users, &c.Sockets, &c.Except, &c.Node, &c.Binary, &c.Action, &c.Reason} {
 		*s = strings.Clone(*s)
 	}
 	return c
@@ -81,6 +82,8 @@ func (a *arrival) set(name, value string) {
 		a.event.Node = value
 	case MetaSpread:
 		a.event.Spread = value == "true"
+	case MetaBinary:
+		a.event.Binary = value
 	case MetaVolatile:
 		a.event.Volatile = value == "true"
 	case MetaAction:

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -40,7 +39,8 @@ const (
 	MetaEveryone  = "everyone" // or "true": everyone in the namespace,
 	MetaExcept    = "except"   // less this socket, or those of a JSON array
 	MetaOnly      = "only"     // on this node
-	MetaSpread    = "spread"   // "true": the payload is an array, each element one argument
+	MetaSpread    = "spread"   // "true": the payload is an array or an object, each value one argument
+	MetaBinary    = "binary"   // JSON array: where the payload has base64 that leaves as binary data, see contract.Shape
 	MetaVolatile  = "volatile" // "true": a busy socket may miss it
 
 	// MetaAction is set on requests to all nodes: "join", "leave" (users, sockets, rooms),
@@ -188,80 +188,6 @@ func (r *resultsOf) event(namespace string, payload []byte) *message.Message {
 	m.Metadata[metaCorrelation] = r.c.correlation
 	r.messages = append(r.messages, m)
 	return m
-}
-
-func (r *resultsOf) emit(e contract.Emission) error {
-	payload, err := json.Marshal(e.Payload)
-	if err != nil {
-		return fmt.Errorf("%s: encode event %s: %w", r.c.Operation, e.Event.Name, err)
-	}
-	a := e.Audience
-	sockets := a.Sockets
-	if a.Caller && r.c.Caller.Socket != "" {
-		sockets = append(slices.Clip(sockets), r.c.Caller.Socket)
-	}
-	md := r.event(e.Event.Namespace.Name, payload).Metadata
-	md[MetaEvent] = cmp.Or(e.Name, e.Event.Name)
-	if e.Event.Keep > 0 {
-		if r.c.Key == "" {
-			return fmt.Errorf("%s emitted %s, which is kept for each key, and this command's key is empty", r.c.Operation, e.Event.Name)
-		}
-		md[metaKeep], md[metaLog] = strconv.Itoa(e.Event.Keep), historyKey(r.l.partition(r.c.lane()), e.Event, r.c.Key)
-	}
-	set(md, MetaRooms, list(a.Rooms))
-	set(md, MetaUsers, list(a.Users))
-	set(md, MetaSockets, list(sockets))
-	if a.Everyone {
-		md[MetaEveryone] = "true"
-	}
-	if e.Volatile {
-		md[MetaVolatile] = "true"
-	}
-	if e.Spread {
-		md[MetaSpread] = "true"
-	}
-	if a.Local {
-		set(md, MetaOnly, r.c.Caller.Node)
-	}
-	set(md, MetaExcept, r.except(a))
-	return nil
-}
-
-// except is the sockets that an audience leaves out: one as it is, as most are, or a
-// list.
-func (r *resultsOf) except(a contract.Audience) string {
-	var caller string
-	if a.ExceptCaller {
-		caller = r.c.Caller.Socket
-	}
-	switch {
-	case len(a.Except) == 0:
-		return caller
-	case caller != "":
-		return list(append(slices.Clip(a.Except), caller))
-	}
-	return list(a.Except)
-}
-
-func (r *resultsOf) member(e contract.Membership) {
-	switch {
-	case e.User != "", e.Socket != "", e.Everyone:
-		md := r.event(r.namespace, nil).Metadata
-		md[MetaAction] = "join"
-		switch {
-		case e.Everyone:
-			md[MetaAction] = "close"
-		case e.Leave:
-			md[MetaAction] = "leave"
-		}
-		set(md, MetaUsers, one(e.User))
-		set(md, MetaSockets, one(e.Socket))
-		md[MetaRooms] = one(string(e.Room))
-	case e.Leave:
-		r.leave = append(r.leave, e.Room)
-	default:
-		r.join = append(r.join, e.Room)
-	}
 }
 
 // one is a list of one name, "" for none.

@@ -1,6 +1,10 @@
 package contract
 
-import "slices"
+import (
+	"reflect"
+	"slices"
+	"strconv"
+)
 
 // An Effect is something a handler wants done. All effects of one command are
 // committed together with its acknowledgement, or none is.
@@ -12,8 +16,9 @@ type Emission struct {
 	Payload  any
 	Audience Audience
 	Volatile bool
-	Name     string // on the wire in place of the event's; "" is the event's
-	Spread   bool   // the payload is a list, each element one argument
+	Name     string   // on the wire in place of the event's; "" is the event's
+	Spread   bool     // each element of the payload, a list or Args, is one argument
+	Binary   []string // where the payload has binary data, see Shape
 }
 
 // An Audience says which sockets of the event's namespace hear an emission: the
@@ -65,12 +70,21 @@ func (m Emission) As(name string) Emission { m.Name = name; return m }
 
 // Raw announces what nobody has declared: any name, with any number of arguments (none
 // is null). No Raises lists it and no document shows it, so declare an Event instead
-// where you can.
+// where you can. Arguments may be or have Binary data.
 func Raw(n Namespace, name string, args ...any) Emission {
 	if len(args) == 0 {
 		args = []any{nil}
 	}
-	return Emission{Event: EventSpec{Namespace: n, Name: name}, Payload: args, Spread: true}
+	m := Emission{Event: EventSpec{Namespace: n, Name: name}, Payload: args, Spread: true}
+	for i, arg := range args {
+		if arg == nil {
+			continue
+		}
+		for _, place := range ShapeOf(reflect.TypeOf(arg)).Binary {
+			m.Binary = append(m.Binary, "/"+strconv.Itoa(i)+place)
+		}
+	}
+	return m
 }
 
 // ToCaller adds the socket that sent the command.

@@ -40,6 +40,8 @@ func (e Event[T]) Spec() EventSpec {
 // Of is the effect that announces payload to the event's rooms.
 func (e Event[T]) Of(payload T) Emission {
 	m := Emission{Event: e.Spec(), Payload: payload}
+	shape := ShapeOf(m.Event.Type)
+	m.Spread, m.Binary = shape.Args != nil, shape.Binary
 	if e.To != nil {
 		m.Audience.Rooms = e.To(payload)
 	}

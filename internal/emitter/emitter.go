@@ -31,8 +31,9 @@ type Emission struct {
 	Event     string
 	Payload   json.RawMessage
 	To        Audience
-	Volatile  bool // a socket that is busy may miss it
-	Spread    bool // the payload is an array, each element one argument
+	Volatile  bool     // a socket that is busy may miss it
+	Spread    bool     // the payload is an array or an object, each value one argument
+	Binary    []string // where it has binary data, as base64
 }
 
 // An Audience is the union of its parts, each socket once, less the exception.
@@ -74,7 +75,14 @@ func (e *Emitter) Handle(m *broker.Event) error {
 		if m.Name == "" {
 			return fmt.Errorf("message %s is no event: it has no name", m.ID)
 		}
-		err := e.sink.Emit(Emission{Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to, Volatile: m.Volatile, Spread: m.Spread})
+		binary, err := broker.ParseList(m.Binary)
+		if err != nil {
+			return fmt.Errorf("message %s: %s: %w", m.ID, broker.MetaBinary, err)
+		}
+		err = e.sink.Emit(Emission{
+			Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to,
+			Volatile: m.Volatile, Spread: m.Spread, Binary: binary,
+		})
 		if err != nil {
 			return fmt.Errorf("message %s is no event: %w", m.ID, err)
 		}

@@ -131,7 +131,7 @@ func (s *Session) Upgrade() {
 	}
 	s.mu.Lock()
 	up.Send("5")
-	s.send = up.send
+	s.send, s.raw = up.send, up.raw
 	s.mu.Unlock()
 	s.quit = up.quit
 	// What the websocket hears from now on belongs to this session.

@@ -23,7 +23,7 @@ const Patience = 20 * time.Second
 type Event struct {
 	Namespace string
 	Name      string
-	Payload   json.RawMessage // the first argument
+	Payload   json.RawMessage // the arguments, as they were sent; binary data is "binary AQID"
 }
 
 // A Client is one Engine.IO connection.
@@ -45,6 +45,7 @@ type Client struct {
 	gone    map[string]bool            // namespaces that the server has ended
 	events  []Event
 	heard   []string // Engine.IO packets, for tests of the protocol
+	partial *partial // a packet that waits for its attachments
 	nextID  int
 	closed  error
 	left    bool
@@ -91,12 +92,12 @@ func dial(t testing.TB, url, query string, header ...http.Header) (*Client, erro
 	t.Cleanup(c.Close)
 	go func() {
 		for {
-			_, b, err := conn.ReadMessage()
+			kind, b, err := conn.ReadMessage()
 			if err != nil {
 				c.change(func() { c.closed = err })
 				return
 			}
-			c.hear(string(b))
+			c.hear(text(kind, b))
 		}
 	}()
 	return c, nil
@@ -106,16 +107,6 @@ func newClient(t testing.TB) *Client {
 	return &Client{
 		t: t, changed: make(chan struct{}), sids: map[string]string{}, refused: map[string]string{},
 		acks: map[string]json.RawMessage{}, gone: map[string]bool{},
-	}
-}
-
-// SendBinary sends one binary frame over a websocket.
-func (c *Client) SendBinary(b []byte) {
-	c.t.Helper()
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if err := c.raw.WriteMessage(websocket.BinaryMessage, b); err != nil {
-		c.t.Fatal(err)
 	}
 }
 
@@ -199,7 +190,7 @@ func (c *Client) hear(packet string) {
 	}
 	c.change(func() {
 		c.heard = append(c.heard, packet)
-		if len(packet) > 1 && packet[0] == '4' {
+		if packet = c.whole(packet); len(packet) > 1 && packet[0] == '4' {
 			c.message(packet[1], packet[2:])
 		}
 	})
@@ -224,11 +215,8 @@ func (c *Client) message(kind byte, rest string) {
 		var name string
 		if json.Unmarshal([]byte(body), &args) == nil && len(args) > 0 && json.Unmarshal(args[0], &name) == nil {
 			e := Event{Namespace: ns, Name: name}
-			for i, arg := range args[1:] { // of several all, as they were sent
-				if i > 0 {
-					e.Payload = append(e.Payload, ',')
-				}
-				e.Payload = append(e.Payload, arg...)
+			if len(args) > 1 {
+				e.Payload = json.RawMessage(values(args[1:]))
 			}
 			c.events = append(c.events, e)
 		}
@@ -266,14 +254,23 @@ func (c *Client) Emit(ns, event, payload string) {
 }
 
 // Begin sends an event and returns the function that waits for its acknowledgement,
-// which gives the one value in it.
+// which gives the values in it.
 func (c *Client) Begin(ns, event, payload string) (wait func() string) {
+	c.t.Helper()
+	return c.begin(0, ns, event, payload)
+}
+
+func (c *Client) begin(attachments int, ns, event, payload string) (wait func() string) {
 	c.t.Helper()
 	c.mu.Lock()
 	id := strconv.Itoa(c.nextID)
 	c.nextID++
 	c.mu.Unlock()
-	c.Send(fmt.Sprintf("42%s,%s[%q,%s]", ns, id, event, payload))
+	kind := "2"
+	if attachments > 0 {
+		kind = fmt.Sprintf("5%d-", attachments)
+	}
+	c.Send(fmt.Sprintf("4%s%s,%s[%q,%s]", kind, ns, id, event, payload))
 	return func() string {
 		c.t.Helper()
 		key := ns + " " + id
@@ -281,10 +278,10 @@ func (c *Client) Begin(ns, event, payload string) (wait func() string) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		var args []json.RawMessage
-		if err := json.Unmarshal(c.acks[key], &args); err != nil || len(args) != 1 {
+		if err := json.Unmarshal(c.acks[key], &args); err != nil {
 			c.t.Fatalf("the acknowledgement of %s is %s", event, c.acks[key])
 		}
-		return string(args[0])
+		return values(args)
 	}
 }
 

@@ -175,6 +175,7 @@ func flatten(err error) []error {
 // overrides are the types whose encoding jsonschema-go does not know.
 var overrides = map[reflect.Type]*jsonschema.Schema{
 	reflect.TypeFor[[]byte]():          {Type: "string", ContentEncoding: "base64"},
+	reflect.TypeFor[contract.Binary](): {Type: "string", ContentEncoding: "base64", ContentMediaType: "application/octet-stream"},
 	reflect.TypeFor[json.RawMessage](): {},
 }
 

@@ -67,19 +67,29 @@ func (echoes) Close(string) {}
 type fixture struct{}
 
 func (fixture) Connect(s *sockets.Socket) error {
-	s.Emit("auth", s.Handshake().Auth)
+	s.Emit("auth", sockets.JSON(s.Handshake().Auth))
 	return nil
 }
 
 func (fixture) Event(s *sockets.Socket, e sockets.Event) {
 	switch e.Name {
 	case "message":
-		s.EmitBinary("message-back", e.Attachments, e.Args...)
+		s.Emit("message-back", same(e))
 	case "message-with-ack":
-		s.AckBinary(e.Ack, e.Attachments, e.Args...)
+		s.Ack(e.Ack, same(e))
 	default:
-		s.Emit("error", json.RawMessage(`"no such event"`))
+		s.Emit("error", sockets.JSON(json.RawMessage(`"no such event"`)))
 	}
+}
+
+// same is an event's arguments as they came. The suite's binary data are arguments.
+func same(e sockets.Event) sockets.Payload {
+	all, _ := json.Marshal(append([]json.RawMessage{}, e.Args...)) // JSON: cannot fail
+	p := sockets.Payload{JSON: all, Spread: true}
+	if e.Attachments > 0 {
+		p.Binary = []string{"/*"}
+	}
+	return p
 }
 
 func (fixture) Exceeded(*sockets.Socket, sockets.AckID, sockets.Limit) {} // there are none

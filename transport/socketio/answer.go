@@ -10,17 +10,17 @@ import (
 )
 
 // reply applies the rooms of a reply, then answers.
-func (h *handler) reply(s *sockets.Socket, ack sockets.AckID, r broker.Reply) {
+func (h *handler) reply(s *sockets.Socket, cmd *command, ack sockets.AckID, r broker.Reply) {
 	if !r.Late {
 		s.Done()
 	}
 	h.apply(s, r)
 	switch {
 	case r.Late:
-	case ack != sockets.NoAck:
-		s.Ack(ack, r.Body)
 	case r.Code != "":
-		s.Emit("error", r.Body)
+		say(s, ack, r.Body)
+	default:
+		s.Ack(ack, payload(cmd.out, r.Body))
 	}
 }
 
@@ -29,10 +29,10 @@ func answer(s *sockets.Socket, ack sockets.AckID, p fault.Problem) { say(s, ack,
 
 func say(s *sockets.Socket, ack sockets.AckID, problem json.RawMessage) {
 	if ack == sockets.NoAck {
-		s.Emit("error", problem)
+		s.Emit("error", sockets.JSON(problem))
 		return
 	}
-	s.Ack(ack, problem)
+	s.Ack(ack, sockets.JSON(problem))
 }
 
 // Exceeded answers a command that is one too many of its connection.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/emitter"
-	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -78,8 +77,8 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 		return
 	}
 	for i, s := range all {
-		replied := func(r sockets.Reply, err error) {
-			said := said(ask, r, err)
+		replied := func(args []json.RawMessage, err error) {
+			said := said(ask, args, err)
 			said.ID = s.ID()
 			mu.Lock()
 			a.Sockets[i] = said
@@ -92,11 +91,11 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 		}
 		switch {
 		case !known:
-			replied(sockets.Reply{}, errUnknown)
+			replied(nil, errUnknown)
 		case i >= maxCalled:
-			replied(sockets.Reply{}, sockets.ErrAsked)
+			replied(nil, sockets.ErrAsked)
 		default:
-			s.Ask(q.Event, q.Within, replied, q.Payload)
+			s.Ask(q.Event, q.Within, payload(ask.question, q.Payload), replied)
 		}
 	}
 }
@@ -104,7 +103,7 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 var errUnknown = errors.New("the question is not in the catalog")
 
 // said is a client's reply, checked.
-func said(ask *schema.Ask, r sockets.Reply, err error) (a broker.SocketAnswer) {
+func said(ask *ask, args []json.RawMessage, err error) (a broker.SocketAnswer) {
 	switch {
 	case errors.Is(err, errUnknown):
 		a.Problem = broker.ProblemUnknown
@@ -114,16 +113,14 @@ func said(ask *schema.Ask, r sockets.Reply, err error) (a broker.SocketAnswer) {
 		a.Problem = broker.ProblemLate
 	case err != nil:
 		a.Problem = broker.ProblemGone
-	case len(r.Attachments) > 0:
-		a.Problem = broker.ProblemBad
 	default:
-		body, err := argument(r.Args)
+		body, err := argument(ask.answer, args)
 		switch {
 		case err != nil || len(body) > maxSaid:
 			a.Problem = broker.ProblemBad
 		case refusal(body):
 			a.Problem = broker.ProblemRefused
-		case ask.Answer.Validate(body) != nil:
+		case ask.Ask.Answer.Validate(body) != nil:
 			a.Problem = broker.ProblemBad
 		default:
 			a.Body = body

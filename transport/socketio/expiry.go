@@ -26,6 +26,6 @@ var errExpired = fault.New(fault.Unauthenticated, "the token of this connection 
 // expire ends a socket whose token has expired: it hears why, as an "error" event, and
 // then DISCONNECT, after which clients do not come back by themselves.
 func (h *handler) expire(s *sockets.Socket) {
-	s.Emit("error", fault.ProblemOf(errExpired, "").JSON())
+	s.Emit("error", sockets.JSON(fault.ProblemOf(errExpired, "").JSON()))
 	s.Disconnect()
 }

@@ -51,8 +51,8 @@ type Gateway struct {
 	auth     *auth.Authenticator
 	log      *slog.Logger
 	sockets  *sockets.Server
-	commands map[name]*schema.Command
-	asks     map[name]*schema.Ask
+	commands map[name]*command
+	asks     map[name]*ask
 	homes    map[string]*home          // by the namespace's name
 	departed map[string]contract.Route // namespace -> its OnDisconnect command
 	exceeded map[sockets.Limit]json.RawMessage
@@ -79,16 +79,16 @@ const (
 // the gateway's.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
 	g := &Gateway{
-		lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*schema.Command{}, asks: map[name]*schema.Ask{},
+		lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*command{}, asks: map[name]*ask{},
 		homes: map[string]*home{}, departed: map[string]contract.Route{},
 	}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
-			g.commands[name{cmd.Namespace.Name, cmd.Event}] = cmd
+			g.commands[name{cmd.Namespace.Name, cmd.Event}] = newCommand(cmd)
 		}
 	}
 	for _, a := range c.Asks {
-		g.asks[name{a.Namespace.Name, a.Name}] = a
+		g.asks[name{a.Namespace.Name, a.Name}] = newAsk(a)
 	}
 	for _, n := range c.Namespaces {
 		g.namespaces = append(g.namespaces, n.Name)
@@ -177,7 +177,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		answer(s, e.Ack, fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
 		return
 	}
-	input, err := argument(e.Args)
+	input, err := argument(cmd.in, e.Args)
 	if err != nil {
 		answer(s, e.Ack, fault.ProblemOf(err, ""))
 		return
@@ -189,7 +189,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 	}
 	admission, err := cmd.Accept(caller, input)
 	if err != nil {
-		problem := fault.ProblemOf(err, "")
+		problem := fault.ProblemOf(byPosition(cmd.in, err), "")
 		if problem.Code == fault.Internal {
 			h.log.Error("cannot admit a command", "operation", cmd.Operation, "error", err)
 		}
@@ -206,18 +206,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 	h.lanes.Submit(&broker.Command{
 		Operation: cmd.Operation, Key: admission.Key, IdempotencyKey: admission.IdempotencyKey,
 		Caller: caller, Input: input, Timeout: cmd.Timeout,
-	}, func(r broker.Reply) { h.reply(s, ack, r) })
-}
-
-// argument is the one argument of an event; none is an empty object.
-func argument(args []json.RawMessage) (json.RawMessage, error) {
-	switch len(args) {
-	case 0:
-		return json.RawMessage(`{}`), nil
-	case 1:
-		return args[0], nil
-	}
-	return nil, fault.New(fault.Invalid, "send one argument, an object; this event came with %d", len(args))
+	}, func(r broker.Reply) { h.reply(s, cmd, ack, r) })
 }
 
 // Emit sends an event to its audience on this node. A payload that is no JSON would break
@@ -230,22 +219,17 @@ func (g *Gateway) Emit(e emitter.Emission) error {
 	if !json.Valid(e.Payload) {
 		return errNoJSON
 	}
-	payload := e.Payload
-	if e.Spread { // the elements of an array are written as arguments are
-		if payload = bytes.TrimSpace(payload); payload[0] != '[' {
-			return errNoArray
-		}
-		if payload = bytes.TrimSpace(payload[1 : len(payload)-1]); len(payload) == 0 {
-			payload = json.RawMessage("null")
-		}
+	if first := bytes.TrimSpace(e.Payload)[0]; e.Spread && first != '[' && first != '{' {
+		return errNoArguments
 	}
-	g.sockets.Broadcast(e.Namespace, to, e.Event, payload, e.Volatile)
+	p := sockets.Payload{JSON: e.Payload, Spread: e.Spread, Binary: e.Binary}
+	g.sockets.Broadcast(e.Namespace, to, e.Event, p, e.Volatile)
 	return nil
 }
 
 var (
-	errNoJSON  = errors.New("its payload is no JSON")
-	errNoArray = errors.New("its arguments are no JSON array")
+	errNoJSON      = errors.New("its payload is no JSON")
+	errNoArguments = errors.New("its arguments are no JSON array or object")
 )
 
 // Move puts the sockets of an audience on this node in rooms, or takes them out.
@@ -286,7 +270,7 @@ func (g *Gateway) Resync(reason string) {
 		return
 	}
 	for _, n := range g.namespaces {
-		g.sockets.Broadcast(n, sockets.Audience{Everyone: true}, contract.Resync, payload, false)
+		g.sockets.Broadcast(n, sockets.Audience{Everyone: true}, contract.Resync, sockets.JSON(payload), false)
 	}
 }
 

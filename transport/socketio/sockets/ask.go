@@ -7,12 +7,6 @@ import (
 	"time"
 )
 
-// A Reply is what a client acknowledged a question with. Its parts may be kept.
-type Reply struct {
-	Args        []json.RawMessage
-	Attachments [][]byte
-}
-
 // Why a question has no reply.
 var (
 	ErrGone  = errors.New("the socket has gone")
@@ -32,22 +26,22 @@ type asks struct {
 }
 
 type asked struct {
-	done func(Reply, error)
+	done func([]json.RawMessage, error)
 	late *time.Timer
 }
 
 // Ask sends an event that the client acknowledges. done is called once, within the time,
-// by the goroutine that reads the client or by one of its own, and must not block.
-func (s *Socket) Ask(event string, within time.Duration, done func(Reply, error), args ...json.RawMessage) {
+// with the arguments of the acknowledgement, which may be kept, by the goroutine that reads the client or by one of its own, and must not block.
+func (s *Socket) Ask(event string, within time.Duration, p Payload, done func(args []json.RawMessage, err error)) {
 	id, err := s.asks.add(within, done)
 	if err != nil {
-		done(Reply{}, err)
+		done(nil, err)
 		return
 	}
-	s.write(packetFrames(packetEvent, packetBinaryEvent, s.namespace, id, quote(event), args, nil), false)
+	s.write(eventFrames(s.namespace, event, id, p), false)
 }
 
-func (a *asks) add(within time.Duration, done func(Reply, error)) (AckID, error) {
+func (a *asks) add(within time.Duration, done func([]json.RawMessage, error)) (AckID, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -61,20 +55,20 @@ func (a *asks) add(within time.Duration, done func(Reply, error)) (AckID, error)
 	}
 	a.last++
 	id := a.last
-	a.waiting[id] = &asked{done: done, late: time.AfterFunc(within, func() { a.resolve(id, Reply{}, ErrLate) })}
+	a.waiting[id] = &asked{done: done, late: time.AfterFunc(within, func() { a.resolve(id, nil, ErrLate) })}
 	return id, nil
 }
 
-func (a *asks) answered(id AckID, r Reply) { a.resolve(id, r, nil) }
+func (a *asks) answered(id AckID, args []json.RawMessage) { a.resolve(id, args, nil) }
 
-func (a *asks) resolve(id AckID, r Reply, err error) {
+func (a *asks) resolve(id AckID, args []json.RawMessage, err error) {
 	a.mu.Lock()
 	w := a.waiting[id]
 	delete(a.waiting, id)
 	a.mu.Unlock()
 	if w != nil {
 		w.late.Stop()
-		w.done(r, err)
+		w.done(args, err)
 	}
 }
 
@@ -86,6 +80,6 @@ func (a *asks) end() {
 	a.mu.Unlock()
 	for _, w := range waiting {
 		w.late.Stop()
-		w.done(Reply{}, ErrGone)
+		w.done(nil, ErrGone)
 	}
 }

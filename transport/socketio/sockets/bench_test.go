@@ -49,7 +49,7 @@ var subjects = map[string]func() subject{
 func ours() subject {
 	srv := sockets.New(sockets.Config{Engine: engineio.Config{Log: quietLog}}, []string{"/"}, benchHandler{})
 	return subject{srv, func(payload json.RawMessage) {
-		srv.Broadcast("/", sockets.Audience{Everyone: true}, "n", payload, false)
+		srv.Broadcast("/", sockets.Audience{Everyone: true}, "n", sockets.JSON(payload), false)
 	}}
 }
 
@@ -62,7 +62,7 @@ func (benchHandler) Disconnect(*sockets.Socket, []string, string)           {}
 func (benchHandler) Exceeded(*sockets.Socket, sockets.AckID, sockets.Limit) {}
 func (benchHandler) Event(s *sockets.Socket, e sockets.Event) {
 	received.Add(1)
-	s.Ack(e.Ack, e.Args...)
+	s.Ack(e.Ack, sockets.JSON(e.Args[0]))
 }
 
 var received atomic.Int64

@@ -122,7 +122,7 @@ func (c *conn) packet(b []byte) {
 		})}
 		return
 	}
-	c.event(p, nil)
+	c.event(p)
 }
 
 // attach takes one attachment; the last completes the packet.
@@ -135,20 +135,25 @@ func (c *conn) attach(b []byte) {
 		c.fail("attachments that are too long")
 		return
 	}
-	if len(p.got) == p.attachments {
-		p.late.Stop()
-		c.partial = nil
-		if !p.isEvent() || !c.refused(p.packet) {
-			c.event(p.packet, p.got)
-		}
+	if len(p.got) < p.attachments {
+		return
+	}
+	p.late.Stop()
+	c.partial = nil
+	switch {
+	case p.isEvent() && c.refused(p.packet):
+	case inline(p.args, p.got) != nil:
+		c.fail("placeholders that do not fit the attachments")
+	default:
+		c.event(p.packet)
 	}
 }
 
 // event hands an event on.
-func (c *conn) event(p packet, attachments [][]byte) {
+func (c *conn) event(p packet) {
 	if !p.isEvent() {
 		if s := c.socket(p.namespace); s != nil {
-			s.asks.answered(p.id, Reply{Args: p.args, Attachments: attachments})
+			s.asks.answered(p.id, p.args)
 		}
 		return
 	}
@@ -162,7 +167,7 @@ func (c *conn) event(p packet, attachments [][]byte) {
 		c.last = name
 	}
 	s.awaitReady() // nothing is answered before CONNECT
-	c.srv.handler.Event(s, Event{Name: name, Args: p.args[1:], Ack: p.id, Attachments: attachments})
+	c.srv.handler.Event(s, Event{Name: name, Args: p.args[1:], Ack: p.id, Attachments: p.attachments})
 }
 
 // fail ends the connection of a client that breaks the protocol.

@@ -10,14 +10,14 @@ import (
 // frames are one packet: its text, then its attachments.
 type frames []*engineio.Frame
 
-// eventFrames is an event.
-func eventFrames(namespace, event string, args []json.RawMessage, attachments [][]byte) frames {
-	return packetFrames(packetEvent, packetBinaryEvent, namespace, NoAck, quote(event), args, attachments)
+// eventFrames is an event, or with an id a question.
+func eventFrames(namespace, event string, id AckID, p Payload) frames {
+	return packetFrames(packetEvent, packetBinaryEvent, namespace, id, quote(event), p)
 }
 
 // ackFrames is the answer to an event.
-func ackFrames(namespace string, id AckID, args []json.RawMessage, attachments [][]byte) frames {
-	return packetFrames(packetAck, packetBinaryAck, namespace, id, nil, args, attachments)
+func ackFrames(namespace string, id AckID, p Payload) frames {
+	return packetFrames(packetAck, packetBinaryAck, namespace, id, nil, p)
 }
 
 // appendHead appends what comes before a packet's arguments.
@@ -41,28 +41,29 @@ func ackFrame(namespace string, id AckID, value json.RawMessage) *engineio.Frame
 	return engineio.OwnText(appendHead(room[:0], packetAck, 0, namespace, id), value, bracket)
 }
 
-func packetFrames(plain, binary byte, namespace string, id AckID, first []byte, args []json.RawMessage, attachments [][]byte) frames {
+// packetFrames writes a packet. first is the event's name.
+func packetFrames(plain, binary byte, namespace string, id AckID, first []byte, p Payload) frames {
+	args, attachments := p.attach()
+	if p.Spread {
+		args = spread(args)
+	}
 	kind := plain
 	if len(attachments) > 0 {
 		kind = binary
 	}
 	head := append(appendHead(nil, kind, len(attachments), namespace, id), first...)
-	parts := append(make([][]byte, 0, 8), head)
-	for i, arg := range args {
-		if i > 0 || first != nil {
-			parts = append(parts, comma)
-		}
-		parts = append(parts, arg)
+	if first != nil && len(args) > 0 {
+		head = append(head, ',')
 	}
 	all := make(frames, 1, 1+len(attachments))
-	all[0] = engineio.Text(append(parts, bracket)...)
+	all[0] = engineio.Text(head, []byte(args), bracket)
 	for _, a := range attachments {
 		all = append(all, engineio.Binary(a))
 	}
 	return all
 }
 
-var comma, bracket = []byte(","), []byte("]")
+var bracket = []byte("]")
 
 // quote makes a JSON string.
 func quote(s string) []byte {

@@ -128,7 +128,7 @@ func TestTenThousandEventsInOrder(t *testing.T) {
 		sid := c.Connect("/", "")
 		for i := range n {
 			c.Send(fmt.Sprintf(`42["n",%d]`, i))
-			srv.Broadcast("/", sockets.Audience{Sockets: []string{sid}}, "n", json.RawMessage(fmt.Sprint(i)), false)
+			srv.Broadcast("/", sockets.Audience{Sockets: []string{sid}}, "n", sockets.JSON(json.RawMessage(fmt.Sprint(i))), false)
 			if i == n/2 {
 				half()
 			}
@@ -162,7 +162,7 @@ func TestBurstOf400To50Sockets(t *testing.T) {
 		clients = append(clients, c)
 	}
 	for i := range emits {
-		srv.Broadcast("/", sockets.Audience{Everyone: true}, "n", json.RawMessage(fmt.Sprint(i)), false)
+		srv.Broadcast("/", sockets.Audience{Everyone: true}, "n", sockets.JSON(json.RawMessage(fmt.Sprint(i))), false)
 	}
 	for _, c := range clients {
 		for i := range emits {
@@ -222,7 +222,7 @@ func TestDeafClients(t *testing.T) {
 	broadcasts := func(rounds int) (latencies []time.Duration) {
 		for range rounds {
 			began := time.Now()
-			srv.Broadcast("/", sockets.Audience{Everyone: true}, "n", payload, false)
+			srv.Broadcast("/", sockets.Audience{Everyone: true}, "n", sockets.JSON(payload), false)
 			if _, err := witness.frame(); err != nil {
 				t.Fatal(err)
 			}

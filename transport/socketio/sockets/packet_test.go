@@ -2,6 +2,8 @@ package sockets
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,22 +62,29 @@ func FuzzParsePacket(f *testing.F) {
 
 func TestFrames(t *testing.T) {
 	t.Parallel()
-	raw := func(texts ...string) (r []json.RawMessage) {
-		for _, x := range texts {
-			r = append(r, json.RawMessage(x))
-		}
-		return r
+	several := func(text string, binary ...string) Payload {
+		return Payload{JSON: json.RawMessage(text), Spread: true, Binary: binary}
 	}
+	event := func(namespace, name string, p Payload) frames { return eventFrames(namespace, name, NoAck, p) }
 	for want, got := range map[string]frames{
-		`42/chat,["a\"b",{"x":1}]`: eventFrames("/chat", `a"b`, raw(`{"x":1}`), nil),
-		`42["a"]`:                  eventFrames("/", "a", nil, nil),
-		`42["a",1,2]`:              eventFrames("/", "a", raw("1", "2"), nil),
-		`437[1]`:                   ackFrames("/", 7, raw("1"), nil),
-		`437[]`:                    ackFrames("/", 7, nil, nil),
-		`452-/x,["a",{},{}]`:       eventFrames("/x", "a", raw("{}", "{}"), [][]byte{{1}, {2}}),
-		`461-/x,7[{}]`:             ackFrames("/x", 7, raw("{}"), [][]byte{{1}}),
+		`42/chat,["a\"b",{"x":1}]`: event("/chat", `a"b`, JSON(json.RawMessage(`{"x":1}`))),
+		`42["a"]`:                  event("/", "a", several(`[]`)),
+		`42["b"]`:                  event("/", "b", several(` { } `)),
+		`42["a",1,2]`:              event("/", "a", several(`[1,2]`)),
+		`42["a",1,[2],"\""]`:       event("/", "a", several(`{"x":1,"y":[2],"z":"\""}`)),
+		`4212["q",1]`:              eventFrames("/", "q", 12, JSON(json.RawMessage("1"))),
+		`437[1]`:                   ackFrames("/", 7, JSON(json.RawMessage("1"))),
+		`437[]`:                    ackFrames("/", 7, several("[]")),
+		`452-/x,["a",{"_placeholder":true,"num":0},{"b":[null,{"_placeholder":true,"num":1},"?"]}] 1 2,3`: event("/x", "a",
+			several(`{"y":"AQ==","z":{"b":[null,"AgM=","?"]}}`, "/y", "/z/b/*")),
+		`461-/x,7[{"_placeholder":true,"num":0}] 1`: ackFrames("/x", 7, Payload{JSON: json.RawMessage(`"AQ=="`), Binary: []string{""}}),
+		`43/x,7[null]`: ackFrames("/x", 7, Payload{JSON: json.RawMessage(`null`), Binary: []string{""}}),
 	} {
-		if text := got[0].String(); text != want {
+		text := got[0].String()
+		for _, f := range got[1:] {
+			text += " " + strings.Trim(strings.ReplaceAll(fmt.Sprint([]byte(f.String())), " ", ","), "[]")
+		}
+		if text != want {
 			t.Errorf("got %s, want %s", text, want)
 		}
 	}

@@ -2,7 +2,6 @@ package sockets
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -139,9 +138,9 @@ type Audience struct {
 	Except   []string // ids of sockets to leave out
 }
 
-// Broadcast sends an event with one argument, which must be JSON, to an audience. It
-// is encoded once and does not wait for anybody.
-func (srv *Server) Broadcast(namespace string, to Audience, event string, payload json.RawMessage, volatile bool) {
+// Broadcast sends an event, whose payload must be JSON, to an audience. It is encoded
+// once and does not wait for anybody.
+func (srv *Server) Broadcast(namespace string, to Audience, event string, p Payload, volatile bool) {
 	home := srv.namespaces[namespace]
 	if home == nil {
 		return
@@ -149,7 +148,7 @@ func (srv *Server) Broadcast(namespace string, to Audience, event string, payloa
 	var f frames
 	home.each(to, func(s *Socket) {
 		if f == nil {
-			f = eventFrames(namespace, event, []json.RawMessage{payload}, nil)
+			f = eventFrames(namespace, event, NoAck, p)
 		}
 		s.write(f, volatile)
 	})

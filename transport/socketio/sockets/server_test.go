@@ -63,7 +63,7 @@ func (h *echo) Event(s *sockets.Socket, e sockets.Event) {
 		s.Leave(strings.Trim(string(payload), `"`))
 	case "goodbye":
 		for i := range 20 {
-			s.Emit("last", json.RawMessage(fmt.Sprint(i)))
+			s.Emit("last", sockets.JSON(json.RawMessage(fmt.Sprint(i))))
 		}
 		s.Disconnect()
 		return
@@ -73,16 +73,16 @@ func (h *echo) Event(s *sockets.Socket, e sockets.Event) {
 		s.Done()
 	}
 	s.Done()
-	s.Ack(e.Ack, payload)
+	s.Ack(e.Ack, sockets.JSON(payload))
 }
 
 func (h *echo) Exceeded(s *sockets.Socket, ack sockets.AckID, limit sockets.Limit) {
 	said := json.RawMessage(fmt.Sprintf(`"limit %d"`, limit))
 	if ack == sockets.NoAck {
-		s.Emit("error", said)
+		s.Emit("error", sockets.JSON(said))
 		return
 	}
-	s.Ack(ack, said)
+	s.Ack(ack, sockets.JSON(said))
 }
 
 func (h *echo) Disconnect(s *sockets.Socket, rooms []string, reason string) {
@@ -194,7 +194,7 @@ func TestOrderAcrossAnUpgrade(t *testing.T) {
 				return
 			default:
 			}
-			srv.Broadcast("/a", sockets.Audience{Sockets: []string{sid}}, "n", json.RawMessage(fmt.Sprint(i)), false)
+			srv.Broadcast("/a", sockets.Audience{Sockets: []string{sid}}, "n", sockets.JSON(json.RawMessage(fmt.Sprint(i))), false)
 			sent.Store(i + 1)
 			time.Sleep(200 * time.Microsecond)
 		}
@@ -294,21 +294,6 @@ func TestMalformedPacketsHarmNobodyElse(t *testing.T) {
 	}
 }
 
-func TestBinaryIsRefusedByTheHandlerNotByACrash(t *testing.T) {
-	t.Parallel()
-	_, h, url := start(t, sockets.Config{})
-	c := rawsio.Dial(t, url)
-	c.Connect("/a", "")
-	c.Send(`451-/a,7["file",{"_placeholder":true,"num":0}]`)
-	c.SendBinary([]byte{1, 2, 3})
-	if got := c.Call("/a", "after", "1"); got != "1" {
-		t.Error(got)
-	}
-	if got := h.heard(); got[0] != `file{"_placeholder":true,"num":0}` {
-		t.Errorf("heard %v", got)
-	}
-}
-
 func TestPanicInAHandlerEndsNothingElse(t *testing.T) {
 	t.Parallel()
 	_, _, url := start(t, sockets.Config{})
@@ -353,10 +338,10 @@ func TestRoomsAndAudiences(t *testing.T) {
 			{sockets.Audience{Rooms: []string{"nobody"}}, nil},
 			{sockets.Audience{}, nil},
 		} {
-			srv.Broadcast("/a", tc.to, "hear", json.RawMessage(fmt.Sprint(i)), false)
-			srv.Broadcast("/b", tc.to, "hear", json.RawMessage(`"another namespace"`), false)
-			srv.Broadcast("/unknown", tc.to, "hear", json.RawMessage(`"no namespace"`), false)
-			srv.Broadcast("/a", sockets.Audience{Everyone: true}, "end", json.RawMessage(fmt.Sprint(i)), false)
+			srv.Broadcast("/a", tc.to, "hear", sockets.JSON(json.RawMessage(fmt.Sprint(i))), false)
+			srv.Broadcast("/b", tc.to, "hear", sockets.JSON(json.RawMessage(`"another namespace"`)), false)
+			srv.Broadcast("/unknown", tc.to, "hear", sockets.JSON(json.RawMessage(`"no namespace"`)), false)
+			srv.Broadcast("/a", sockets.Audience{Everyone: true}, "end", sockets.JSON(json.RawMessage(fmt.Sprint(i))), false)
 			for k, c := range clients {
 				c.Expect("/a", "end")
 				var got []string
@@ -386,7 +371,7 @@ func TestABurstLosesNothing(t *testing.T) {
 			clients = append(clients, c)
 		}
 		for i := range 400 {
-			srv.Broadcast("/a", sockets.Audience{Everyone: true}, "n", json.RawMessage(fmt.Sprint(i)), false)
+			srv.Broadcast("/a", sockets.Audience{Everyone: true}, "n", sockets.JSON(json.RawMessage(fmt.Sprint(i))), false)
 		}
 		for _, c := range clients {
 			testenv.WaitFor(t, rawsio.Patience, "the whole burst", func() bool { return len(c.Events()) == 400 })
@@ -463,7 +448,7 @@ func TestSlowConsumerIsCut(t *testing.T) {
 	payload := json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`)
 	testenv.WaitFor(t, rawsio.Patience, "the socket", func() bool { return len(srv.Find("/a", sockets.Audience{Everyone: true})) == 1 })
 	testenv.WaitFor(t, rawsio.Patience, "the cut", func() bool {
-		srv.Broadcast("/a", sockets.Audience{Everyone: true}, "n", payload, false)
+		srv.Broadcast("/a", sockets.Audience{Everyone: true}, "n", sockets.JSON(payload), false)
 		return len(h.reasons()) == 1
 	})
 	if got := h.reasons()[0]; got != "slow consumer" {
@@ -482,7 +467,7 @@ func TestShutdownEndsEveryConnectionAfterWhatWasSent(t *testing.T) {
 			c.Connect("/a", "")
 			clients = append(clients, c)
 		}
-		srv.Broadcast("/a", sockets.Audience{Everyone: true}, "last", json.RawMessage(`1`), false)
+		srv.Broadcast("/a", sockets.Audience{Everyone: true}, "last", sockets.JSON(json.RawMessage(`1`)), false)
 		if cut := srv.Shutdown(t.Context(), 10*time.Millisecond); cut != 0 {
 			t.Fatalf("%d were cut", cut)
 		}

@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"encoding/json"
 	"sync"
 	"sync/atomic"
 
@@ -44,31 +43,22 @@ func (s *Socket) Namespace() string { return s.namespace }
 // only.
 func (s *Socket) Handshake() Handshake { return s.handshake }
 
-// Emit sends an event. Its arguments must be JSON.
-func (s *Socket) Emit(event string, args ...json.RawMessage) {
-	s.write(eventFrames(s.namespace, event, args, nil), false)
+// Emit sends an event. Its payload must be JSON.
+func (s *Socket) Emit(event string, p Payload) {
+	s.write(eventFrames(s.namespace, event, NoAck, p), false)
 }
 
-// Ack answers an event. The values must be JSON. Answer each id once.
-func (s *Socket) Ack(id AckID, args ...json.RawMessage) {
-	if id == NoAck || len(args) != 1 {
-		s.AckBinary(id, nil, args...)
+// Ack answers an event. The payload must be JSON. Answer each id once.
+func (s *Socket) Ack(id AckID, p Payload) {
+	if id == NoAck {
 		return
 	}
-	if f := ackFrame(s.namespace, id, args[0]); s.told.Load() || !s.hold(frames{f}) {
-		s.conn.engine.Send(false, f)
+	if p.Spread || len(p.Binary) > 0 {
+		s.write(ackFrames(s.namespace, id, p), false)
+		return
 	}
-}
-
-// EmitBinary is Emit with attachments, for which the arguments have placeholders.
-func (s *Socket) EmitBinary(event string, attachments [][]byte, args ...json.RawMessage) {
-	s.write(eventFrames(s.namespace, event, args, attachments), false)
-}
-
-// AckBinary is Ack with attachments, for which the values have placeholders.
-func (s *Socket) AckBinary(id AckID, attachments [][]byte, args ...json.RawMessage) {
-	if id != NoAck {
-		s.write(ackFrames(s.namespace, id, args, attachments), false)
+	if f := ackFrame(s.namespace, id, p.JSON); s.told.Load() || !s.hold(frames{f}) {
+		s.conn.engine.Send(false, f)
 	}
 }
 

@@ -12,6 +12,8 @@
 //   - Reading (conn.go, packet.go): events go from the goroutine that reads them
 //     straight to the Handler, in order, with their arguments as raw JSON. The
 //     library would decode them to any and start two goroutines for each.
+//   - Binary data (attachment.go, payload.go): it is base64 in the JSON on this side, and
+//     attachments on the client's.
 //   - Joining (server.go): a socket is bound in the namespace's middleware, before
 //     the client hears CONNECT, so that no event comes before its handler.
 //   - Limits (limits.go): what one connection may send, before it costs anything.
@@ -91,9 +93,8 @@ type Event struct {
 	Args []json.RawMessage
 	Ack  AckID // to be answered with Socket.Ack
 
-	// Attachments are binary data; {"_placeholder":true,"num":0} stands in Args where
-	// the first belongs.
-	Attachments [][]byte
+	// Attachments is how many values came as binary data. They are base64 in Args.
+	Attachments int
 }
 
 // An AckID names the acknowledgement that a client waits for; NoAck is none.

@@ -1,0 +1,103 @@
+package broker
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/jsonscan"
+)
+
+func (r *resultsOf) emit(e contract.Emission) error {
+	payload, err := json.Marshal(e.Payload)
+	if err != nil {
+		return fmt.Errorf("%s: encode event %s: %w", r.c.Operation, e.Event.Name, err)
+	}
+	a := e.Audience
+	sockets := a.Sockets
+	if a.Caller && r.c.Caller.Socket != "" {
+		sockets = append(slices.Clip(sockets), r.c.Caller.Socket)
+	}
+	md := r.event(e.Event.Namespace.Name, payload).Metadata
+	md[MetaEvent] = cmp.Or(e.Name, e.Event.Name)
+	if e.Event.Keep > 0 {
+		if r.c.Key == "" {
+			return fmt.Errorf("%s emitted %s, which is kept for each key, and this command's key is empty", r.c.Operation, e.Event.Name)
+		}
+		md[metaKeep], md[metaLog] = strconv.Itoa(e.Event.Keep), historyKey(r.l.partition(r.c.lane()), e.Event, r.c.Key)
+	}
+	set(md, MetaRooms, list(a.Rooms))
+	set(md, MetaUsers, list(a.Users))
+	set(md, MetaSockets, list(sockets))
+	if a.Everyone {
+		md[MetaEveryone] = "true"
+	}
+	if e.Volatile {
+		md[MetaVolatile] = "true"
+	}
+	if e.Spread {
+		md[MetaSpread] = "true"
+	}
+	if len(e.Binary) > 0 {
+		if err := checkBinary(payload, e.Binary); err != nil {
+			return fmt.Errorf("%s: event %s: %w", r.c.Operation, e.Event.Name, err)
+		}
+		md[MetaBinary] = list(e.Binary)
+	}
+	if a.Local {
+		set(md, MetaOnly, r.c.Caller.Node)
+	}
+	set(md, MetaExcept, r.except(a))
+	return nil
+}
+
+// except is the sockets that an audience leaves out: one as it is, as most are, or a
+// list.
+func (r *resultsOf) except(a contract.Audience) string {
+	var caller string
+	if a.ExceptCaller {
+		caller = r.c.Caller.Socket
+	}
+	switch {
+	case len(a.Except) == 0:
+		return caller
+	case caller != "":
+		return list(append(slices.Clip(a.Except), caller))
+	}
+	return list(a.Except)
+}
+
+func (r *resultsOf) member(e contract.Membership) {
+	switch {
+	case e.User != "", e.Socket != "", e.Everyone:
+		md := r.event(r.namespace, nil).Metadata
+		md[MetaAction] = "join"
+		switch {
+		case e.Everyone:
+			md[MetaAction] = "close"
+		case e.Leave:
+			md[MetaAction] = "leave"
+		}
+		set(md, MetaUsers, one(e.User))
+		set(md, MetaSockets, one(e.Socket))
+		md[MetaRooms] = one(string(e.Room))
+	case e.Leave:
+		r.leave = append(r.leave, e.Room)
+	default:
+		r.join = append(r.join, e.Room)
+	}
+}
+
+// checkBinary refuses an event whose attachments would crowd out all else that waits for
+// a client.
+func checkBinary(payload []byte, places []string) error {
+	n := 0
+	err := jsonscan.Find(payload, places, func(int, int) { n++ })
+	if err == nil && n > contract.MaxBinary {
+		err = fmt.Errorf("it has %d binary values, and may have %d", n, contract.MaxBinary)
+	}
+	return err
+}

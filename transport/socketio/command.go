@@ -1,0 +1,102 @@
+package socketio
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/schema"
+	"github.com/example/switchyard/transport/socketio/sockets"
+)
+
+// A command is one that clients may send, with how its input and output are written on a
+// socket.
+type command struct {
+	*schema.Command
+	in  []string // the names of its arguments; nil for one
+	out contract.Shape
+}
+
+func newCommand(c *schema.Command) *command {
+	return &command{Command: c, in: contract.ShapeOf(c.In).Args, out: contract.ShapeOf(c.Out)}
+}
+
+// An ask is a question to clients, likewise.
+type ask struct {
+	*schema.Ask
+	question contract.Shape
+	answer   []string
+}
+
+func newAsk(a *schema.Ask) *ask {
+	return &ask{Ask: a, question: contract.ShapeOf(a.Question), answer: contract.ShapeOf(a.AskSpec.Answer).Args}
+}
+
+// argument is what the contract knows as the input: the one argument, where none is an
+// empty object, or an object of several, by their names.
+func argument(names []string, args []json.RawMessage) (json.RawMessage, error) {
+	switch {
+	case names != nil:
+		return named(names, args)
+	case len(args) == 0:
+		return json.RawMessage(`{}`), nil
+	case len(args) == 1:
+		return args[0], nil
+	}
+	return nil, fault.New(fault.Invalid, "send one argument, an object; this event came with %d", len(args))
+}
+
+func named(names []string, args []json.RawMessage) (json.RawMessage, error) {
+	if len(args) > len(names) {
+		return nil, fault.New(fault.Invalid, "send at most %d arguments; this event came with %d", len(names), len(args))
+	}
+	size := 2
+	for i, arg := range args {
+		size += len(names[i]) + len(arg) + 4
+	}
+	object := append(make([]byte, 0, size), '{')
+	for i, arg := range args {
+		if i > 0 {
+			object = append(object, ',')
+		}
+		object = append(append(append(object, '"'), names[i]...), `":`...) // schema.For has checked the name
+		object = append(object, arg...)
+	}
+	return append(object, '}'), nil
+}
+
+// byPosition makes the pointers of an error those of the client, who has sent arguments
+// and no names.
+func byPosition(names []string, err error) error {
+	var f *fault.Fault
+	if names == nil || !errors.As(err, &f) || len(f.Fields) == 0 {
+		return err
+	}
+	positioned := *f
+	positioned.Fields = slices.Clone(f.Fields)
+	for i, field := range f.Fields {
+		for n, name := range names {
+			if rest, ok := within(field.Pointer, name); ok {
+				positioned.Fields[i].Pointer = "/" + strconv.Itoa(n) + rest
+			}
+		}
+	}
+	return &positioned
+}
+
+// within tells whether a pointer is to a member or into it, and returns its rest.
+func within(pointer, name string) (rest string, ok bool) {
+	n := 1 + len(name)
+	if len(pointer) < n || pointer[1:n] != name || len(pointer) > n && pointer[n] != '/' {
+		return "", false
+	}
+	return pointer[n:], true
+}
+
+// payload is a JSON value as it is written on a socket.
+func payload(s contract.Shape, value json.RawMessage) sockets.Payload {
+	return sockets.Payload{JSON: value, Spread: s.Args != nil, Binary: s.Binary}
+}
