@@ -69,8 +69,8 @@ func (a *Asker) Count(ctx context.Context, n contract.Namespace, who contract.Wh
 // Ask puts a declared question to sockets. One that is asked by its id, and that no node
 // has, or only a silent one may have, is a reply with the error that says so.
 func (a *Asker) Ask(ctx context.Context, s contract.AskSpec, who contract.Who, v any) (contract.Replies, error) {
-	if who.User == "" && who.Socket == "" {
-		return contract.Replies{}, errors.New("ask one socket or one user: everybody would have to answer")
+	if who == (contract.Who{}) {
+		return contract.Replies{}, errors.New("ask a socket, a user or a room: everybody would have to answer")
 	}
 	payload, err := json.Marshal(v)
 	if err != nil {

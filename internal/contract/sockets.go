@@ -27,12 +27,15 @@ type Sockets interface {
 	// Count counts sockets.
 	Count(ctx context.Context, n Namespace, who Who) (Count, error)
 
-	// Ask is what Ask.Call and Ask.CallUser use.
+	// Ask is what Ask.Call, Ask.CallUser and Ask.CallRoom use.
 	Ask(ctx context.Context, a AskSpec, who Who, question any) (Replies, error)
 }
 
-// MaxListed is how many sockets of one node a Listing has at most.
-const MaxListed = 1000
+// What is asked of one node at a time.
+const (
+	MaxListed = 1000 // sockets that a Listing has at most
+	MaxAsked  = 100  // sockets that one question is put to at most
+)
 
 // Who is some sockets of a namespace, wherever they are. The zero value is all of them.
 type Who struct{ Room, User, Socket string }
@@ -134,7 +137,7 @@ func (a Ask[Question, Answer]) Call(ctx context.Context, s Sockets, socketID str
 	return a.decode(replies.Sockets[0])
 }
 
-// An AnswerOf is what one of a user's sockets said.
+// An AnswerOf is what one of several sockets said.
 type AnswerOf[Answer any] struct {
 	Socket string
 	Answer Answer
@@ -144,7 +147,18 @@ type AnswerOf[Answer any] struct {
 // CallUser asks each socket of a user in the namespace, and returns what they said, and
 // the nodes that kept silent. No socket is no error.
 func (a Ask[Question, Answer]) CallUser(ctx context.Context, s Sockets, userID string, q Question) (answers []AnswerOf[Answer], missing []string, err error) {
-	replies, err := s.Ask(ctx, a.Spec(), OfUser(userID), q)
+	return a.callAll(ctx, s, OfUser(userID), q)
+}
+
+// CallRoom asks each socket in a room, likewise: an event to a room with a callback. Of a
+// room with many sockets the first MaxAsked of each node are asked, and of the others
+// the error is overloaded.
+func (a Ask[Question, Answer]) CallRoom(ctx context.Context, s Sockets, r Room, q Question) (answers []AnswerOf[Answer], missing []string, err error) {
+	return a.callAll(ctx, s, InRoom(r), q)
+}
+
+func (a Ask[Question, Answer]) callAll(ctx context.Context, s Sockets, who Who, q Question) (answers []AnswerOf[Answer], missing []string, err error) {
+	replies, err := s.Ask(ctx, a.Spec(), who, q)
 	if err != nil {
 		return nil, nil, err
 	}

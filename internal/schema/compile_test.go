@@ -12,6 +12,12 @@ import (
 	"github.com/example/switchyard/internal/schema"
 )
 
+type args struct {
+	contract.Args
+	A int `json:"a"`
+	B int `json:"b,omitempty"`
+}
+
 func typeOf(v any) reflect.Type { return reflect.TypeOf(v) }
 
 func TestForRefusesWhatNoDocumentCanExpress(t *testing.T) {
@@ -52,6 +58,18 @@ func TestForRefusesWhatNoDocumentCanExpress(t *testing.T) {
 			A map[int]int `json:"a"`
 		}{}, "A: a map's key must be a string, not int"},
 		"recursion": {node{}, "the type contains itself"},
+		"arguments of arguments": {struct {
+			A args `json:"a"`
+		}{}, "A.Args: embed it first in the type of an input"},
+		"arguments that come late": {struct {
+			A int `json:"a"`
+			contract.Args
+		}{}, ".Args: embed it first"},
+		"an argument after one that may be missing": {struct {
+			contract.Args
+			A int `json:"a,omitempty"`
+			B int `json:"b"`
+		}{}, ".B: it must be there, and comes after A, which may be missing"},
 		"own encoding": {struct {
 			A contextLike `json:"a"`
 		}{}, "A: schema_test.contextLike encodes itself"},

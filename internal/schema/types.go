@@ -10,10 +10,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/example/switchyard/internal/contract"
 )
 
 var (
 	timeType   = reflect.TypeFor[time.Time]()
+	argsType   = reflect.TypeFor[contract.Args]()
 	numberType = reflect.TypeFor[json.Number]()
 	coders     = []reflect.Type{
 		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[json.Unmarshaler](),
@@ -98,7 +101,28 @@ func checkStruct(t reflect.Type, path string, above []reflect.Type) error {
 		}
 		taken[name] = true
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, checkArgs(t, path, len(above) == 1)...)...)
+}
+
+// checkArgs finds arguments that have no place.
+func checkArgs(t reflect.Type, path string, outermost bool) (errs []error) {
+	args := contract.ShapeOf(t).Args != nil
+	optional := ""
+	for _, f := range reflect.VisibleFields(t) {
+		_, options, _ := cut(f.Tag.Get("json"))
+		switch {
+		case f.Type == argsType && f.Anonymous:
+			if !args || len(f.Index) > 1 || !outermost {
+				errs = append(errs, fmt.Errorf("%s.Args: embed it first in the type of an input, an output, an event or a question itself", path))
+			}
+		case !args || f.Anonymous || !f.IsExported():
+		case strings.Contains(options, "omit"):
+			optional = f.Name
+		case optional != "":
+			errs = append(errs, fmt.Errorf("%s.%s: it must be there, and comes after %s, which may be missing: arguments are told by their places", path, f.Name, optional))
+		}
+	}
+	return errs
 }
 
 func checkField(f reflect.StructField, path string, above []reflect.Type) error {

@@ -8,14 +8,12 @@ import (
 	"sync"
 
 	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
-const (
-	maxCalled = 100      // sockets of one user that are asked on one node
-	maxSaid   = 64 << 10 // bytes of one client's answer
-)
+const maxSaid = 64 << 10 // bytes of one client's answer
 
 // Answer answers a question about the sockets of this node. What the question sees is
 // what is there when Answer is called; done comes later.
@@ -92,7 +90,7 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 		switch {
 		case !known:
 			replied(nil, errUnknown)
-		case i >= maxCalled:
+		case i >= contract.MaxAsked:
 			replied(nil, sockets.ErrAsked)
 		default:
 			s.Ask(q.Event, q.Within, payload(ask.question, q.Payload), replied)
