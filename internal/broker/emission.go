@@ -16,6 +16,9 @@ func (r *resultsOf) emit(e contract.Emission) error {
 	if err != nil {
 		return fmt.Errorf("%s: encode event %s: %w", r.c.Operation, e.Event.Name, err)
 	}
+	if err := checkShape(payload, e.Spread, e.Binary); err != nil {
+		return fmt.Errorf("%s: event %s: %w", r.c.Operation, e.Event.Name, err)
+	}
 	a := e.Audience
 	sockets := a.Sockets
 	if a.Caller && r.c.Caller.Socket != "" {
@@ -42,9 +45,6 @@ func (r *resultsOf) emit(e contract.Emission) error {
 		md[MetaSpread] = "true"
 	}
 	if len(e.Binary) > 0 {
-		if err := checkBinary(payload, e.Binary); err != nil {
-			return fmt.Errorf("%s: event %s: %w", r.c.Operation, e.Event.Name, err)
-		}
 		md[MetaBinary] = list(e.Binary)
 	}
 	if a.Local {
@@ -91,9 +91,13 @@ func (r *resultsOf) member(e contract.Membership) {
 	}
 }
 
-// checkBinary refuses an event whose attachments would crowd out all else that waits for
+// checkShape refuses what could not be written on a socket: arguments that are nested too
+// deeply to be taken apart, and attachments that would crowd out all else that waits for
 // a client.
-func checkBinary(payload []byte, places []string) error {
+func checkShape(payload []byte, spread bool, places []string) error {
+	if !spread && len(places) == 0 {
+		return nil
+	}
 	n := 0
 	err := jsonscan.Find(payload, places, func(int, int) { n++ })
 	if err == nil && n > contract.MaxBinary {

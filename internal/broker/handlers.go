@@ -118,6 +118,10 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 	if err != nil {
 		return nil, err
 	}
+	shape := contract.ShapeOf(route.Out)
+	if err := checkShape(out.Output, shape.Args != nil, shape.Binary); err != nil {
+		return nil, fmt.Errorf("%s: output: %w", c.Operation, err)
+	}
 	return l.results(c, route.Namespace.Name, out)
 }
 

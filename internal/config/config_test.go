@@ -36,7 +36,7 @@ func TestDefaults(t *testing.T) {
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
 		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, DLQMax: 100_000, LogLevel: "info",
 		Sockets: config.Sockets{
-			Path: "/socket.io/", Transports: []string{"polling", "websocket"},
+			Path: "/socket.io/", Parser: "json", Transports: []string{"polling", "websocket"},
 			PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 5 * time.Second,
 			WriteTimeout: 10 * time.Second, HeaderTimeout: 5 * time.Second, IdleTimeout: 75 * time.Second,
 			MaxPayload: 1_000_000, MaxAttachments: 8, AttachmentBytes: 1_000_000, AttachmentTimeout: 10 * time.Second,
@@ -57,7 +57,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	for name, value := range map[string]string{
 		"HTTP_ADDR": "8080", "REDIS_URL": "http://:hunter2@x", "NODE_ID": "a b", "ROLE": "boss", "AUTH_MODE": "jwt", "JWT_SECRET": "short",
 		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "DLQ_MAX": "-1", "STRICT": "very", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
-		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
+		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_PARSER": "xml", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
 		"SOCKET_RATE": "0", "SOCKET_UNACKED": "-1", "NODE_IN_FLIGHT": "0", "PARTITION_BACKLOG": "off",
 	} {
 		t.Setenv(name, value)
@@ -70,7 +70,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`HTTP_ADDR: "8080" is no host:port`, `REDIS_URL: it must look like`, `NODE_ID: "a b" must`, `ROLE: "boss" is not one of all, gateway, worker`,
 		`JWT_SECRET: AUTH_MODE=jwt needs`, `CORS_ORIGINS: "app.example" is no origin`, `COMMAND_TIMEOUT: "soon" is no duration`,
 		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `DLQ_MAX: -1 is not between`, `STRICT: "very" is no on, and not off`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
-		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
+		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_PARSER: "xml" is not one of json, msgpack`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 		`SOCKET_RATE: "0" is no whole number above 0, or off`, `SOCKET_UNACKED: -1 is not between`, `NODE_IN_FLIGHT: 0 is not between 1 and`, `PARTITION_BACKLOG: "off" is no whole number`,
 	} {

@@ -12,6 +12,7 @@ import (
 type Sockets struct {
 	Path        string   `env:"SOCKET_PATH" envDefault:"/socket.io/" doc:"where Socket.IO is mounted"`
 	Transports  []string `env:"SOCKET_TRANSPORTS" envDefault:"polling,websocket" doc:"transports that clients may use"`
+	Parser      string   `env:"SOCKET_PARSER" envDefault:"json" doc:"how packets are written: json, or msgpack for clients with socket.io-msgpack-parser, and no others"`
 	AllowEIO3   bool     `env:"SOCKET_EIO3" envDefault:"false" doc:"let clients of protocol 3 in: socket.io-client 2.x"`
 	Compression bool     `env:"SOCKET_COMPRESSION" envDefault:"false" doc:"compress what has 1 KiB and more; takes CPU and memory"`
 
@@ -59,6 +60,9 @@ func (s Sockets) validate(wrong func(name, format string, args ...any)) {
 		if !slices.Contains([]string{"polling", "websocket"}, t) {
 			wrong("SOCKET_TRANSPORTS", "%q is not one of polling, websocket", t)
 		}
+	}
+	if s.Parser != "json" && s.Parser != "msgpack" {
+		wrong("SOCKET_PARSER", "%q is not one of json, msgpack", s.Parser)
 	}
 	if len(s.Transports) == 0 {
 		wrong("SOCKET_TRANSPORTS", "none is left to connect with")

@@ -71,7 +71,7 @@ func LanesConfig(c config.Config) broker.Config {
 func SocketsConfig(c config.Config) sockets.Config {
 	s := c.Sockets
 	return sockets.Config{
-		Path: s.Path, ConnectTimeout: s.ConnectTimeout, MaxNamespaces: s.MaxNamespaces,
+		Path: s.Path, Parser: s.Parser, ConnectTimeout: s.ConnectTimeout, MaxNamespaces: s.MaxNamespaces,
 		MaxAttachments: s.MaxAttachments, AttachmentBytes: s.AttachmentBytes, AttachmentTimeout: s.AttachmentTimeout,
 		EventRate: int(s.Rate), EventsOpen: int(s.Unacked),
 		Engine: engineio.Config{

@@ -11,7 +11,6 @@
 package socketio
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -216,21 +215,13 @@ func (g *Gateway) Emit(e emitter.Emission) error {
 	if g.sockets.Count(e.Namespace, to) == 0 {
 		return nil
 	}
-	if !json.Valid(e.Payload) {
-		return errNoJSON
-	}
-	if first := bytes.TrimSpace(e.Payload)[0]; e.Spread && first != '[' && first != '{' {
-		return errNoArguments
-	}
 	p := sockets.Payload{JSON: e.Payload, Spread: e.Spread, Binary: e.Binary}
+	if err := p.Check(); err != nil {
+		return err
+	}
 	g.sockets.Broadcast(e.Namespace, to, e.Event, p, e.Volatile)
 	return nil
 }
-
-var (
-	errNoJSON      = errors.New("its payload is no JSON")
-	errNoArguments = errors.New("its arguments are no JSON array or object")
-)
 
 // Move puts the sockets of an audience on this node in rooms, or takes them out.
 func (g *Gateway) Move(namespace string, who emitter.Audience, rooms []string, leave bool) {

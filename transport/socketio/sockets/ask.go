@@ -38,7 +38,7 @@ func (s *Socket) Ask(event string, within time.Duration, p Payload, done func(ar
 		done(nil, err)
 		return
 	}
-	s.write(eventFrames(s.namespace, event, id, p), false)
+	s.write(s.conn.srv.eventFrames(s.namespace, event, id, p), false)
 }
 
 func (a *asks) add(within time.Duration, done func([]json.RawMessage, error)) (AckID, error) {

@@ -52,6 +52,8 @@ func (srv *Server) Open(e *engineio.Conn) engineio.Receiver {
 // Message handles one message of the client.
 func (c *conn) Message(b []byte, binary bool) {
 	switch {
+	case c.srv.cfg.Parser == ParserMsgpack:
+		c.msgpack(b, binary)
 	case binary && c.partial != nil:
 		c.attach(b)
 	case binary:
@@ -61,6 +63,20 @@ func (c *conn) Message(b []byte, binary bool) {
 	default:
 		c.text(b)
 	}
+}
+
+// msgpack handles one message of a client whose packets are msgpack.
+func (c *conn) msgpack(b []byte, binary bool) {
+	if !binary {
+		c.fail("a text, where packets are msgpack")
+		return
+	}
+	text, err := c.srv.fromMsgpack(b)
+	if err != nil || text[0] == packetBinaryEvent || text[0] == packetBinaryAck {
+		c.fail("a malformed packet")
+		return
+	}
+	c.text(text)
 }
 
 // maxConnect bounds CONNECT with its auth, in bytes: the library decodes and keeps it

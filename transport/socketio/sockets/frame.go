@@ -43,10 +43,7 @@ func ackFrame(namespace string, id AckID, value json.RawMessage) *engineio.Frame
 
 // packetFrames writes a packet. first is the event's name.
 func packetFrames(plain, binary byte, namespace string, id AckID, first []byte, p Payload) frames {
-	args, attachments := p.attach()
-	if p.Spread {
-		args = spread(args)
-	}
+	args, attachments := p.text()
 	kind := plain
 	if len(attachments) > 0 {
 		kind = binary

@@ -67,7 +67,14 @@ func (l *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.Se
 		l.conn.srv.log.Error("cannot encode a packet", "error", err)
 		return l
 	}
-	l.conn.engine.Send(false, engineio.Text(string(b)))
+	frame := engineio.Text(string(b))
+	if l.conn.srv.cfg.Parser == ParserMsgpack {
+		if frame, err = toMsgpack(b); err != nil {
+			l.conn.srv.log.Error("cannot encode a packet", "error", err)
+			return l
+		}
+	}
+	l.conn.engine.Send(false, frame)
 	return l
 }
 

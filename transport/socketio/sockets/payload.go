@@ -1,9 +1,9 @@
 package sockets
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 
 	"github.com/example/switchyard/internal/jsonscan"
 )
@@ -19,51 +19,82 @@ type Payload struct {
 // JSON is a payload of one argument.
 func JSON(argument json.RawMessage) Payload { return Payload{JSON: argument} }
 
-// attach takes the binary data out of a payload and puts placeholders in place of it.
-// What is no base64 stays.
-func (p Payload) attach() (text json.RawMessage, attachments [][]byte) {
+// Check finds what would break the connections of all who get the payload.
+func (p Payload) Check() error {
+	if !json.Valid(p.JSON) {
+		return errors.New("its payload is no JSON")
+	}
+	if p.plain() {
+		return nil
+	}
+	if first := p.JSON[jsonscan.Space(p.JSON, 0)]; p.Spread && first != '[' && first != '{' {
+		return errors.New("its arguments are no JSON array or object")
+	}
+	return jsonscan.Find(p.JSON, nil, nil) // it may be nested too deeply to be taken apart
+}
+
+// plain tells that the payload is an argument as it is, as most are.
+func (p Payload) plain() bool { return !p.Spread && len(p.Binary) == 0 }
+
+// A span is a part of a payload.
+type span struct{ start, end int }
+
+// arguments are where the arguments of a payload are.
+func (p Payload) arguments() []span {
+	if !p.Spread {
+		return []span{{0, len(p.JSON)}}
+	}
+	return p.find([]string{"/*"})
+}
+
+func (p Payload) find(patterns []string) (all []span) {
+	_ = jsonscan.Find(p.JSON, patterns, func(start, end int) { // what is no JSON was refused before
+		all = append(all, span{start, end})
+	})
+	return all
+}
+
+// A blob is binary data of a payload, and the text that stands for it.
+type blob struct {
+	span
+	data []byte
+}
+
+// blobs are the binary data of a payload, in their order. What is no base64 stays what
+// it is.
+func (p Payload) blobs() (all []blob) {
 	if len(p.Binary) == 0 {
+		return nil
+	}
+	for _, at := range p.find(p.Binary) {
+		if p.JSON[at.start] != '"' {
+			continue
+		}
+		if data, err := base64.StdEncoding.AppendDecode([]byte{}, p.JSON[at.start+1:at.end-1]); err == nil {
+			all = append(all, blob{at, data})
+		}
+	}
+	return all
+}
+
+// text writes a payload as the arguments of a packet, with placeholders for the
+// attachments.
+func (p Payload) text() (text json.RawMessage, attachments [][]byte) {
+	if p.plain() {
 		return p.JSON, nil
 	}
-	var out []byte
-	from := 0
-	p.binary(func(start, end int, data []byte) {
-		out = append(out, p.JSON[from:start]...)
-		out = appendPlaceholder(out, len(attachments))
-		attachments, from = append(attachments, data), end
-	})
-	return append(out, p.JSON[from:]...), attachments
-}
-
-// binary finds the binary data of a payload.
-func (p Payload) binary(found func(start, end int, data []byte)) {
-	_ = jsonscan.Find(p.JSON, p.Binary, func(start, end int) { // what is no JSON was refused before
-		if p.JSON[start] != '"' {
-			return
+	blobs := p.blobs()
+	for i, arg := range p.arguments() {
+		if i > 0 {
+			text = append(text, ',')
 		}
-		data, err := base64.StdEncoding.AppendDecode(nil, p.JSON[start+1:end-1])
-		if err == nil {
-			found(start, end, data)
+		from := arg.start
+		for ; len(blobs) > 0 && blobs[0].start < arg.end; blobs = blobs[1:] {
+			text = append(text, p.JSON[from:blobs[0].start]...)
+			text = appendPlaceholder(text, len(attachments))
+			attachments, from = append(attachments, blobs[0].data), blobs[0].end
 		}
-	})
-}
-
-// spread writes the elements of an array, or the values of an object, as arguments are
-// written. What is neither is one argument.
-func spread(text json.RawMessage) json.RawMessage {
-	text = bytes.TrimSpace(text)
-	switch {
-	case len(text) > 1 && text[0] == '[':
-		return bytes.TrimSpace(text[1 : len(text)-1])
-	case len(text) > 1 && text[0] == '{':
-		var values []byte
-		_, _ = jsonscan.Members(text, 0, func(_ string, value []byte) { // valid, as above
-			if len(values) > 0 {
-				values = append(values, ',')
-			}
-			values = append(values, value...)
-		})
-		return values
+		text = append(text, p.JSON[from:arg.end]...)
 	}
-	return text
+	return text, attachments
 }

@@ -148,7 +148,7 @@ func (srv *Server) Broadcast(namespace string, to Audience, event string, p Payl
 	var f frames
 	home.each(to, func(s *Socket) {
 		if f == nil {
-			f = eventFrames(namespace, event, NoAck, p)
+			f = srv.eventFrames(namespace, event, NoAck, p)
 		}
 		s.write(f, volatile)
 	})

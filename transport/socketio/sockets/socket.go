@@ -45,7 +45,7 @@ func (s *Socket) Handshake() Handshake { return s.handshake }
 
 // Emit sends an event. Its payload must be JSON.
 func (s *Socket) Emit(event string, p Payload) {
-	s.write(eventFrames(s.namespace, event, NoAck, p), false)
+	s.write(s.conn.srv.eventFrames(s.namespace, event, NoAck, p), false)
 }
 
 // Ack answers an event. The payload must be JSON. Answer each id once.
@@ -53,8 +53,8 @@ func (s *Socket) Ack(id AckID, p Payload) {
 	if id == NoAck {
 		return
 	}
-	if p.Spread || len(p.Binary) > 0 {
-		s.write(ackFrames(s.namespace, id, p), false)
+	if !p.plain() || s.conn.srv.cfg.Parser == ParserMsgpack {
+		s.write(s.conn.srv.ackFrames(s.namespace, id, p), false)
 		return
 	}
 	if f := ackFrame(s.namespace, id, p.JSON); s.told.Load() || !s.hold(frames{f}) {

@@ -14,6 +14,7 @@
 //     library would decode them to any and start two goroutines for each.
 //   - Binary data (attachment.go, payload.go): it is base64 in the JSON on this side, and
 //     attachments on the client's.
+//   - The parser (msgpack.go): packets in MessagePack become those in JSON.
 //   - Joining (server.go): a socket is bound in the namespace's middleware, before
 //     the client hears CONNECT, so that no event comes before its handler.
 //   - Limits (limits.go): what one connection may send, before it costs anything.
@@ -37,6 +38,7 @@ import (
 type Config struct {
 	Engine engineio.Config // Log is required
 	Path   string          // "/socket.io/": where the server is mounted
+	Parser string          // ParserJSON; or ParserMsgpack, and no client speaks JSON
 
 	ConnectTimeout    time.Duration // 5 s: a connection that joins no namespace is closed
 	MaxNamespaces     int           // 16 sockets of one connection
@@ -51,6 +53,8 @@ type Config struct {
 
 func (c *Config) setDefaults() {
 	set(&c.Path, "/socket.io/")
+	set(&c.Parser, ParserJSON)
+	set(&c.Engine.MaxPayload, 1_000_000)
 	set(&c.ConnectTimeout, 5*time.Second)
 	set(&c.MaxNamespaces, 16)
 	set(&c.MaxAttachments, 8)
@@ -93,7 +97,8 @@ type Event struct {
 	Args []json.RawMessage
 	Ack  AckID // to be answered with Socket.Ack
 
-	// Attachments is how many values came as binary data. They are base64 in Args.
+	// Attachments is how many came with it: binary data, which is base64 in Args. Packets
+	// of msgpack have none, since theirs is in its place already.
 	Attachments int
 }
 
