@@ -49,7 +49,12 @@ var (
 
 func openGallery(t *testing.T) (urls []string, here, away *rawsio.Client) {
 	t.Helper()
-	urls = serve(t, 2, routes(
+	urls = serve(t, 2, gallerist)
+	return urls, join(t, urls[0], "/gallery", ""), join(t, urls[1], "/gallery", "")
+}
+
+func gallerist() *contract.Catalog {
+	return routes(
 		hang.Handle(func(_ context.Context, in picture) (picture, []contract.Effect, error) {
 			raw := contract.Raw(gallery, "raw", 1, in.Data, in).ToEveryone()
 			return in, []contract.Effect{hung.Of(in).ToEveryone(), hung.Of(in).ToEveryone().As("renamed"), raw}, nil
@@ -64,8 +69,7 @@ func openGallery(t *testing.T) (urls []string, here, away *rawsio.Client) {
 		wrong.Handle(func(_ context.Context, in contract.Other) (contract.Other, []contract.Effect, error) {
 			return in, nil, nil
 		}),
-	))
-	return urls, join(t, urls[0], "/gallery", ""), join(t, urls[1], "/gallery", "")
+	)()
 }
 
 // Binary data that a client sends reaches the handler as bytes, and clients on the other

@@ -16,11 +16,11 @@ import (
 
 // serve starts gateways, and one worker, of a service, and returns the URLs of the
 // gateways. The catalog is made once for each node, as in processes of their own.
-func serve(t *testing.T, gateways int, catalog func() *contract.Catalog) []string {
+func serve(t *testing.T, gateways int, catalog func() *contract.Catalog, options ...siotest.Option) []string {
 	t.Helper()
 	var urls []string
 	service := siotest.Service(func(siotest.Ports) *contract.Catalog { return catalog() })
-	for _, n := range siotest.Cluster(t, gateways, siotest.Workers(1), service) {
+	for _, n := range siotest.Cluster(t, gateways, append(options, siotest.Workers(1), service)...) {
 		urls = append(urls, n.URL)
 	}
 	return urls
