@@ -92,6 +92,8 @@ func (v victim) reset(url string) {
 	_ = conn.Close()
 }
 
+func placeholderAt(num string) string { return `{"_placeholder":true,"num":` + num + `}` }
+
 // attacks are what the library under the sockets, or an earlier state of this service,
 // has died, hung or leaked of.
 var attacks = map[string]func(v victim){
@@ -152,6 +154,38 @@ var attacks = map[string]func(v victim){
 			all = append(all, c)
 		}
 		for _, c := range all {
+			drained(c)
+		}
+	},
+	"placeholders that lie": func(v victim) {
+		for _, args := range []string{
+			placeholderAt("9"), placeholderAt("-1"), placeholderAt("1e9"), placeholderAt(strings.Repeat("9", 100_000)), placeholderAt(`{}`), `{"_placeholder":true}`, `1`,
+			strings.Repeat(placeholderAt("0")+",", 10_000) + placeholderAt("0"), // one attachment, many times
+			strings.Repeat(`{"x":`, 60) + placeholderAt("0") + strings.Repeat(`}`, 60),
+			strings.Repeat(`{"_placeholder":true,"num":0,"x":`, 60) + placeholderAt("0") + strings.Repeat(`}`, 60),
+			strings.Repeat(`{"_placeholder":`, 60) + placeholderAt("0") + strings.Repeat(`}`, 60),
+		} {
+			c := v.socket("40/chat,", `451-/chat,["message",`+args+`]`)
+			_ = c.WriteMessage(websocket.BinaryMessage, make([]byte, 900_000))
+			drained(c)
+			url := v.session()
+			v.post(url, "text/plain", strings.NewReader("40/chat,"))
+			v.post(url, "text/plain", strings.NewReader(`451-/chat,["message",`+args+"]\x1ebAQID\x1ebAQID"))
+		}
+	},
+	"attachments out of turn": func(v victim) {
+		for _, packets := range [][]string{
+			{`450-/chat,["message",{}]`, "\x00"}, {"\x00", `451-/chat,["message",{}]`}, {`451-/chat,["message",{}]`, `451-/chat,["message",{}]`, "\x00"},
+			{`451-/chat,["message",{}]`, "41/chat,", "\x00"}, {`459-/chat,["message",{}]`}, {`4599999999999999999999-/chat,["message"]`}, {`461-/chat,1[` + placeholderAt("0") + `]`, "\x00"},
+		} {
+			c := v.socket("40/chat,")
+			for _, p := range packets {
+				kind := websocket.TextMessage
+				if p == "\x00" {
+					kind = websocket.BinaryMessage
+				}
+				_ = c.WriteMessage(kind, []byte(p))
+			}
 			drained(c)
 		}
 	},
@@ -248,6 +282,35 @@ func TestAttacks(t *testing.T) {
 		})
 	}
 	testenv.WaitFor(t, 2*rawsio.Patience, "all attackers to be gone", func() bool { return metric(t, admin, "switchyard_connections") <= 1 })
+}
+
+// The same of a node whose packets are msgpack.
+func TestAttacksWithMsgpack(t *testing.T) {
+	t.Parallel()
+	admin := fmt.Sprint("127.0.0.1:", testenv.FreePort(t))
+	p := launch(t, "", "victim", "GOMEMLIMIT=64MiB", "ADMIN_ADDR="+admin, "SOCKET_PARSER=msgpack")
+	const connect = "\x82\xa4type\x00\xa3nsp\xa5/chat"
+	event := func(data string) string { return "\x83\xa4type\x02\xa3nsp\xa5/chat\xa4data" + data }
+	for range 3 {
+		for _, b := range []string{
+			"", "\x00", "\xc1", "40/chat,", "\xdf\xff\xff\xff\xff", "\xdd\xff\xff\xff\xff", event("\xdb\xff\xff\xff\xff"), event("\x91\xc6\xff\xff\xff\xff"),
+			strings.Repeat("\x91", 900_000), strings.Repeat("\x81\xa1a", 300_000), event("\x91" + strings.Repeat("\x91", 900_000)),
+			event("\xdd\x00\x0d\xbb\xa0" + strings.Repeat("\xc2", 900_000)), event("\xdb\x00\x0d\xbb\xa0" + strings.Repeat("\x01", 900_000)),
+			event("\x92\xa7message" + strings.Repeat("\xc4\x00", 9)), event("\xdc\x40\x00\xa7message" + strings.Repeat("\xc4\x00", 0x3fff)),
+			"\x82\xa4type\x05\xa3nsp\xa5/chat", "\x82\xa4type\x09\xa3nsp\xa5/chat", "\x82\xa4type\xff\xa3nsp\xa5/chat", "\x82\xa4type\x02\xa3nsp\x01", "\x82\xa4type\x02\xa3nsp\xa1,",
+			"\x83\xa4type\x02\xa3nsp\xa5/chat\xa2id\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\x83\xa4type\x00\xa3nsp\xa5/chat\xa4data\x91\x01",
+		} {
+			c := victim{t, p.url}.socket()
+			for _, message := range []string{connect, b, event("\x92\xa7message\x80")} {
+				_ = c.WriteMessage(websocket.BinaryMessage, []byte(message))
+			}
+			drained(c)
+		}
+	}
+	if heap := metric(t, admin, "go_memstats_heap_inuse_bytes"); heap > 100e6 {
+		t.Errorf("the heap has %.0f MB", heap/1e6)
+	}
+	testenv.WaitFor(t, 2*rawsio.Patience, "all attackers to be gone", func() bool { return metric(t, admin, "switchyard_connections") == 0 })
 }
 
 // metric reads one from the admin port.

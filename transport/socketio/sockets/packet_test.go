@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -56,6 +57,32 @@ func FuzzParsePacket(f *testing.F) {
 		}
 		if _, err := p.name(""); err == nil && len(p.args) == 0 {
 			t.Error("a name without arguments")
+		}
+	})
+}
+
+// Whatever the placeholders are, what comes of them is JSON and has each attachment once.
+func FuzzInline(f *testing.F) {
+	for _, s := range []string{`["f",{"_placeholder":true,"num":0},[{"a":{"num":1,"_placeholder":true}}]]`, `[{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":1}},{}]`, `["\u005fplaceholder"]`} {
+		f.Add([]byte(s))
+	}
+	attachments := [][]byte{[]byte("first attachment"), []byte("second attachment")}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		args, err := elements(nil, b)
+		if err != nil || inline(args, attachments) != nil {
+			return
+		}
+		all, err := json.Marshal(args)
+		if err != nil {
+			t.Fatalf("%s becomes %s", b, args)
+		}
+		for _, a := range attachments {
+			if n := strings.Count(string(all), base64.StdEncoding.EncodeToString(a)); n < 1 {
+				t.Errorf("%s becomes %s", b, all)
+			}
+		}
+		if len(all) > len(b)*6+200 {
+			t.Errorf("%d bytes become %d", len(b), len(all))
 		}
 	})
 }
