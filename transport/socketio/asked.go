@@ -111,13 +111,13 @@ func said(ask *ask, args []json.RawMessage, err error) (a broker.SocketAnswer) {
 		a.Problem = broker.ProblemLate
 	case err != nil:
 		a.Problem = broker.ProblemGone
+	case len(args) == 1 && refusal(args[0]):
+		a.Problem = broker.ProblemRefused
 	default:
 		body, err := argument(ask.answer, args)
 		switch {
 		case err != nil || len(body) > maxSaid:
 			a.Problem = broker.ProblemBad
-		case refusal(body):
-			a.Problem = broker.ProblemRefused
 		case ask.Ask.Answer.Validate(body) != nil:
 			a.Problem = broker.ProblemBad
 		default:

@@ -52,7 +52,7 @@ func newLanes(t *testing.T, url, name string) *broker.Lanes {
 func hold(t *testing.T, url, name string) *holder {
 	t.Helper()
 	all := routes()
-	all[0].Asks = []contract.AskSpec{favourite.Spec()}
+	all[0].Asks = []contract.AskSpec{favourite.Spec(), sign.Spec()}
 	c, err := schema.Compile(contract.NewCatalog(all))
 	if err != nil {
 		t.Fatal(err)
