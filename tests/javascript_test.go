@@ -23,13 +23,26 @@ func TestJavaScriptClient(t *testing.T) {
 	}
 }
 
+// Packets in msgpack, where the settings say so: the conversation is the same.
+func TestJavaScriptClientWithMsgpack(t *testing.T) {
+	t.Parallel()
+	url := testenv.Redis(t)
+	one, two := siotest.Launch(t, url, "packed1", "SOCKET_PARSER=msgpack"), siotest.Launch(t, url, "packed2", "SOCKET_PARSER=msgpack")
+	for _, transports := range []string{"websocket", "polling", "polling,websocket"} {
+		t.Run(transports, func(t *testing.T) {
+			javascript(t, "client.mjs", transports, one.URL, two.URL, "msgpack")
+		})
+	}
+}
+
 // Clients of protocol 3 are let in where the settings say so.
 func TestJavaScriptClientOfProtocol3(t *testing.T) {
 	t.Parallel()
-	p := siotest.Launch(t, "", "old", "SOCKET_EIO3=true")
+	url := testenv.Redis(t)
+	one, two := siotest.Launch(t, url, "old1", "SOCKET_EIO3=true"), siotest.Launch(t, url, "old2", "SOCKET_EIO3=true")
 	for _, transports := range []string{"websocket", "polling", "polling,websocket"} {
 		t.Run(transports, func(t *testing.T) {
-			javascript(t, "client2.mjs", transports, p.URL)
+			javascript(t, "client2.mjs", transports, one.URL, two.URL)
 		})
 	}
 }

@@ -1,16 +1,18 @@
 // The official JavaScript client against two nodes, over one transport.
-// node client.mjs TRANSPORTS URL1 URL2   where TRANSPORTS is "websocket", "polling" or "polling,websocket"
+// node client.mjs TRANSPORTS URL1 URL2 [msgpack]   where TRANSPORTS is "websocket", "polling" or "polling,websocket"
 import assert from "node:assert/strict";
 import { io } from "socket.io-client";
+import msgpack from "socket.io-msgpack-parser";
 
 const [transports, one, two] = [process.argv[2].split(","), process.argv[3], process.argv[4]];
+const parser = process.argv[5] === "msgpack" ? { parser: msgpack } : {};
 const patience = 10_000;
 const sockets = [];
 
 // connect opens a socket of its own connection and keeps what it hears. With
 // credentials the client keeps the load balancer's cookie.
 async function connect(url, namespace, auth) {
-  const socket = io(url + namespace, { transports, auth, withCredentials: true, forceNew: true, reconnectionDelay: 50 });
+  const socket = io(url + namespace, { transports, auth, withCredentials: true, forceNew: true, reconnectionDelay: 50, ...parser });
   sockets.push(socket);
   const heard = [];
   let wake = () => {};

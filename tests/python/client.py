@@ -91,6 +91,8 @@ async def converse():
     if LAST == "websocket":
         await bob.sio.disconnect()
         same((await alice.next("member.left"))["user"], "bob")
+        again = await Client().connect(TWO, "bob")
+        same(await again.call("join", {"room": room}), {"room": room, "joined": True})
 
 
 async def main():
