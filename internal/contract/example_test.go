@@ -3,6 +3,7 @@ package contract_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 
 	"github.com/example/switchyard/internal/contract"
 )
@@ -96,4 +97,29 @@ func ExampleCatalog_Check() {
 	// command "boards.archive": it has no Doc; one sentence will do
 	// command "boards.archive": it has no handler
 	// command "boards.archive": the event name "Archive!" must be lowercase and start with a letter
+}
+
+// Several arguments are the fields of a struct. The handler sees a struct like any other,
+// and a client calls
+//
+//	socket.emit("pin", "b1", { x: 1, y: 2 }, photo, callback)
+//
+// where photo is binary data, which the handler has as bytes.
+func ExampleArgs() {
+	type place struct {
+		X int `json:"x" minimum:"0"`
+		Y int `json:"y" minimum:"0"`
+	}
+	type pinInput struct {
+		contract.Args
+		BoardID string          `json:"board_id" minLength:"1"`
+		At      place           `json:"at"`
+		Photo   contract.Binary `json:"photo"`
+	}
+	shape := contract.ShapeOf(reflect.TypeFor[pinInput]())
+	fmt.Println(shape.Args)
+	fmt.Println(shape.Binary)
+	// Output:
+	// [board_id at photo]
+	// [/photo]
 }
