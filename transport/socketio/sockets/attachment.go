@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
@@ -58,50 +59,46 @@ func (in *inliner) container(start int) (int, error) {
 	if in.b[i] == closer {
 		return i + 1, nil
 	}
-	marked, num := false, []byte(nil)
-	for {
-		var name []byte
+	var p placeholder
+	for done := false; !done; {
+		key := i
+		var err error
 		if object {
-			key := i
-			var err error
 			if i, err = jsonscan.Key(in.b, i); err != nil {
 				return i, err
 			}
-			name = in.b[key:i]
 		}
 		end, err := in.value(i)
 		if err != nil {
 			return end, err
 		}
 		if object {
-			switch value := in.b[i:end]; jsonKey(name) {
-			case "_placeholder":
-				marked = string(value) == "true"
-			case "num":
-				num = value
-			}
+			p.member(in.b[key:i], in.b[i:end])
 		}
-		var done bool
 		if i, done, err = jsonscan.Next(in.b, end, closer); err != nil {
 			return i, err
 		}
-		if done {
-			break
-		}
 	}
-	if marked {
-		return i, in.place(num, start, i)
+	if p.marked {
+		return i, in.place(p.num, start, i)
 	}
 	return i, nil
 }
 
-// jsonKey is the name of a member, of what Key has read: escapes in it make it another.
-func jsonKey(read []byte) string {
-	end, plain, err := jsonscan.String(read, 0)
-	if err != nil || !plain {
-		return ""
+// A placeholder is what an object has of one.
+type placeholder struct {
+	marked bool
+	num    []byte
+}
+
+// member looks at one member of an object. No client writes these names with escapes.
+func (p *placeholder) member(key, value []byte) {
+	switch {
+	case bytes.HasPrefix(key, []byte(`"_placeholder"`)):
+		p.marked = string(value) == "true"
+	case bytes.HasPrefix(key, []byte(`"num"`)):
+		p.num = value
 	}
-	return string(read[1 : end-1])
 }
 
 // place puts an attachment in place of what is from start to end.
