@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/example/switchyard/internal/msgpack"
 )
 
 // The fields of a stream entry, as watermill-redisstream's
@@ -59,10 +61,10 @@ func encodePairs(pairs []pair) []byte {
 			size += 10 + len(p.name) + len(p.value)
 		}
 	}
-	b := appendMapHeader(make([]byte, 0, size), n)
+	b := msgpack.AppendMap(make([]byte, 0, size), n)
 	for _, p := range pairs {
 		if p.value != "" {
-			b = appendText(appendText(b, p.name), p.value)
+			b = msgpack.AppendText(msgpack.AppendText(b, p.name), p.value)
 		}
 	}
 	return b
@@ -73,35 +75,14 @@ func appendMetadata(b []byte, md message.Metadata) []byte {
 	if len(md) == 0 {
 		return b
 	}
-	return appendTexts(appendMapHeader(b, len(md)), md)
+	return appendTexts(msgpack.AppendMap(b, len(md)), md)
 }
 
 func appendTexts(b []byte, md message.Metadata) []byte {
 	for k, v := range md {
-		b = appendText(appendText(b, k), v)
+		b = msgpack.AppendText(msgpack.AppendText(b, k), v)
 	}
 	return b
-}
-
-func appendMapHeader(b []byte, n int) []byte {
-	if n < 16 {
-		return append(b, 0x80|byte(n))
-	}
-	return append(b, 0xdf, byte(n>>24), byte(n>>16), byte(n>>8), byte(n)) // a map 32 holds any number of entries
-}
-
-func appendText(b []byte, s string) []byte {
-	switch n := len(s); {
-	case n < 32:
-		b = append(b, 0xa0|byte(n))
-	case n < 1<<8:
-		b = append(b, 0xd9, byte(n))
-	case n < 1<<16:
-		b = append(b, 0xda, byte(n>>8), byte(n))
-	default:
-		b = append(b, 0xdb, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	}
-	return append(b, s...)
 }
 
 var errMsgpack = errors.New("not a msgpack map of strings")

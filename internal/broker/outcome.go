@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/msgpack"
 )
 
 // The names in the metadata of replies, besides reply_to:
@@ -101,10 +102,10 @@ func encodeWithReply(m, reply *message.Message) (metadata, payload []byte) {
 	for k, v := range md {
 		size += 10 + len(k) + len(v)
 	}
-	b := appendTexts(appendMapHeader(make([]byte, 0, 5+size), n), md)
+	b := appendTexts(msgpack.AppendMap(make([]byte, 0, 5+size), n), md)
 	for _, p := range on {
 		if p.value != "" {
-			b = appendText(appendText(b, p.name), p.value)
+			b = msgpack.AppendText(msgpack.AppendText(b, p.name), p.value)
 		}
 	}
 	return b, m.Payload
