@@ -288,7 +288,7 @@ func TestAttacks(t *testing.T) {
 func TestAttacksWithMsgpack(t *testing.T) {
 	t.Parallel()
 	admin := fmt.Sprint("127.0.0.1:", testenv.FreePort(t))
-	p := launch(t, "", "victim", "GOMEMLIMIT=64MiB", "ADMIN_ADDR="+admin, "SOCKET_PARSER=msgpack")
+	p := siotest.Launch(t, "", "victim", "GOMEMLIMIT=64MiB", "ADMIN_ADDR="+admin, "SOCKET_PARSER=msgpack")
 	const connect = "\x82\xa4type\x00\xa3nsp\xa5/chat"
 	event := func(data string) string { return "\x83\xa4type\x02\xa3nsp\xa5/chat\xa4data" + data }
 	for range 3 {
@@ -300,7 +300,7 @@ func TestAttacksWithMsgpack(t *testing.T) {
 			"\x82\xa4type\x05\xa3nsp\xa5/chat", "\x82\xa4type\x09\xa3nsp\xa5/chat", "\x82\xa4type\xff\xa3nsp\xa5/chat", "\x82\xa4type\x02\xa3nsp\x01", "\x82\xa4type\x02\xa3nsp\xa1,",
 			"\x83\xa4type\x02\xa3nsp\xa5/chat\xa2id\xcf\xff\xff\xff\xff\xff\xff\xff\xff", "\x83\xa4type\x00\xa3nsp\xa5/chat\xa4data\x91\x01",
 		} {
-			c := victim{t, p.url}.socket()
+			c := victim{t, p.URL}.socket()
 			for _, message := range []string{connect, b, event("\x92\xa7message\x80")} {
 				_ = c.WriteMessage(websocket.BinaryMessage, []byte(message))
 			}
