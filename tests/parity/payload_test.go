@@ -89,7 +89,7 @@ func TestBinaryDataAcrossNodes(t *testing.T) {
 	inJSON := `{"name":"sea","data":"AQID","thumbs":["BA==","BQ=="],"plain":"Bg=="}` // from clients that send base64
 	want(t, away.Call("/gallery", "hang", inJSON), heard)
 	want(t, here.Expect("/gallery", "hung"), heard)
-	want(t, post(t, urls[0]+"/v1/pictures/sea", strings.Replace(inJSON, `"name":"sea",`, "", 1)), inJSON)
+	want(t, overREST(t, urls[0]+"/v1/pictures/sea", strings.Replace(inJSON, `"name":"sea",`, "", 1)), inJSON)
 
 	want(t, here.CallBinary("/gallery", "other", `1,{"a":{"_placeholder":true,"num":0}}`, []byte{1}), `{"event":"other","args":[1,{"a":"AQ=="}]}`)
 	wantFields(t, here.Call("/gallery", "hang", `{"name":"","data":"?"}`), "/name", "/data")
@@ -104,7 +104,7 @@ func TestSeveralArgumentsAcrossNodes(t *testing.T) {
 	want(t, here.CallBinary("/gallery", "play", `"rook",{"x":1,"y":2},{"_placeholder":true,"num":0}`, []byte{1}), `"rook",{"x":1,"y":2},"binary AQ=="`)
 	want(t, away.Expect("/gallery", "moved"), `"rook",{"x":1,"y":2},"binary AQ=="`)
 	want(t, away.Call("/gallery", "play", `"pawn",{"x":1,"y":3}`), `"pawn",{"x":1,"y":3}`)
-	want(t, post(t, urls[0]+"/v1/moves", `{"piece":"king","to":{"x":0,"y":0}}`), `{"piece":"king","to":{"x":0,"y":0}}`)
+	want(t, overREST(t, urls[0]+"/v1/moves", `{"piece":"king","to":{"x":0,"y":0}}`), `{"piece":"king","to":{"x":0,"y":0}}`)
 
 	wantFields(t, here.Call("/gallery", "play", `"",{"x":-1,"y":3,"z":4},"?"`), "/0", "/1/x", "/1/z", "/2")
 	wantFields(t, here.Call("/gallery", "play", `"rook"`), "/1")
@@ -129,7 +129,7 @@ func wantFields(t *testing.T, answer string, pointers ...string) {
 	}
 }
 
-func post(t *testing.T, url, body string) string {
+func overREST(t *testing.T, url, body string) string {
 	t.Helper()
 	resp, err := http.Post(url, "application/json", strings.NewReader(body))
 	if err != nil {
