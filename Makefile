@@ -16,11 +16,12 @@ chaos: ## Random faults on whole nodes: SEED=1 repeats a run, DURATION=10m is ho
 lint: ## Look for mistakes that tests do not find
 	@go tool -modfile=tools.mod golangci-lint run ./...
 
-generate: ## Write what is generated: wire_gen.go, .env.example, the settings in README.md
+generate: ## Write what is generated: wire_gen.go, docs/contract, .env.example, the settings in README.md
 	@go tool wire . ./internal/siotest/assemble
+	@go run ./cmd/contract -update docs/contract
 	@out="$$(go test ./internal/config -run Documents -update)" || { echo "$$out"; exit 1; }
 
-verify: generate ## Fail if something generated is not up to date
+verify: generate ## Fail if something generated is not up to date, or the contract breaks its clients
 	@git diff --exit-code
 
 build: ## Build bin/server and bin/yard, the operator's tool

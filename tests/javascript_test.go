@@ -10,7 +10,7 @@ import (
 // javascript runs a program in tests/js, or leaves the test out.
 func javascript(t *testing.T, program string, args ...string) {
 	t.Helper()
-	testenv.JavaScript(t, "js", program, args...)
+	testenv.JavaScript(t, "the JavaScript client", "js", program, args...)
 }
 
 func TestJavaScriptClient(t *testing.T) {

@@ -20,8 +20,11 @@ var Set = wire.NewSet(
 
 // Catalog gathers everything the service says.
 func Catalog(c *chat.Service, t *tasks.Service) *contract.Catalog {
-	return contract.NewCatalog(
+	catalog := contract.NewCatalog(
 		c.Routes(),
 		t.Routes(),
 	)
+	catalog.Title, catalog.Version = "Switchyard", "1.0.0"
+	catalog.Doc = "Rooms in which people talk, and work that takes a while."
+	return catalog
 }

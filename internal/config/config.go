@@ -33,6 +33,8 @@ type Config struct {
 	NodeID   string `env:"NODE_ID" doc:"unique name of this node; empty: <hostname>-<4 hex digits>"`
 	Role     string `env:"ROLE" envDefault:"all" doc:"all, gateway (holds sockets) or worker (runs use cases; serves health only)"`
 
+	DocsEnabled string `env:"DOCS_ENABLED" doc:"whether /asyncapi, its documents and client.ts are served to everybody: true or false; empty: true with AUTH_MODE=none, else false"`
+
 	AuthMode    string   `env:"AUTH_MODE" envDefault:"none" doc:"none (callers are believed; for development) or jwt"`
 	JWTSecret   string   `env:"JWT_SECRET" doc:"key of HMAC-signed tokens, at least 32 bytes; needed with AUTH_MODE=jwt"`
 	CORSOrigins []string `env:"CORS_ORIGINS" doc:"origins of web pages that may connect, separated by commas, or *; empty: only the service's own"`
@@ -50,6 +52,11 @@ type Config struct {
 
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
 	LogFormat string `env:"LOG_FORMAT" doc:"text or json; empty: text on a terminal, else json"`
+}
+
+// Docs tells whether the documents of the contract are served.
+func (c Config) Docs() bool {
+	return c.DocsEnabled == "true" || c.DocsEnabled == "" && c.AuthMode == auth.None
 }
 
 // Off is what a setting that can be switched off is then set to. An empty variable
@@ -199,6 +206,9 @@ func (c Config) Validate() error {
 	oneOf("ROLE", c.Role, "all", "gateway", "worker")
 	if c.RedisURL == "" && (c.Role == "gateway" || c.Role == "worker") {
 		wrong("ROLE", "%q needs REDIS_URL: no other node reaches an embedded Redis", c.Role)
+	}
+	if c.DocsEnabled != "" {
+		oneOf("DOCS_ENABLED", c.DocsEnabled, "true", "false")
 	}
 	oneOf("AUTH_MODE", c.AuthMode, auth.None, auth.JWT)
 	if c.AuthMode == auth.JWT && len(c.JWTSecret) < 32 {

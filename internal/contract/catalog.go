@@ -12,6 +12,10 @@ import (
 
 // A Catalog is everything the service says. Make it with NewCatalog.
 type Catalog struct {
+	// What documents begin with. The version is of the contract, "1.4.0": a change that
+	// breaks clients raises its first number.
+	Title, Doc, Version string
+
 	Namespaces []Namespace // in order of first mention
 	Routes     []Route
 	Events     []EventSpec // every event that a route raises, once
@@ -72,6 +76,12 @@ var (
 // Resync is the event that tells clients of every namespace that they may have missed
 // events. No use case raises it.
 const Resync = "resync"
+
+// A ResyncPayload says what a client may have missed.
+type ResyncPayload struct {
+	Rooms  []string `json:"rooms" doc:"In these rooms; none means anywhere."`
+	Reason string   `json:"reason" enum:"gap|epoch" doc:"gap: events are gone. epoch: so may be what was seen before."`
+}
 
 // Check returns every mistake in the declarations, joined. What is wrong with
 // their types is found by schema.Compile.

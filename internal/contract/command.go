@@ -80,6 +80,7 @@ type Route struct {
 	Timeout   time.Duration
 	Internal  bool
 	Keyed     bool // it has a Key
+	Retryable bool // it has an IdempotencyKey
 	HTTP      HTTP
 	Raises    []EventSpec
 	Asks      []AskSpec
@@ -130,13 +131,11 @@ func (r Route) DecodedBy(admit, serve Decode) Route {
 func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, error)) Route {
 	r := Route{
 		Namespace: c.Namespace, Event: c.EventName(), Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
-		Internal: c.Internal, Keyed: c.Key != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
+		Internal: c.Internal, Keyed: c.Key != nil, Retryable: c.IdempotencyKey != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
 		policy: &c.Policy,
 	}
-	for _, g := range c.Guards {
-		r.Guards = append(r.Guards, g.Name)
-	}
+	r.Guards = guardNames(c.Guards)
 	_, validates := any(*new(In)).(validator)
 	r.decodedBy = func(admit, serve Decode) (func(Caller, []byte) (Admission, error), Serve) {
 		return func(caller Caller, body []byte) (Admission, error) { return c.admit(caller, body, admit, validates) },

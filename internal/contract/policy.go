@@ -205,6 +205,25 @@ func (c *Catalog) MayConnect(n Namespace, by Caller, h Connecting) error {
 	return n.Policy.mayConnect(by, h)
 }
 
+// ConnectGuards names the guards that MayConnect asks, in their order.
+func (c *Catalog) ConnectGuards(n Namespace) []string {
+	var names []string
+	for p := n.Policy; p != nil; p = p.outer {
+		names = append(guardNames(p.Connect), names...)
+	}
+	for _, p := range c.used {
+		names = append(guardNames(p.Connect), names...)
+	}
+	return names
+}
+
+func guardNames[In any](guards []Guard[In]) (names []string) {
+	for _, g := range guards {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
 func (p *Policy) mayConnect(by Caller, h Connecting) error {
 	if p == nil {
 		return nil

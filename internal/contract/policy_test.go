@@ -187,6 +187,9 @@ func TestGuardsOnConnectGoFromTheServiceInwards(t *testing.T) {
 	if want := []string{"service", "outer", "inner", "service", "outer"}; !slices.Equal(want, tr) {
 		t.Errorf("asked %v", tr)
 	}
+	if got, want := catalog.ConnectGuards(ns), []string{"service", "outer", "inner"}; !slices.Equal(want, got) {
+		t.Errorf("named %v", got)
+	}
 }
 
 func TestPoliciesWithMistakes(t *testing.T) {

@@ -16,23 +16,25 @@ import (
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/redisconn"
+	"github.com/example/switchyard/internal/schema"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
 )
 
 // A Node is one process of the service, put together but not started.
 type Node struct {
-	Config  config.Config
-	Log     *slog.Logger
-	Redis   *redisconn.Clients
-	Lanes   *broker.Lanes
-	Gateway *broker.Gateway
-	Worker  *broker.Worker
-	Emitter *emitter.Emitter
-	Sockets *socketio.Gateway
-	Public  *web.Server
-	Admin   *web.Admin
-	Health  *web.Health
+	Config   config.Config
+	Contract *schema.Contract // nothing of the node needs it: it is for who prints it
+	Log      *slog.Logger
+	Redis    *redisconn.Clients
+	Lanes    *broker.Lanes
+	Gateway  *broker.Gateway
+	Worker   *broker.Worker
+	Emitter  *emitter.Emitter
+	Sockets  *socketio.Gateway
+	Public   *web.Server
+	Admin    *web.Admin
+	Health   *web.Health
 
 	name *name `wire:"-"` // while it runs
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
+	"github.com/example/switchyard/internal/spec"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
 	"github.com/example/switchyard/transport/socketio/engineio"
@@ -24,7 +25,7 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenRedis, LanesConfig, SocketsConfig, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
+	NewLogger, OpenRedis, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
 )
 
 // NewLogger logs text on a terminal, else JSON.
@@ -90,6 +91,14 @@ func NewLanes(c broker.Config, r *redisconn.Clients, log *slog.Logger) (*broker.
 // NewHandlers serves the catalog, with the decoders of its contract. Add Watermill
 // middleware of your own here.
 func NewHandlers(c *schema.Contract) *broker.Handlers { return broker.NewHandlers(c.Catalog) }
+
+// NewDocs makes the documents of the contract, if they are to be served.
+func NewDocs(c config.Config, contract *schema.Contract, s *socketio.Gateway) (web.Docs, error) {
+	if !c.Docs() {
+		return nil, nil
+	}
+	return spec.Files(contract, s.Path())
+}
 
 // Authenticator authenticates as AUTH_MODE says.
 func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.AuthMode, c.JWTSecret) }

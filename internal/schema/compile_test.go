@@ -48,6 +48,12 @@ func TestForRefusesWhatNoDocumentCanExpress(t *testing.T) {
 		"enum twice": {struct {
 			A string `json:"a" enum:"x|x"`
 		}{}, `A: enum:"x|x" lists "x" twice`},
+		"example of another type": {struct {
+			A int `json:"a" example:"seven"`
+		}{}, `A: example:"seven" must be of type integer`},
+		"example against the rules": {struct {
+			A []string `json:"a" maxLength:"2" example:"[\"ab\",\"abc\"]"`
+		}{}, `A: example:"[\"ab\",\"abc\"]" /1 must have at most 2 character`},
 		"json option": {struct {
 			A int `json:"a,string"`
 		}{}, `A: the json option "string" has no schema`},

@@ -7,8 +7,8 @@
 //	Text string `json:"text" minLength:"1" maxLength:"4000" doc:"What was said."`
 //
 // minLength, maxLength, pattern, format and enum ("a|b|c") are for strings,
-// minimum and maximum for numbers, minItems and maxItems for lists. On a list the
-// words for strings and numbers hold for each item. A field without omitempty or
+// minimum and maximum for numbers, minItems and maxItems for lists; doc and example are
+// for readers of documents. On a list the words for strings and numbers hold for each item. A field without omitempty or
 // omitzero is required; an unknown field is a mistake.
 //
 // A Validator is made from the schema itself, so that what is documented and what
@@ -88,7 +88,10 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 	fast.Routes = slices.Clone(c.Routes)
 	out := &Contract{Catalog: &fast}
 	errs := []error{c.Check()}
-	seen := map[string]bool{}
+	seen, taken := map[string]bool{}, names{}
+	for _, own := range machinery {
+		errs = append(errs, taken.claim(own))
+	}
 	// Types are shared between declarations; each mistake in one is told once.
 	report := func(who string, err error) {
 		for _, e := range flatten(err) {
@@ -98,11 +101,18 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 			}
 		}
 	}
+	schemaOf := func(t reflect.Type) (*jsonschema.Schema, error) {
+		s, err := For(t)
+		if err == nil {
+			err = taken.claim(t)
+		}
+		return s, err
+	}
 	for i, r := range c.Routes {
 		who := fmt.Sprintf("command %q", r.Operation)
-		in, err := For(r.In)
+		in, err := schemaOf(r.In)
 		report(who+": input", err)
-		output, outErr := For(r.Out)
+		output, outErr := schemaOf(r.Out)
 		report(who+": output", outErr)
 		if err != nil || outErr != nil {
 			continue
@@ -127,14 +137,14 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		out.Commands = append(out.Commands, &Command{Route: r, Input: v})
 	}
 	for _, e := range c.Events {
-		_, err := For(e.Type)
+		_, err := schemaOf(e.Type)
 		report(fmt.Sprintf("event %q", e.Name), err)
 	}
 	for _, a := range c.Asks {
 		who := fmt.Sprintf("question %q", a.Name)
-		_, err := For(a.Question)
+		_, err := schemaOf(a.Question)
 		report(who, err)
-		answer, err := For(a.Answer)
+		answer, err := schemaOf(a.Answer)
 		report(who+": answer", err)
 		if err != nil {
 			continue
@@ -151,6 +161,9 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 	}
 	return out, nil
 }
+
+// machinery are the types that every service's documents show.
+var machinery = []reflect.Type{reflect.TypeFor[fault.Problem](), reflect.TypeFor[contract.ResyncPayload]()}
 
 // isUnion tells whether an output is a declared union of results: its kind is one of
 // a closed list, and never that of a problem.

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -30,6 +31,7 @@ var words = map[string]word{
 	"format":    {"string", format},
 	"enum":      {"string", enum},
 	"doc":       {"", func(s *jsonschema.Schema, v string) error { s.Description = v; return nil }},
+	"example":   {"", func(s *jsonschema.Schema, v string) error { s.Examples = []any{exampleOf(s, v)}; return nil }},
 }
 
 // applyTags puts the words of one field's tags into the field's schema.
@@ -58,7 +60,37 @@ func applyTags(owner reflect.Type, f reflect.StructField, s *jsonschema.Schema) 
 			wrong("%s:%q %v", key, value, err)
 		}
 	}
+	if err := checkExample(s); err != nil {
+		wrong("example:%q %v", f.Tag.Get("example"), err)
+	}
 	return errs
+}
+
+// exampleOf is the value that a tag's text shows: of a string the text itself, else JSON.
+func exampleOf(s *jsonschema.Schema, text string) any {
+	if !allows(s, "string") && json.Valid([]byte(text)) {
+		return json.RawMessage(text)
+	}
+	return text
+}
+
+// checkExample holds the example of a field, if it has one, to the field's schema.
+func checkExample(s *jsonschema.Schema) error {
+	if s.Examples == nil {
+		return nil
+	}
+	v, err := NewValidator(s)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(s.Examples[0])
+	if err != nil {
+		return err
+	}
+	if mistakes := v.Validate(text); mistakes != nil {
+		return errors.New(strings.TrimSpace(mistakes[0].Pointer + " " + mistakes[0].Detail))
+	}
+	return nil
 }
 
 func wordList() []string {

@@ -13,17 +13,28 @@ import (
 )
 
 // JavaScript runs a program in a folder with a package.json, or leaves the test out.
-func JavaScript(t testing.TB, dir, program string, args ...string) {
+func JavaScript(t testing.TB, what, dir, program string, args ...string) {
 	t.Helper()
-	const what = "the JavaScript client"
-	node := Node(t, what)
+	NodeModules(t, what, dir)
+	RunNode(t, what, dir, program, args...)
+}
+
+// NodeModules installs what the package.json in a folder names, or leaves the test out.
+func NodeModules(t testing.TB, what, dir string) {
+	t.Helper()
+	Node(t, what)
 	installing.Lock()
-	err := install(dir)
-	installing.Unlock()
-	if err != nil {
+	defer installing.Unlock()
+	if err := install(dir); err != nil {
 		LeaveOut(t, what, err.Error())
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+}
+
+// RunNode runs a program in a folder, or leaves the test out.
+func RunNode(t testing.TB, what, dir, program string, args ...string) {
+	t.Helper()
+	node := Node(t, what)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, append([]string{program}, args...)...)
 	cmd.Dir = dir
@@ -60,7 +71,7 @@ func install(dir string) error {
 			return err
 		}
 	}
-	cmd := exec.Command("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund")
+	cmd := exec.Command("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts")
 	cmd.Dir = aside
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("npm ci failed: %w\n%s", err, out)

@@ -25,7 +25,7 @@ func TestPayloadsOfJavaScript(t *testing.T) {
 			t.Parallel()
 			urls := serve(t, 2, gallerist, siotest.With(cfg))
 			for _, transports := range clientTransports {
-				testenv.JavaScript(t, "../js", "payload.mjs", client, transports, urls[0], urls[1])
+				testenv.JavaScript(t, "the JavaScript client", "../js", "payload.mjs", client, transports, urls[0], urls[1])
 			}
 		})
 	}

@@ -1,5 +1,5 @@
 // Package http serves everything on the public port: Socket.IO, the commands that
-// are REST routes as well, and health. On the admin port it serves metrics and
+// are REST routes as well, the documents of the contract, and health. On the admin port it serves metrics and
 // profiles.
 //
 // A REST route comes from its command's declaration alone, goes through the same
@@ -40,7 +40,7 @@ type Sockets interface {
 type Server struct{ handler http.Handler }
 
 // New makes the handler of a node that holds sockets.
-func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, sockets Sockets, health *Health, log *slog.Logger) (*Server, error) {
+func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, sockets Sockets, health *Health, docs Docs, log *slog.Logger) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.Handle(sockets.Path(), sockets)
 	health.mount(mux)
@@ -52,6 +52,9 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 		if err := handle(mux, cmd.HTTP.Method+" "+cmd.HTTP.Path, r); err != nil {
 			return nil, fmt.Errorf("command %q: %w", cmd.Operation, err)
 		}
+	}
+	if err := docs.mount(mux); err != nil {
+		return nil, err
 	}
 	return &Server{boundBodies(origins.Middleware(secure(withProblems(mux))))}, nil
 }

@@ -81,7 +81,7 @@ func serve(t *testing.T, mode string) (*lanes, *web.Health, http.Handler) {
 	l := &lanes{}
 	log := slog.New(slog.DiscardHandler)
 	health := web.NewHealth(log)
-	s, err := web.New(c, l, auth.New(mode, strings.Repeat("s", 32)), cors.Policy{Origins: []string{"https://app.example"}}, sockets{}, health, log)
+	s, err := web.New(c, l, auth.New(mode, strings.Repeat("s", 32)), cors.Policy{Origins: []string{"https://app.example"}}, sockets{}, health, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestOverlappingRoutesAreAnErrorNotAPanic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(slog.Default()), slog.Default())
+	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(slog.Default()), nil, slog.Default())
 	if err == nil || !strings.Contains(err.Error(), `command "board.b": its HTTP route cannot be mounted`) {
 		t.Errorf("got %v", err)
 	}

@@ -246,16 +246,10 @@ func (g *Gateway) Disconnect(namespace string, who emitter.Audience, reason stri
 	}
 }
 
-// A resync tells a client that it may have missed events.
-type resync struct {
-	Rooms  []string `json:"rooms"`  // in these rooms; none means anywhere
-	Reason string   `json:"reason"` // broker.ResyncGap, broker.ResyncEpoch
-}
-
 // Resync tells every socket on this node that it may have missed events.
 func (g *Gateway) Resync(reason string) {
 	g.resyncs.Add(1)
-	payload, err := json.Marshal(resync{Rooms: []string{}, Reason: reason})
+	payload, err := json.Marshal(contract.ResyncPayload{Rooms: []string{}, Reason: reason})
 	if err != nil {
 		g.log.Error("cannot encode a resync", "error", err)
 		return

@@ -17,7 +17,7 @@ var Join = contract.Command[JoinInput, JoinOutput]{
 
 // JoinInput names the room.
 type JoinInput struct {
-	Room string `json:"room" minLength:"1" maxLength:"64"`
+	Room string `json:"room" minLength:"1" maxLength:"64" example:"lobby"`
 }
 
 // JoinOutput says that the socket is in.

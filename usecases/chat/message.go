@@ -20,8 +20,8 @@ var Post = contract.Command[PostInput, PostOutput]{
 
 // PostInput is the message.
 type PostInput struct {
-	Room     string `json:"room" minLength:"1" maxLength:"64"`
-	Text     string `json:"text" minLength:"1" maxLength:"4000"`
+	Room     string `json:"room" minLength:"1" maxLength:"64" example:"lobby"`
+	Text     string `json:"text" minLength:"1" maxLength:"4000" example:"hello"`
 	ClientID string `json:"client_id,omitempty" maxLength:"64" doc:"What the client calls this message: the same in each attempt to send it, so that it is sent once."`
 }
 

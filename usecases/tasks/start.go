@@ -15,8 +15,8 @@ var Start = contract.Command[StartInput, StartOutput]{
 
 // StartInput says what to do.
 type StartInput struct {
-	Title string `json:"title" minLength:"1" maxLength:"200"`
-	Steps int    `json:"steps" minimum:"1" maximum:"1000"`
+	Title string `json:"title" minLength:"1" maxLength:"200" example:"count"`
+	Steps int    `json:"steps" minimum:"1" maximum:"1000" example:"3"`
 }
 
 // StartOutput names the task.

@@ -23,18 +23,17 @@ import (
 // Node puts a node of a service together, without starting it. The function closes what
 // was opened.
 func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Service) (*node.Node, func(), error) {
+	brokerConfig := node.LanesConfig(cfg)
 	logger := node.NewLogger(cfg, logs)
 	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
 	if err != nil {
 		return nil, nil, err
 	}
-	brokerConfig := node.LanesConfig(cfg)
 	lanes, err := node.NewLanes(brokerConfig, clients, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	gateway := broker.NewGateway(lanes)
 	cmdable := clients.Stores
 	history := broker.NewHistory(lanes, cmdable)
 	asker := broker.NewAsker(lanes)
@@ -49,6 +48,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		cleanup()
 		return nil, nil, err
 	}
+	gateway := broker.NewGateway(lanes)
 	handlers := node.NewHandlers(contract)
 	worker := broker.NewWorker(lanes, handlers)
 	authenticator := node.Authenticator(cfg)
@@ -57,24 +57,30 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
 	health := http.NewHealth(logger)
-	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, logger)
+	docs, err := node.NewDocs(cfg, contract, socketioGateway)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
 	admin := node.NewAdmin(socketioGateway, worker, gateway)
 	nodeNode := &node.Node{
-		Config:  cfg,
-		Log:     logger,
-		Redis:   clients,
-		Lanes:   lanes,
-		Gateway: gateway,
-		Worker:  worker,
-		Emitter: emitterEmitter,
-		Sockets: socketioGateway,
-		Public:  server,
-		Admin:   admin,
-		Health:  health,
+		Config:   cfg,
+		Contract: contract,
+		Log:      logger,
+		Redis:    clients,
+		Lanes:    lanes,
+		Gateway:  gateway,
+		Worker:   worker,
+		Emitter:  emitterEmitter,
+		Sockets:  socketioGateway,
+		Public:   server,
+		Admin:    admin,
+		Health:   health,
 	}
 	return nodeNode, func() {
 		cleanup()

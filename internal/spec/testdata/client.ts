@@ -1,0 +1,188 @@
+// Hall 1.2.0: what its clients say and hear over Socket.IO.
+// Generated from the service's declarations (make generate). Do not edit.
+
+import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
+
+type Name = keyof Namespaces;
+type Events = Record<string, any>;
+type Input<M, E extends keyof M> = M[E] extends (input: infer I, ...rest: never[]) => void ? I : never;
+type Result<M, E extends keyof M> = M[E] extends (input: never, ack: (answer: infer A) => void) => void
+  ? Exclude<A, Problem>
+  : never;
+
+/** A socket of one namespace, with the types of all that it hears and says. */
+export type Client<N extends Name> = Socket<Namespaces[N]["hears"], Namespaces[N]["says"]>;
+
+/** Opens a socket on a namespace: connect("https://chat.example", "/chat", { auth: { token } }). */
+export function connect<N extends Name>(url: string, namespace: N, options?: Partial<ManagerOptions & SocketOptions>): Client<N> {
+  return io(url.replace(/\/+$/, "") + namespace, options) as unknown as Client<N>;
+}
+
+/** Tells a problem from a result: kind alone does. */
+export function isProblem(answer: unknown): answer is Problem {
+  return typeof answer === "object" && answer !== null && (answer as { kind?: unknown }).kind === "error";
+}
+
+/**
+ * Sends a command and waits for its acknowledgement, a result or a problem; it never throws for either.
+ * Without an answer in time it gives the problem "timeout": the outcome is not known then.
+ */
+export async function call<Hears extends Events, Says extends Events, E extends keyof Says & string>(
+  socket: Socket<Hears, Says>,
+  event: E,
+  input: Input<Says, E>,
+  timeoutMS = 10_000,
+): Promise<Result<Says, E> | Problem> {
+  try {
+    return await (socket as unknown as Socket).timeout(timeoutMS).emitWithAck(event, input);
+  } catch {
+    return {
+      kind: "error", type: "about:blank", title: "Gateway Timeout", status: 504, code: "timeout",
+      detail: `no answer within ${timeoutMS} ms`,
+    };
+  }
+}
+
+/** Sends a command without asking for an acknowledgement; a problem comes as the event "error". */
+export function tell<Hears extends Events, Says extends Events, E extends keyof Says & string>(
+  socket: Socket<Hears, Says>,
+  event: E,
+  input: Input<Says, E>,
+): void {
+  (socket as unknown as Socket).emit(event, input);
+}
+
+// The namespaces.
+
+export interface Namespaces {
+  "/hall": { hears: HallServerToClientEvents; says: HallClientToServerEvents };
+  "/hall/desk": { hears: HallDeskServerToClientEvents; says: HallDeskClientToServerEvents };
+}
+
+/** What clients of /hall hear. Seats. */
+export interface HallServerToClientEvents {
+  /** Seats were booked. */
+  book: (payload: SpecTestChanged) => void;
+  /** Whatever * / this is. */
+  "noise:any-thing": (payload: unknown) => void;
+  /** Is the price right? Answer it, or refuse with a problem. */
+  confirm: (question: SpecTestPriced, answer: (answer: SpecTestAgreed | Problem) => void) => void;
+  /** You may have missed events: read again the state that you show. */
+  resync: (payload: ResyncPayload) => void;
+  /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
+  error: (problem: Problem) => void;
+}
+
+/** What clients of /hall say. */
+export interface HallClientToServerEvents {
+  /** Book a seat. */
+  book: (input: SpecTestBookInput, ack: (answer: SpecTestBooked | Problem) => void) => void;
+  /** All seats. */
+  seats: (input: None, ack: (answer: SpecTestPageSpecTestSeat | Problem) => void) => void;
+}
+
+/** What clients of /hall/desk hear. For the staff. */
+export interface HallDeskServerToClientEvents {
+  /** You may have missed events: read again the state that you show. */
+  resync: (payload: ResyncPayload) => void;
+  /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
+  error: (problem: Problem) => void;
+}
+
+/** What clients of /hall/desk say. */
+export interface HallDeskClientToServerEvents {
+  /** Close. */
+  close: (input: None, ack: (answer: None | Problem) => void) => void;
+}
+
+// The types.
+
+export interface Field {
+  pointer: string;
+  detail: string;
+}
+
+export type None = Record<string, never>;
+
+export interface Other {
+  /** Its name. */
+  event: string;
+  /** Its arguments, of any shape. */
+  args: Array<unknown>;
+}
+
+export interface Problem {
+  kind: "error";
+  /** Always about:blank: the code says it all. */
+  type: string;
+  /** The HTTP phrase of the status. */
+  title: string;
+  status: number;
+  code: "invalid" | "unauthenticated" | "forbidden" | "not_found" | "conflict" | "exhausted" | "internal" | "overloaded" | "unavailable" | "timeout";
+  detail: string;
+  /** urn:uuid: and the command's id, to quote to support. */
+  instance?: string;
+  /** Every mistake in the input, by JSON pointer. */
+  errors?: Array<Field>;
+  /** A retry can help after this many milliseconds. */
+  retry_after_ms?: number;
+  /** What else belongs to this problem; its shape is the use case's. */
+  context?: unknown;
+}
+
+export interface ResyncPayload {
+  /** In these rooms; none means anywhere. */
+  rooms: Array<string>;
+  /** gap: events are gone. epoch: so may be what was seen before. */
+  reason: "gap" | "epoch";
+}
+
+export interface SpecTestAgreed {
+  yes: boolean;
+}
+
+export interface SpecTestBookInput {
+  /** Which one. */
+  seat: SpecTestSeat;
+  beside?: SpecTestSeat | null;
+  fare: "full" | "child";
+  notes?: Record<string, string>;
+  photo?: string;
+  until?: string;
+  extra?: unknown;
+}
+
+/** One of several, told apart by kind. */
+export type SpecTestBooked = SpecTestBooked_seat | SpecTestBooked_waiting;
+
+export interface SpecTestBooked_seat {
+  kind: "seat";
+  seat?: SpecTestSeat | null;
+  place?: number;
+}
+
+export interface SpecTestBooked_waiting {
+  kind: "waiting";
+  seat?: SpecTestSeat | null;
+  place?: number;
+}
+
+export interface SpecTestChanged {
+  seats: Record<string, SpecTestSeat>;
+  at: string;
+}
+
+export interface SpecTestPageSpecTestSeat {
+  items: Array<SpecTestSeat>;
+  next?: string;
+}
+
+export interface SpecTestPriced {
+  cents: number;
+}
+
+export interface SpecTestSeat {
+  row: string;
+  place: number | null;
+  tags?: Array<string>;
+}
