@@ -34,4 +34,4 @@ down: ## Stop them and forget their data
 	docker compose down --volumes
 
 clean: ## Delete what was built
-	rm -rf bin tests/js/node_modules
+	rm -rf bin tests/js/node_modules examples/emit/node_modules

@@ -51,6 +51,11 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		cleanup()
 		return nil, nil, err
 	}
+	bus, cleanup2, err := node.OpenEvents(cfg, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
 	gateway := broker.NewGateway(lanes)
 	handlers := node.NewHandlers(contract)
 	worker := broker.NewWorker(lanes, handlers)
@@ -62,11 +67,13 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	health := http.NewHealth(logger)
 	docs, err := node.NewDocs(cfg, contract, socketioGateway)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -77,6 +84,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		Log:      logger,
 		Redis:    clients,
 		Lanes:    lanes,
+		Events:   bus,
 		Gateway:  gateway,
 		Worker:   worker,
 		Emitter:  emitterEmitter,
@@ -86,6 +94,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		Health:   health,
 	}
 	return nodeNode, func() {
+		cleanup2()
 		cleanup()
 	}, nil
 }

@@ -12,8 +12,10 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/siotest"
+	"github.com/example/switchyard/internal/testenv"
 )
 
 // The conversations in conversations/*.txtar run on two nodes that share a real
@@ -39,6 +41,28 @@ func TestConversations(t *testing.T) {
 			t.Parallel()
 			url := siotest.Start(t, siotest.Redis("")).URL
 			converse(t, file, map[string]string{"1": url, "2": url})
+		})
+	}
+}
+
+// The same conversations, with another broker between the lanes and the gateways.
+func TestConversationsOverOtherBrokers(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("conversations/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no conversations: %v", err)
+	}
+	for kind, start := range map[string]func(testing.TB) string{"nats": testenv.NATS, "amqp": testenv.RabbitMQ, "kafka": testenv.Kafka} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			events := start(t)
+			for _, file := range files {
+				name := strings.TrimSuffix(filepath.Base(file), ".txtar")
+				t.Run(name, func(t *testing.T) {
+					nodes := siotest.Cluster(t, 2, siotest.With(func(c *config.Config) { c.Events, c.EventsURL, c.EventsTopic = kind, events, name }))
+					converse(t, file, map[string]string{"1": nodes[0].URL, "2": nodes[1].URL})
+				})
+			}
 		})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
 )
 
 // print writes one value as JSON, or a table.
@@ -138,9 +139,15 @@ func tail(ctx context.Context, y *yard, args []string) error {
 }
 
 func emit(ctx context.Context, y *yard, args []string) error {
-	id, err := y.Emit(ctx, broker.OutsideEvent{
-		Namespace: args[0], Event: args[1], Rooms: y.rooms, Users: y.users, Everyone: y.everyone, Payload: []byte(args[2]),
-	})
+	m := contract.Emission{Event: contract.EventSpec{Namespace: contract.Namespace{Name: args[0]}, Name: args[1]}, Payload: json.RawMessage(args[2])}
+	for _, room := range y.rooms {
+		m = m.To(contract.Room(room))
+	}
+	for _, user := range y.users {
+		m = m.ToUser(user)
+	}
+	m.Audience.Everyone = y.everyone
+	id, err := y.Emitter().Emit(ctx, m)
 	if err != nil {
 		return err
 	}

@@ -94,6 +94,12 @@
 // again, when a stream is read again from its start, is dropped. Strangers' entries have
 // no number: they are emitted and not counted.
 //
+// # Another broker for events
+//
+// With a Bus the gateways do not read evt:{p3}. A Relay does, and forwards it; all above
+// holds there too, since what arrives is the entry as it was committed. See bus.go and
+// relay.go.
+//
 // # When a gateway dies
 //
 // Gateways beat in the sorted set "gateways". What a use case wants to know of the end of
@@ -151,6 +157,7 @@ type Config struct {
 	IdempotencyTTL time.Duration // how long the outcome of a command with an idempotency key is kept; 0: it is not
 	DeadLetters    int           // 100,000: about as many are kept, of all partitions together
 	Strict         bool          // gateways tell clients only what a replica of Redis has, see strict.go
+	Topic          string        // switchyard-events: of events on a Bus; of each service its own
 }
 
 func (c *Config) setDefaults() {
@@ -168,6 +175,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.DeadLetters == 0 {
 		c.DeadLetters = 100_000
+	}
+	if c.Topic == "" {
+		c.Topic = "switchyard-events"
 	}
 }
 

@@ -21,6 +21,7 @@ type watch struct {
 	turn       *sync.Mutex              // guards what follows announce
 	numberings []numbering              // by partition
 	counters   atomic.Pointer[counters] // the newest
+	relay      string                   // key of the position of the relay from which events come, if any
 	announce   func(reason string)
 	due        string    // the reason to announce next
 	last       time.Time // when something was announced
@@ -38,8 +39,9 @@ func newWatch(l *Lanes, turn *sync.Mutex, announce func(reason string)) *watch {
 // counters are what Redis says of all partitions, at some moment after asked.
 type counters struct {
 	asked     time.Time
-	last      []mark // the last event
-	noReplies []bool // the gateway's reply stream does not exist
+	last      []mark   // the last event
+	noReplies []bool   // the gateway's reply stream does not exist
+	relayed   []string // up to which entry the relay to another broker has come, where there is one
 }
 
 func (w *watch) keepAsking(ctx context.Context) {
@@ -74,12 +76,19 @@ func (w *watch) ask(ctx context.Context) (*counters, error) {
 		owners[p] = askCounter(ctx, pipe, p)
 		replies[p] = pipe.Exists(ctx, w.replyStream(p, w.boot))
 	}
+	var relayed *redis.MapStringStringCmd
+	if w.relay != "" {
+		relayed = pipe.HGetAll(ctx, w.relay)
+	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read the counters of events: %w", err)
 	}
 	for p := range w.numberings {
 		c.last = append(c.last, counterOf(owners[p]))
 		c.noReplies = append(c.noReplies, replies[p].Val() == 0)
+		if relayed != nil {
+			c.relayed = append(c.relayed, relayed.Val()["at "+eventStream(p)])
+		}
 	}
 	return c, nil
 }
@@ -157,6 +166,12 @@ func (w *watch) take(p int, e entry, now time.Time) bool {
 func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 	if c == nil {
 		return nil
+	}
+	if t.events == 0 && t.compared != c { // the events come from elsewhere
+		t.compared = c
+		if c.noReplies[t.first] {
+			t.last[0] = "0-0"
+		}
 	}
 	for i := range t.events {
 		p := t.first + i

@@ -31,6 +31,7 @@ type Gateway struct {
 	evicting atomic.Bool
 	turn     sync.Mutex // held while handle runs, or missed: on a Redis Cluster each partition has a reader
 	around   [2]func()  // what one read brings, see Around
+	hearing  *hearing   // nil: events come from Redis
 
 	overloads overloads
 
@@ -74,14 +75,24 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	t := newTail(g.read, streams) // nobody writes to this boot's replies yet
 	t.reader.reuse, t.events = true, g.cfg.Partitions
 	g.watch = newWatch(g.Lanes, &g.turn, missed)
-	if err := g.watch.seek(ctx, t); err != nil {
-		return fmt.Errorf("start the gateway's lanes: %w", err)
-	}
-	if err := g.census.beat(ctx); err != nil {
-		return fmt.Errorf("start the gateway's lanes: %w", err)
-	}
 	run, stop := context.WithCancel(context.Background())
+	in, err := g.listen(run) // before seek: nothing is between the two
+	if err == nil {
+		err = g.watch.seek(ctx, t)
+	}
+	if err == nil {
+		err = g.census.beat(ctx)
+	}
+	if err != nil {
+		stop()
+		return fmt.Errorf("start the gateway's lanes: %w", err)
+	}
 	g.stop = stop
+	if g.hearing != nil {
+		g.watch.relay = g.hearing.key
+		g.hearing.from(t)
+		g.wg.Go(func() { g.hear(run, in) })
+	}
 	g.wg.Go(func() { eachTail(t.bySlot(), func(t *tail) { g.follow(run, t) }) })
 	g.wg.Go(func() { g.roster.run(run) })
 	g.wg.Go(func() { g.census.run(run) })
@@ -148,7 +159,7 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 		all, err := t.next(ctx)
 		if err == nil {
 			if g.cfg.Strict && len(all) > 0 {
-				g.confirm(ctx, t)
+				g.confirm(ctx, t, &g.unread)
 			}
 			g.around[0]()
 			g.take(t, all)
@@ -189,30 +200,35 @@ func (g *Gateway) take(t *tail, all []found) {
 			if f.stream < t.events && !g.watch.take(t.first+f.stream, e, now) {
 				continue
 			}
-			err := a.parse(e)
-			if err == nil && a.replyTo == g.boot {
-				err = g.reply(&a)
-			}
-			if err != nil {
-				g.malformed.warn(g.log, "skipped a malformed entry", "stream", t.streams[f.stream], "error", err)
-				continue
-			}
-			if a.event.Namespace == "" {
-				continue
-			}
-			switch { // who acts on a request may keep parts of it
-			case a.ask != "":
-				err = g.asked(e.clone())
-			case a.event.Action != "":
-				a.event = a.event.Clone()
-				err = g.handle(&a.event)
-			default:
-				err = g.handle(&a.event)
-			}
-			if err != nil {
-				g.unhandled.warn(g.log, "skipped an event", "event", a.event.ID, "error", err)
-			}
+			g.arrive(&a, e, t.streams[f.stream])
 		}
+	}
+}
+
+// arrive hands over what an entry brings. The mutex is held.
+func (g *Gateway) arrive(a *arrival, e entry, stream string) {
+	err := a.parse(e)
+	if err == nil && a.replyTo == g.boot {
+		err = g.reply(a)
+	}
+	if err != nil {
+		g.malformed.warn(g.log, "skipped a malformed entry", "stream", stream, "error", err)
+		return
+	}
+	if a.event.Namespace == "" {
+		return
+	}
+	switch { // who acts on a request may keep parts of it
+	case a.ask != "":
+		err = g.asked(e.clone())
+	case a.event.Action != "":
+		a.event = a.event.Clone()
+		err = g.handle(&a.event)
+	default:
+		err = g.handle(&a.event)
+	}
+	if err != nil {
+		g.unhandled.warn(g.log, "skipped an event", "event", a.event.ID, "error", err)
 	}
 }
 

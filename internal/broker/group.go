@@ -65,17 +65,20 @@ func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 	}
 	m := &member{
 		GroupSubscriber: s, topic: topic, id: uuid.NewString(),
-		key: "group:{" + s.name + " " + topic + "}", in: s.streams(topic), out: make(chan *message.Message),
+		key: "group:{" + s.name + " " + topic + "}", in: s.streams(topic),
 	}
+	out := make(chan *message.Message)
+	var turn sync.Mutex
+	m.follower = func() handOver { return m.oneByOne(out, &turn) }
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(s.ctx, cancel)
 	s.wg.Go(func() {
-		defer close(m.out)
+		defer close(out)
 		defer cancel()
 		defer unhook()
 		m.run(ctx)
 	})
-	return m.out, nil
+	return out, nil
 }
 
 // Close ends all subscriptions and waits for them.
@@ -85,6 +88,10 @@ func (s *GroupSubscriber) Close() error {
 	return nil
 }
 
+// A handOver hands over what a read has brought; false means that ctx has ended before
+// all was acknowledged.
+type handOver func(ctx context.Context, t *tail, all []found) bool
+
 // A member is one subscription.
 type member struct {
 	*GroupSubscriber
@@ -92,9 +99,12 @@ type member struct {
 	id    string
 	key   string
 	in    []string // streams
-	out   chan *message.Message
+
+	follower func() handOver // for each tail
+	recent   time.Duration   // how old entries are that a group without a position begins with; 0: the oldest
 
 	epoch int64
+	begin string // position where there is none
 
 	mu   sync.Mutex
 	at   map[string]string // positions, by stream
@@ -128,6 +138,9 @@ func (m *member) take(ctx context.Context) (bool, error) {
 	defer cancel()
 	answer, err := groupScript.Run(ctx, m.rdb, []string{m.key}, "take", m.id, 0, leaseFor.Milliseconds()).Slice()
 	if err != nil || len(answer) == 0 {
+		return false, err
+	}
+	if m.begin, err = m.since(ctx); err != nil {
 		return false, err
 	}
 	m.epoch, _ = answer[0].(int64)
@@ -204,24 +217,21 @@ func (m *member) keep(ctx context.Context, what string) error {
 	return nil
 }
 
-// deliver reads on from the positions and hands over one message after the other.
+// deliver reads on from the positions and hands over what comes.
 func (m *member) deliver(ctx context.Context) {
 	t := newTail(m.read, m.in)
 	for i, stream := range m.in {
+		t.last[i] = m.begin
 		if id, ok := m.at[stream]; ok {
 			t.last[i] = id
 		}
 	}
-	var turn sync.Mutex
-	eachTail(t.bySlot(), func(t *tail) { m.follow(ctx, t, &turn) })
+	eachTail(t.bySlot(), func(t *tail) { m.follow(ctx, t, m.follower()) })
 }
 
-// follow delivers what a tail brings; the mutex is held while a message is not
-// acknowledged.
-func (m *member) follow(ctx context.Context, t *tail, turn *sync.Mutex) {
+func (m *member) follow(ctx context.Context, t *tail, hand handOver) {
 	defer t.reader.close()
-	var read, nacked backoff
-	var malformed throttle
+	var read backoff
 	for ctx.Err() == nil {
 		all, err := t.next(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -229,31 +239,42 @@ func (m *member) follow(ctx context.Context, t *tail, turn *sync.Mutex) {
 			continue
 		}
 		read.reset()
-		for _, f := range all {
-			for _, e := range f.entries {
-				if !m.pass(ctx, t.streams[f.stream], e, turn, &malformed, &nacked) {
-					return
-				}
-			}
+		if !hand(ctx, t, all) {
+			return
 		}
 	}
 }
 
-// pass hands over one entry; false means that ctx has ended before it was acknowledged.
-func (m *member) pass(ctx context.Context, stream string, e entry, turn *sync.Mutex, malformed *throttle, nacked *backoff) bool {
-	msg, err := decode(e)
-	if err != nil {
-		malformed.warn(m.log, "skipped a malformed entry", "stream", stream, "error", err)
-	} else {
-		turn.Lock()
-		acked := deliverUntilAcked(ctx, msg, m.out, m.log, nacked)
-		turn.Unlock()
-		if !acked {
-			return false
+// oneByOne hands messages over to Watermill; the mutex is held while one is not
+// acknowledged.
+func (m *member) oneByOne(out chan<- *message.Message, turn *sync.Mutex) handOver {
+	var nacked backoff
+	var malformed throttle
+	return func(ctx context.Context, t *tail, all []found) bool {
+		for _, f := range all {
+			stream := t.streams[f.stream]
+			for _, e := range f.entries {
+				msg, err := decode(e)
+				if err != nil {
+					malformed.warn(m.log, "skipped a malformed entry", "stream", stream, "error", err)
+				} else {
+					turn.Lock()
+					acked := deliverUntilAcked(ctx, msg, out, m.log, &nacked)
+					turn.Unlock()
+					if !acked {
+						return false
+					}
+				}
+				m.passed(stream, e.id)
+			}
 		}
+		return true
 	}
+}
+
+// passed moves the position of a stream.
+func (m *member) passed(stream, id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.at[stream] = strings.Clone(e.id)
-	return true
+	m.at[stream] = strings.Clone(id)
 }

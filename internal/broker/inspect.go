@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -24,17 +21,15 @@ type Inspector struct {
 
 // Inspect asks Redis how many partitions there are.
 func Inspect(ctx context.Context, rdb redis.UniversalClient) (*Inspector, error) {
-	n, err := rdb.Get(ctx, "partitions").Int()
-	switch {
-	case errors.Is(err, redis.Nil):
-		return nil, errors.New("this Redis has no lanes: no node has started on it; is it the right one, and the right database?")
-	case err != nil:
-		return nil, fmt.Errorf("ask Redis for the number of partitions: %w", err)
-	case n < 1:
-		return nil, fmt.Errorf("the key \"partitions\" says %d, which no node has written", n)
+	n, err := partitions(ctx, rdb)
+	if err != nil {
+		return nil, err
 	}
 	return &Inspector{&Lanes{cfg: Config{Partitions: n}, rdb: rdb, read: rdb}}, nil
 }
+
+// Emitter announces events from outside.
+func (i *Inspector) Emitter() *Emitter { return &Emitter{i.lanes} }
 
 // A PartitionState is one partition at one moment.
 type PartitionState struct {
@@ -219,43 +214,4 @@ func follow(ctx context.Context, t *tail, turn *sync.Mutex, see func(LaneEntry) 
 		}
 	}
 	return nil
-}
-
-// An OutsideEvent is an event that no command brings about.
-type OutsideEvent struct {
-	Namespace, Event string
-	Rooms, Users     []string
-	Everyone         bool
-	Payload          []byte // JSON
-}
-
-// Emit appends an event to the lane of its first room or user, so that those of one
-// room keep their order. It returns the message's id.
-func (i *Inspector) Emit(ctx context.Context, e OutsideEvent) (string, error) {
-	switch {
-	case !strings.HasPrefix(e.Namespace, "/"):
-		return "", fmt.Errorf("%q is no namespace: it begins with /, like /chat", e.Namespace)
-	case e.Event == "":
-		return "", errors.New("the event has no name")
-	case len(e.Rooms) == 0 && len(e.Users) == 0 && !e.Everyone:
-		return "", errors.New("nobody would hear it: name a room, a user or everyone")
-	case !json.Valid(e.Payload):
-		return "", errors.New(`the payload is no JSON, like {"text":"hello"}`)
-	}
-	id := uuid.Must(uuid.NewV7()).String()
-	md := message.Metadata{MetaNamespace: e.Namespace, MetaEvent: e.Event, metaCorrelation: id}
-	set(md, MetaRooms, list(e.Rooms))
-	set(md, MetaUsers, list(e.Users))
-	if e.Everyone {
-		md[MetaEveryone] = "true"
-	}
-	order := append(slices.Concat(e.Rooms, e.Users), e.Namespace)[0]
-	err := i.lanes.rdb.XAdd(ctx, &redis.XAddArgs{
-		Stream: eventStream(i.lanes.partition(order)), MaxLen: maxEvents, Approx: true,
-		Values: []any{fieldUUID, id, fieldMetadata, appendMetadata(nil, md), fieldPayload, e.Payload},
-	}).Err()
-	if err != nil {
-		return "", fmt.Errorf("emit %s: %w", e.Event, err)
-	}
-	return id, nil
 }

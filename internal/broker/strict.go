@@ -11,7 +11,7 @@ import (
 
 // Redis replicates asynchronously: a failover takes back what no replica had yet. With
 // Config.Strict a gateway does what a read has told it to, acknowledgements and events,
-// only when a replica has it as well. What it writes itself comes after all that it has
+// only when a replica has it as well, and so does a relay what it forwards. What it writes itself comes after all that it has
 // read in Redis' order, so it is enough that this write has arrived there.
 
 const (
@@ -22,14 +22,14 @@ const (
 var errNoReplica = errors.New("no replica of Redis has taken over the newest writes (STRICT=on); is there one, and is it connected?")
 
 // confirm waits until a replica has what was read, or ctx ends.
-func (g *Gateway) confirm(ctx context.Context, t *tail) {
-	wait := backoff{shared: &g.unread}
+func (l *Lanes) confirm(ctx context.Context, t *tail, quiet *throttle) {
+	wait := backoff{shared: quiet}
 	for {
 		err := t.replicated(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
-		wait.sleep(ctx, g.log, "tell clients what has come of their commands", err)
+		wait.sleep(ctx, l.log, "tell clients what has come of their commands", err)
 	}
 }
 

@@ -21,6 +21,8 @@ type tail struct {
 	last    []string // id of the last entry read, by stream
 	reader  reader
 	batch   batchSize
+
+	compared *counters // the last, for a gateway whose events come from elsewhere
 }
 
 const (

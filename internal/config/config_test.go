@@ -35,6 +35,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
 		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, DLQMax: 100_000, LogLevel: "info",
+		Events: "redis", EventsTopic: "switchyard-events",
 		Sockets: config.Sockets{
 			Path: "/socket.io/", Parser: "json", Transports: []string{"polling", "websocket"},
 			PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 5 * time.Second,
@@ -60,6 +61,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_PARSER": "xml", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
 		"DOCS_ENABLED": "maybe",
 		"SOCKET_RATE":  "0", "SOCKET_UNACKED": "-1", "NODE_IN_FLIGHT": "0", "PARTITION_BACKLOG": "off",
+		"EVENTS": "pigeon", "EVENTS_TOPIC": "a.b",
 	} {
 		t.Setenv(name, value)
 	}
@@ -75,6 +77,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`DOCS_ENABLED: "maybe" is not one of true, false`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 		`SOCKET_RATE: "0" is no whole number above 0, or off`, `SOCKET_UNACKED: -1 is not between`, `NODE_IN_FLIGHT: 0 is not between 1 and`, `PARTITION_BACKLOG: "off" is no whole number`,
+		`EVENTS: "pigeon" is not one of redis, nats, amqp, kafka`, `EVENTS_TOPIC: "a.b" must have`,
 	} {
 		if !strings.Contains(err.Error(), "\n  "+want) {
 			t.Errorf("missing: %s", want)
@@ -112,6 +115,13 @@ func TestOneProblem(t *testing.T) {
 		"limits off":         {[]string{"SOCKET_RATE", "off", "SOCKET_UNACKED", "off"}, ""},
 		"no replica":         {[]string{"STRICT", "on"}, "STRICT: on needs REDIS_URL: an embedded Redis has no replica"},
 		"dead letters":       {[]string{"DLQ_MAX", "15"}, "DLQ_MAX: 15 is not between 16 (PARTITIONS) and 100000000"},
+		"events over NATS":   {[]string{"EVENTS", "nats", "EVENTS_URL", "nats://one:4222,nats://two:4222", "REDIS_URL", "redis://x"}, ""},
+		"events over AMQP":   {[]string{"EVENTS", "amqp", "EVENTS_URL", "amqp://me:hunter2@x", "REDIS_URL", "redis://x"}, ""},
+		"events over Kafka":  {[]string{"EVENTS", "kafka", "EVENTS_URL", "kafka://one:9092,two:9092", "REDIS_URL", "redis://x"}, ""},
+		"events embedded":    {[]string{"EVENTS", "nats", "EVENTS_URL", "nats://x"}, `EVENTS: "nats" needs REDIS_URL: an embedded Redis has one node`},
+		"events of a kind":   {[]string{"EVENTS", "kafka", "EVENTS_URL", "amqp://me:hunter2@x", "REDIS_URL", "redis://x"}, "EVENTS_URL: EVENTS=kafka needs a URL like kafka://host:port"},
+		"events nowhere":     {[]string{"EVENTS", "amqp", "REDIS_URL", "redis://x"}, "EVENTS_URL: EVENTS=amqp needs a URL like amqp://host:port"},
+		"events unused":      {[]string{"EVENTS_URL", "nats://x"}, "EVENTS_URL: it is set, but EVENTS is redis: set EVENTS, or remove it"},
 		"spaces in lists":    {[]string{"CORS_ORIGINS", "https://a.example , https://b.example", "SOCKET_TRANSPORTS", "polling, websocket"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -28,6 +28,7 @@ type Node struct {
 	Log      *slog.Logger
 	Redis    *redisconn.Clients
 	Lanes    *broker.Lanes
+	Events   broker.Bus // nil: events stay on Redis
 	Gateway  *broker.Gateway
 	Worker   *broker.Worker
 	Emitter  *emitter.Emitter
@@ -36,7 +37,8 @@ type Node struct {
 	Admin    *web.Admin
 	Health   *web.Health
 
-	name *name `wire:"-"` // while it runs
+	name  *name         `wire:"-"` // while it runs
+	relay *broker.Relay `wire:"-"` // likewise, if there is a Bus
 }
 
 const (
@@ -70,6 +72,9 @@ func (n *Node) Start(ctx context.Context) error {
 		n.Gateway.Evicted(n.Sockets.Evict)
 		n.Gateway.Answering(n.Sockets.Answer)
 		n.Gateway.Around(n.Sockets.Hold, n.Sockets.Release)
+		if n.Events != nil {
+			n.Gateway.Through(n.Config.Events, n.Events)
+		}
 		if err := n.Gateway.Start(ctx, n.Emitter.Handle, n.Emitter.Missed); err != nil {
 			return errors.Join(err, n.closeLanes())
 		}
@@ -78,6 +83,10 @@ func (n *Node) Start(ctx context.Context) error {
 		if err := n.Worker.Start(ctx); err != nil {
 			return errors.Join(err, n.closeLanes())
 		}
+	}
+	if n.Events != nil {
+		n.relay = broker.NewRelay(n.Lanes, n.Config.Events, n.Events)
+		n.relay.Start()
 	}
 	n.Health.Add(web.Probe{Name: "redis", Check: n.Redis.Ping})
 	n.Log.Info("ready", "node", n.Config.NodeID, "role", n.Config.Role, "boot", n.Lanes.Boot())
@@ -116,6 +125,9 @@ func (n *Node) Stop(ctx context.Context) error {
 func (n *Node) closeLanes() error {
 	n.Gateway.Close()
 	n.Worker.Close()
+	if n.relay != nil {
+		n.relay.Close()
+	}
 	err := n.Lanes.Close()
 	n.name.release(context.Background())
 	return err

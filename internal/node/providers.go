@@ -13,6 +13,7 @@ import (
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/cors"
+	"github.com/example/switchyard/internal/events"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/spec"
@@ -25,7 +26,7 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenRedis, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
+	NewLogger, OpenRedis, OpenEvents, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
 )
 
 // NewLogger logs text on a terminal, else JSON.
@@ -59,12 +60,17 @@ func OpenRedis(ctx context.Context, c config.Config, log *slog.Logger) (*redisco
 	return redisconn.Open(ctx, c.RedisURL, log)
 }
 
+// OpenEvents connects to the broker that EVENTS names; none is nil.
+func OpenEvents(c config.Config, log *slog.Logger) (broker.Bus, func(), error) {
+	return events.Open(c.Events, c.EventsURL, log)
+}
+
 // LanesConfig is what the lanes are told.
 func LanesConfig(c config.Config) broker.Config {
 	return broker.Config{
 		Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout,
 		InFlight: c.InFlight, Backlog: c.Backlog, IdempotencyTTL: time.Duration(c.IdempotencyTTL),
-		DeadLetters: c.DLQMax, Strict: bool(c.Strict),
+		DeadLetters: c.DLQMax, Strict: bool(c.Strict), Topic: c.EventsTopic,
 	}
 }
 

@@ -5,9 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/siotest"
+	"github.com/example/switchyard/internal/testenv"
 )
 
 // An order tells the town crier what to cry, and to whom.
@@ -61,11 +64,11 @@ func serveCry(_ context.Context, in order) (contract.None, []contract.Effect, er
 }
 
 // people are alice and bob on one node, and another of alice's sockets on the other.
-func people(t *testing.T) (alice, bob, away *rawsio.Client, ids []string) {
+func people(t *testing.T, options ...siotest.Option) (alice, bob, away *rawsio.Client, ids []string) {
 	t.Helper()
 	urls := serve(t, 2, routes(cry.Handle(serveCry), other.Handle(func(_ context.Context, in contract.Other) (contract.Other, []contract.Effect, error) {
 		return in, nil, nil
-	})))
+	})), options...)
 	alice, bob, away = rawsio.Dial(t, urls[0]), rawsio.Dial(t, urls[0]), rawsio.Dial(t, urls[1])
 	return alice, bob, away, []string{
 		alice.Connect("/town", `{"user":"alice"}`), bob.Connect("/town", `{"user":"bob"}`), away.Connect("/town", `{"user":"alice"}`),
@@ -79,7 +82,24 @@ func say(to, text string, ids ...string) string {
 // Each audience is heard by those it means, on both nodes, and by nobody else.
 func TestAudiencesAcrossNodes(t *testing.T) {
 	t.Parallel()
-	alice, bob, away, ids := people(t)
+	audiences(t)
+}
+
+// The same with another broker between the lanes and the gateways.
+func TestAudiencesOverOtherBrokers(t *testing.T) {
+	t.Parallel()
+	for kind, start := range map[string]func(testing.TB) string{"nats": testenv.NATS, "amqp": testenv.RabbitMQ, "kafka": testenv.Kafka} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			url := start(t)
+			audiences(t, siotest.With(func(c *config.Config) { c.Events, c.EventsURL, c.EventsTopic = kind, url, "town" }))
+		})
+	}
+}
+
+func audiences(t *testing.T, options ...siotest.Option) {
+	t.Helper()
+	alice, bob, away, ids := people(t, options...)
 	call := func(c *rawsio.Client, input string) {
 		t.Helper()
 		want(t, c.Call("/town", "cry", input), `{}`)

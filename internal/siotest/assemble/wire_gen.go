@@ -48,6 +48,11 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		cleanup()
 		return nil, nil, err
 	}
+	bus, cleanup2, err := node.OpenEvents(cfg, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
 	gateway := broker.NewGateway(lanes)
 	handlers := node.NewHandlers(contract)
 	worker := broker.NewWorker(lanes, handlers)
@@ -59,11 +64,13 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	health := http.NewHealth(logger)
 	docs, err := node.NewDocs(cfg, contract, socketioGateway)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -74,6 +81,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Log:      logger,
 		Redis:    clients,
 		Lanes:    lanes,
+		Events:   bus,
 		Gateway:  gateway,
 		Worker:   worker,
 		Emitter:  emitterEmitter,
@@ -83,6 +91,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Health:   health,
 	}
 	return nodeNode, func() {
+		cleanup2()
 		cleanup()
 	}, nil
 }

@@ -1,0 +1,95 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/contract"
+)
+
+// An Emitter announces events from a process that is no node: a job, a script, a service
+// beside this one. It holds no sockets and reads nothing; what it emits takes the lanes
+// to all nodes.
+//
+//	rdb, err := redisconn.Connect(ctx, redisURL)
+//	…
+//	e, err := broker.NewEmitter(ctx, rdb)
+//	…
+//	id, err := e.Emit(ctx, chat.Posted.Of(message))
+//
+// It is safe for concurrent use. docs/emit.md has the same for other languages.
+type Emitter struct{ lanes *Lanes }
+
+// NewEmitter asks Redis how many lanes there are: make another emitter when PARTITIONS
+// was changed. The client stays open; it should not repeat what it has sent, as those of
+// package redisconn do not.
+func NewEmitter(ctx context.Context, rdb redis.UniversalClient) (*Emitter, error) {
+	n, err := partitions(ctx, rdb)
+	if err != nil {
+		return nil, err
+	}
+	return &Emitter{&Lanes{cfg: Config{Partitions: n}, rdb: rdb}}, nil
+}
+
+// partitions asks Redis for their number.
+func partitions(ctx context.Context, rdb redis.UniversalClient) (int, error) {
+	n, err := rdb.Get(ctx, "partitions").Int()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return 0, errors.New("this Redis has no lanes: no node has started on it; is it the right one, and the right database?")
+	case err != nil:
+		return 0, fmt.Errorf("ask Redis for the number of partitions: %w", err)
+	case n < 1:
+		return 0, fmt.Errorf("the key \"partitions\" says %d, which no node has written", n)
+	}
+	return n, nil
+}
+
+// Emit appends an event to the lane of its first room, user or socket, so that those of
+// one room keep the order of the calls, and returns the event's id. There is no caller to
+// be addressed, and what an event declares to Keep is kept for commands only. After an
+// error the event was not sent, or if the connection broke, perhaps it was.
+func (e *Emitter) Emit(ctx context.Context, m contract.Emission) (id string, err error) {
+	a := m.Audience
+	switch {
+	case !strings.HasPrefix(m.Event.Namespace.Name, "/"):
+		return "", fmt.Errorf("%q is no namespace: it begins with /, like /chat", m.Event.Namespace.Name)
+	case m.Event.Name == "":
+		return "", errors.New("the event has no name")
+	case a.Caller || a.ExceptCaller || a.Local:
+		return "", fmt.Errorf("emit %s: there is no caller here: address rooms, users, sockets or everyone", m.Event.Name)
+	case len(a.Rooms)+len(a.Users)+len(a.Sockets) == 0 && !a.Everyone:
+		return "", errors.New("nobody would hear it: name a room, a user or everyone")
+	}
+	if raw, ok := m.Payload.(json.RawMessage); ok && !json.Valid(raw) {
+		return "", errors.New(`the payload is no JSON, like {"text":"hello"}`)
+	}
+	id = uuid.Must(uuid.NewV7()).String()
+	m.Event.Keep = 0
+	r := resultsOf{l: e.lanes, c: &Command{ID: id, Operation: "emit", correlation: id}}
+	if err := r.emit(m); err != nil {
+		return "", err
+	}
+	msg := r.messages[0]
+	rooms := make([]string, len(a.Rooms))
+	for i, room := range a.Rooms {
+		rooms[i] = string(room)
+	}
+	order := append(slices.Concat(rooms, a.Users, a.Sockets), m.Event.Namespace.Name)[0]
+	metadata, payload := encode(msg)
+	err = e.lanes.rdb.XAdd(ctx, &redis.XAddArgs{
+		Stream: eventStream(e.lanes.partition(order)), MaxLen: maxEvents, Approx: true,
+		Values: []any{fieldUUID, msg.UUID, fieldMetadata, metadata, fieldPayload, payload},
+	}).Err()
+	if err != nil {
+		return "", fmt.Errorf("emit %s: %w", m.Event.Name, err)
+	}
+	return msg.UUID, nil
+}

@@ -1,0 +1,103 @@
+// Package kafka takes events through a Kafka topic of one partition. Each gateway reads it
+// by itself, without a consumer group, from its end. Start at Open.
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+
+	"github.com/IBM/sarama"
+	"github.com/ThreeDotsLabs/watermill"
+	watermillkafka "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/example/switchyard/internal/broker"
+)
+
+const (
+	largest   = 64 << 20  // bytes; the broker's own limit, message.max.bytes, is lower
+	retention = "3600000" // ms that a topic which we make keeps events
+)
+
+// A Bus is a producer, and the consumers of its subscriptions.
+type Bus struct {
+	publisher  *watermillkafka.Publisher
+	subscriber *watermillkafka.Subscriber
+}
+
+// Open connects to kafka://host:9092,host:9092, with user:password@ in front of them by
+// SASL PLAIN, and with kafkas:// over TLS.
+func Open(address string, log *slog.Logger) (*Bus, error) {
+	brokers, config, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	logger := watermill.NewSlogLogger(log)
+	publisher, err := watermillkafka.NewPublisher(watermillkafka.PublisherConfig{
+		Brokers: brokers, Marshaler: watermillkafka.DefaultMarshaler{}, OverwriteSaramaConfig: config,
+	}, logger)
+	if err != nil {
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	age := retention
+	subscriber, err := watermillkafka.NewSubscriber(watermillkafka.SubscriberConfig{
+		Brokers: brokers, Unmarshaler: watermillkafka.DefaultMarshaler{}, OverwriteSaramaConfig: config,
+		InitializeTopicDetails: &sarama.TopicDetail{NumPartitions: 1, ReplicationFactor: -1, ConfigEntries: map[string]*string{"retention.ms": &age}},
+	}, logger)
+	if err != nil {
+		_ = publisher.Close()
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	return &Bus{publisher, subscriber}, nil
+}
+
+func parse(address string) (brokers []string, c *sarama.Config, err error) {
+	scheme, rest, ok := strings.Cut(address, "://")
+	at := strings.LastIndexByte(rest, '@')
+	first, _, _ := strings.Cut(rest[at+1:], ",") // a URL has one host
+	u, err := url.Parse(scheme + "://" + rest[:at+1] + first)
+	if !ok || err != nil || u.Host == "" || u.Path != "" {
+		return nil, nil, errors.New("the address must look like kafka://host:9092,host:9092") // it may hold a password: not shown
+	}
+	c = sarama.NewConfig()
+	c.ClientID, c.Version = "switchyard", sarama.V2_4_0_0 // the first that chooses how often a topic is replicated
+	c.Producer.Return.Successes, c.Producer.RequiredAcks = true, sarama.WaitForAll
+	c.Producer.MaxMessageBytes = largest
+	c.Consumer.Offsets.Initial = sarama.OffsetNewest
+	c.Net.TLS.Enable = u.Scheme == "kafkas"
+	if u.User != nil {
+		c.Net.SASL.Enable, c.Net.SASL.User = true, u.User.Username()
+		c.Net.SASL.Password, _ = u.User.Password()
+	}
+	return strings.Split(rest[at+1:], ","), c, nil
+}
+
+// Close ends the producer and all subscriptions.
+func (b *Bus) Close() {
+	_ = b.subscriber.Close()
+	_ = b.publisher.Close()
+}
+
+// Publish is that of broker.Bus.
+func (b *Bus) Publish(topic string, messages ...*message.Message) error {
+	err := b.publisher.Publish(topic, messages...)
+	if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
+		return fmt.Errorf("%w: %w", broker.ErrTooLarge, err)
+	}
+	return err
+}
+
+// Subscribe is that of broker.Bus. A topic that is not there is made, as far as Kafka lets
+// us.
+func (b *Bus) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	denied := b.subscriber.SubscribeInitialize(topic)
+	messages, err := b.subscriber.Subscribe(ctx, topic)
+	if err != nil {
+		return nil, errors.Join(denied, err)
+	}
+	return messages, nil
+}

@@ -1,0 +1,25 @@
+package kafka
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	brokers, c, err := parse("kafkas://me:s%40crt@one:9092,two:9093")
+	if err != nil || strings.Join(brokers, " ") != "one:9092 two:9093" || !c.Net.TLS.Enable || c.Net.SASL.User != "me" || c.Net.SASL.Password != "s@crt" {
+		t.Errorf("%v %v", brokers, err)
+	}
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	if brokers, c, err = parse("kafka://one:9092"); err != nil || len(brokers) != 1 || c.Net.TLS.Enable || c.Net.SASL.Enable {
+		t.Errorf("%v %v", brokers, err)
+	}
+	for _, bad := range []string{"", "one:9092", "kafka://", "kafka://one:9092/topic", "kafka://user:hunter2@"} {
+		if _, _, err := parse(bad); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
