@@ -5,7 +5,7 @@ help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: build ## Start one node on :8080, with an embedded Redis
-	@./bin/server
+	@CHECK_OUTPUTS=$${CHECK_OUTPUTS:-1} ./bin/server
 
 test: ## Run all tests that this machine can run; the last line says which were left out
 	@bash scripts/test.sh

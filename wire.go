@@ -13,7 +13,6 @@ import (
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/node"
 	"github.com/example/switchyard/internal/redisconn"
-	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/store/redisstore"
 	"github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
@@ -25,7 +24,6 @@ import (
 func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, func(), error) {
 	panic(wire.Build(
 		usecases.Set,   // what the service does
-		schema.Compile, // its contract, checked
 		redisstore.Set, // what it keeps
 		wire.FieldsOf(new(*redisconn.Clients), "Stores"),
 

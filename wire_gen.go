@@ -12,7 +12,6 @@ import (
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/node"
-	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/store/redisstore"
 	"github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
@@ -46,7 +45,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	work := tasks.NewWork()
 	tasksService := tasks.New(redisstoreTasks, work)
 	catalog := usecases.Catalog(service, tasksService)
-	contract, err := schema.Compile(catalog)
+	contract, err := node.Contract(cfg, catalog, clients, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -77,7 +76,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(socketioGateway, worker, gateway)
+	admin := node.NewAdmin(socketioGateway, worker, gateway, contract)
 	nodeNode := &node.Node{
 		Config:   cfg,
 		Contract: contract,

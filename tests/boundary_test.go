@@ -24,6 +24,8 @@ var allowed = []struct {
 	{"transport/socketio/client", nil, []string{"internal/contract", "internal/fault", "github.com/gorilla/websocket"},
 		"the client is for other programs too: it brings none of the server with it"},
 	{"internal/msgpack", nil, []string{"internal/jsonscan"}, "msgpack reads bytes and knows nothing else"},
+	{"internal/logging", nil, []string{"internal/contract", "internal/fault"}, "everything logs through logging, so it knows what a command is and nothing else"},
+	{"internal/ratelimit", nil, []string{"internal/contract", "internal/fault"}, "rates are counted without Redis where there is none; redisrate knows it"},
 	{"usecases/...", []string{"usecases"}, []string{"internal/contract", "internal/fault"},
 		"a use case returns effects and keeps things behind ports of its own: it knows no transport, no broker, no store and no other use case"},
 	{"usecases", nil, []string{"usecases/...", "internal/contract", "github.com/google/wire"}, "usecases.go gathers the use cases and does nothing else"},

@@ -21,6 +21,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/internal/redisconn"
 )
 
@@ -51,9 +52,11 @@ type Config struct {
 	Strict         Switch        `env:"STRICT" envDefault:"off" doc:"on: clients are told only what a replica of Redis has as well, so that a failover takes back nothing that was answered; needs a replica"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
 
+	CheckOutputs Limit `env:"CHECK_OUTPUTS" envDefault:"100" doc:"one in so many outputs of commands is held to its schema, 1: each (for development; make run does), or off; one that breaks it is answered with internal, and logged"`
+
 	Sockets Sockets
 
-	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
+	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error, and others for components: info,broker=debug,socketio=warn; commands=debug logs each command, without secrets"`
 	LogFormat string `env:"LOG_FORMAT" doc:"text or json; empty: text on a terminal, else json"`
 }
 
@@ -250,8 +253,15 @@ func (c Config) Validate() error {
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)
 	}
+	if c.CheckOutputs < 0 || c.CheckOutputs > 1_000_000 {
+		wrong("CHECK_OUTPUTS", "%d is not between 1 and 1000000, and not off", c.CheckOutputs)
+	}
 	c.Sockets.validate(wrong)
-	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
+	if _, err := logging.ParseLevels(c.LogLevel); err != nil {
+		for mistake := range strings.SplitSeq(err.Error(), "\n") {
+			wrong("LOG_LEVEL", "%s", mistake)
+		}
+	}
 	if c.LogFormat != "" {
 		oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	}

@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	got.NodeID = ""
 	want := config.Config{
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
-		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, DLQMax: 100_000, LogLevel: "info",
+		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, DLQMax: 100_000, CheckOutputs: 100, LogLevel: "info",
 		Events: "redis", EventsTopic: "switchyard-events",
 		Sockets: config.Sockets{
 			Path: "/socket.io/", Parser: "json", Transports: []string{"polling", "websocket"},
@@ -57,11 +57,12 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	unset(t)
 	for name, value := range map[string]string{
 		"HTTP_ADDR": "8080", "REDIS_URL": "http://:hunter2@x", "NODE_ID": "a b", "ROLE": "boss", "AUTH_MODE": "jwt", "JWT_SECRET": "short",
-		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "DLQ_MAX": "-1", "STRICT": "very", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
+		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "DLQ_MAX": "-1", "STRICT": "very", "LOG_LEVEL": "loud,brokers=info", "LOG_FORMAT": "xml",
 		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_PARSER": "xml", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
 		"DOCS_ENABLED": "maybe",
 		"SOCKET_RATE":  "0", "SOCKET_UNACKED": "-1", "NODE_IN_FLIGHT": "0", "PARTITION_BACKLOG": "off",
 		"EVENTS": "pigeon", "EVENTS_TOPIC": "a.b",
+		"CHECK_OUTPUTS": "-1",
 	} {
 		t.Setenv(name, value)
 	}
@@ -75,6 +76,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `DLQ_MAX: -1 is not between`, `STRICT: "very" is no on, and not off`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
 		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_PARSER: "xml" is not one of json, msgpack`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
 		`DOCS_ENABLED: "maybe" is not one of true, false`,
+		`LOG_LEVEL: "brokers" is no component; there are broker, `, `CHECK_OUTPUTS: -1 is not`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 		`SOCKET_RATE: "0" is no whole number above 0, or off`, `SOCKET_UNACKED: -1 is not between`, `NODE_IN_FLIGHT: 0 is not between 1 and`, `PARTITION_BACKLOG: "off" is no whole number`,
 		`EVENTS: "pigeon" is not one of redis, nats, amqp, kafka`, `EVENTS_TOPIC: "a.b" must have`,

@@ -70,7 +70,7 @@ var (
 	httpPathRE  = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+|/\{[a-z_]+\})+$`)
 	pathParamRE = regexp.MustCompile(`\{[a-z_]+\}`)
 	httpMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	reserved    = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", Resync}
+	reserved    = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", Resync, Refresh}
 )
 
 // Resync is the event that tells clients of every namespace that they may have missed
@@ -83,10 +83,16 @@ type ResyncPayload struct {
 	Reason string   `json:"reason" enum:"gap|epoch" doc:"gap: events are gone. epoch: so may be what was seen before."`
 }
 
+// Refresh is the event by which a client of any namespace gives its socket there a new
+// token before the old one expires: its argument is an auth object, as for connecting.
+// The socket takes over the token's roles and time, and commands sent after it have
+// them. User and tenant must stay the same. No use case serves it.
+const Refresh = "auth.refresh"
+
 // Check returns every mistake in the declarations, joined. What is wrong with
 // their types is found by schema.Compile.
 func (c *Catalog) Check() error {
-	k := checker{seen: map[string]string{}}
+	k := checker{seen: map[string]string{}, rates: map[*Rate]bool{}}
 	for _, p := range c.used {
 		k.policy(c, "the service's policy", p)
 	}
@@ -109,6 +115,8 @@ func (c *Catalog) Check() error {
 type checker struct {
 	errs []error
 	seen map[string]string // what must be unique -> who has it
+
+	rates map[*Rate]bool // that were checked
 }
 
 func (k *checker) wrong(who, format string, args ...any) {
@@ -195,6 +203,11 @@ func (k *checker) route(r Route) {
 func (k *checker) policy(c *Catalog, who string, p *Policy) {
 	if p == nil {
 		return
+	}
+	for q := p; q != nil; q = q.outer {
+		for i := range q.Rates {
+			k.rate(c, who, &q.Rates[i])
+		}
 	}
 	for _, g := range p.Connect {
 		if g.Allow == nil || g.For != "" || g.Disconnect {

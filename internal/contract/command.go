@@ -85,6 +85,7 @@ type Route struct {
 	Raises    []EventSpec
 	Asks      []AskSpec
 	Guards    []string // their names
+	Rates     []*Rate  // of the policies around the route, its own first
 	In, Out   reflect.Type
 
 	// Permit asks the guards of the policies around the route, before the input is
@@ -191,7 +192,7 @@ func (c *Command[In, Out]) serve(ctx context.Context, body []byte, decode Decode
 	if err != nil {
 		return Outcome{}, err
 	}
-	if err := c.checkEffects(effects); err != nil {
+	if err := c.checkEffects(ctx, effects); err != nil {
 		return Outcome{}, err
 	}
 	body, err = json.Marshal(out)
@@ -202,9 +203,16 @@ func (c *Command[In, Out]) serve(ctx context.Context, body []byte, decode Decode
 }
 
 // checkEffects refuses an event that the command does not declare, one that nobody
-// would hear, and one that could not be kept: mistakes that would otherwise stay silent.
-func (c *Command[In, Out]) checkEffects(effects []Effect) error {
+// would hear, one that could not be kept, and a room of another tenant: mistakes that
+// would otherwise stay silent.
+func (c *Command[In, Out]) checkEffects(ctx context.Context, effects []Effect) error {
 	for i, e := range effects {
+		if m, ok := e.(Membership); ok {
+			if err := checkRoom(ctx, m); err != nil {
+				return err
+			}
+			continue
+		}
 		m, ok := e.(Emission)
 		if !ok {
 			continue

@@ -75,3 +75,28 @@ func TestRawIsNotHeldToRaises(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestNamesOfTheServiceItselfAreReserved(t *testing.T) {
+	t.Parallel()
+	ns := contract.Namespace{Name: "/a", Doc: "A."}
+	raised := contract.Event[archiveOutput]{Namespace: ns, Name: contract.Refresh, Doc: "Something."}
+	asked := contract.Ask[contract.None, contract.None]{Namespace: ns, Name: contract.Refresh, Doc: "A question."}
+	c := contract.Command[archiveInput, archiveOutput]{
+		Namespace: ns, Event: contract.Refresh, Operation: "a.refresh", Doc: "Take over.",
+		Raises: []contract.EventSpec{raised.Spec()}, Asks: []contract.AskSpec{asked.Spec()},
+	}
+	err := contract.NewCatalog([]contract.Route{c.Handle(func(context.Context, archiveInput) (archiveOutput, []contract.Effect, error) {
+		return archiveOutput{}, nil, nil
+	})}).Check()
+	if err == nil {
+		t.Fatal("no mistake")
+	}
+	for _, want := range []string{
+		`command "a.refresh": the event name "auth.refresh" is reserved`, `event "auth.refresh" on /a: the name "auth.refresh" is reserved`,
+		`question "auth.refresh" on /a: the name "auth.refresh" is reserved`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\ndoes not say %s", err, want)
+		}
+	}
+}

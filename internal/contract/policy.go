@@ -30,8 +30,8 @@ type Middleware func(r Route, next Serve) Serve
 // A Policy is what holds for all commands of a scope: of the service (Catalog.Use), of
 // a namespace (Namespace.Policy) or of one command (Command.Policy).
 //
-// At the edge a command passes, in this order, the Guards of the service, of its
-// namespace and of its Policy; then its input is checked by its schema and its Validate
+// At the edge a command passes, in this order, all Rates, those of its own Policy first;
+// the Guards of the service, of its namespace and of its Policy; then its input is checked by its schema and its Validate
 // method; then come its own Guards, which see the decoded input. On the worker scopes
 // lie around its handler like the skins of an onion: the service outermost, then the
 // namespace, then the command; within one Policy the first Middleware is outermost, and
@@ -41,6 +41,8 @@ type Policy struct {
 	// the service and for namespaces. A denial refuses the connection, with the fault
 	// as its data.
 	Connect []Guard[Connecting]
+
+	Rates []Rate // how often clients may send commands
 
 	// Guards are asked before a command is looked at further, in order. They hold over
 	// REST, too, and not for internal commands.
@@ -78,7 +80,8 @@ type Request struct {
 	Input     []byte // JSON, of any shape
 }
 
-// A Denial is the error of a guard that refuses. It wraps what the guard returned.
+// A Denial is the error of a guard, or of a rate, that refuses. It wraps what the guard
+// returned.
 type Denial struct {
 	Err        error
 	Guard      string // its name
@@ -127,6 +130,7 @@ func (p *Policy) around(r Route) Route {
 	}
 	r.layers = append(slices.Clip(r.layers), p)
 	r.Serve = r.layered()
+	r.Rates = p.rated(r)
 	var guards []Guard[Request]
 	var names []string
 	for _, g := range p.Guards {

@@ -12,8 +12,11 @@ import (
 	"github.com/example/switchyard/internal/auth"
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/config"
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/events"
+	"github.com/example/switchyard/internal/logging"
+	"github.com/example/switchyard/internal/ratelimit/redisrate"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/spec"
@@ -26,24 +29,17 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenRedis, OpenEvents, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
+	NewLogger, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
 )
 
 // NewLogger logs text on a terminal, else JSON.
 func NewLogger(c config.Config, to io.Writer) *slog.Logger {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
-		level = slog.LevelInfo // config.Validate has refused it
-	}
-	opts := &slog.HandlerOptions{Level: level}
+	levels, _ := logging.ParseLevels(c.LogLevel) // config.Validate has refused what is wrong
 	format := c.LogFormat
 	if format == "" && isTerminal(to) {
 		format = "text"
 	}
-	if format == "text" {
-		return slog.New(slog.NewTextHandler(to, opts))
-	}
-	return slog.New(slog.NewJSONHandler(to, opts))
+	return logging.New(to, format == "text", levels)
 }
 
 func isTerminal(w io.Writer) bool {
@@ -57,7 +53,20 @@ func isTerminal(w io.Writer) bool {
 
 // OpenRedis connects to REDIS_URL.
 func OpenRedis(ctx context.Context, c config.Config, log *slog.Logger) (*redisconn.Clients, func(), error) {
-	return redisconn.Open(ctx, c.RedisURL, log)
+	return redisconn.Open(ctx, c.RedisURL, logging.Of(log, logging.Redis))
+}
+
+// Contract checks the catalog. What holds for every command of every service is put around
+// it here.
+func Contract(c config.Config, catalog *contract.Catalog, r *redisconn.Clients, log *slog.Logger) (*schema.Contract, error) {
+	catalog.Use(contract.Policy{Middleware: []contract.Middleware{logging.Commands(logging.Of(log, logging.Command), slog.LevelDebug)}})
+	compiled, err := schema.Compile(catalog)
+	if err != nil {
+		return nil, err
+	}
+	compiled.CheckOutputs(int(c.CheckOutputs))
+	compiled.Limits.Share(redisrate.New(r.Stores), logging.Of(log, logging.RateLimit))
+	return compiled, nil
 }
 
 // OpenEvents connects to the broker that EVENTS names; none is nil.
@@ -91,7 +100,7 @@ func SocketsConfig(c config.Config) sockets.Config {
 
 // NewLanes makes the lanes on the connections to Redis.
 func NewLanes(c broker.Config, r *redisconn.Clients, log *slog.Logger) (*broker.Lanes, error) {
-	return broker.NewLanes(c, r.Commands, r.Reads, log)
+	return broker.NewLanes(c, r.Commands, r.Reads, logging.Of(log, logging.Broker))
 }
 
 // NewHandlers serves the catalog, with the decoders of its contract. Add Watermill
@@ -114,6 +123,6 @@ func Origins(c config.Config) cors.Policy { return cors.Policy{Origins: c.CORSOr
 
 // NewAdmin serves metrics of the sockets, of the commands that are run, and of those that
 // are refused.
-func NewAdmin(s *socketio.Gateway, w *broker.Worker, g *broker.Gateway) *web.Admin {
-	return web.NewAdmin(s, w, g)
+func NewAdmin(s *socketio.Gateway, w *broker.Worker, g *broker.Gateway, c *schema.Contract) *web.Admin {
+	return web.NewAdmin(s, w, g, c.Limits)
 }

@@ -8,7 +8,9 @@
 //
 // minLength, maxLength, pattern, format and enum ("a|b|c") are for strings,
 // minimum and maximum for numbers, minItems and maxItems for lists; doc and example are
-// for readers of documents. On a list the words for strings and numbers hold for each item. A field without omitempty or
+// for readers of documents; secret:"true" keeps a field of an input out of the log
+// (writeOnly in the schema). On a list the words for strings and numbers hold for each
+// item. A field without omitempty or
 // omitzero is required; an unknown field is a mistake.
 //
 // A Validator is made from the schema itself, so that what is documented and what
@@ -30,19 +32,25 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/ratelimit"
 )
 
 // A Command is a route with the schema of its input.
 type Command struct {
 	contract.Route
 	Input *Validator
+
+	gate ratelimit.Gate
 }
 
-// Accept decides at the edge whether a command is sent on: the policies' guards let
-// the caller pass, the input matches the schema and passes its Validate method, and the
-// command's guards let it pass. Its error is or wraps a fault; a guard's is a
-// *contract.Denial as well.
+// Accept decides at the edge whether a command is sent on: its rates and the policies'
+// guards let the caller pass, the input matches the schema and passes its Validate
+// method, and the command's guards let it pass. Its error is or wraps a fault; that of a
+// rate or a guard is a *contract.Denial as well.
 func (c *Command) Accept(caller contract.Caller, input []byte) (contract.Admission, error) {
+	if err := c.gate.Pass(caller); err != nil {
+		return contract.Admission{}, err
+	}
 	if c.Permit != nil {
 		if err := c.Permit(caller, input); err != nil {
 			return contract.Admission{}, c.refusal(err)
@@ -73,6 +81,9 @@ type Contract struct {
 	*contract.Catalog
 	Commands []*Command
 	Asks     []*Ask
+	Limits   *ratelimit.Limiter // counts for the commands' rates
+
+	outputs *outputs
 }
 
 // An Ask is a question to clients with the schema of its answer.
@@ -86,7 +97,7 @@ type Ask struct {
 func Compile(c *contract.Catalog) (*Contract, error) {
 	fast := *c
 	fast.Routes = slices.Clone(c.Routes)
-	out := &Contract{Catalog: &fast}
+	out := &Contract{Catalog: &fast, Limits: ratelimit.New(), outputs: &outputs{every: 1}}
 	errs := []error{c.Check()}
 	seen, taken := map[string]bool{}, names{}
 	for _, own := range machinery {
@@ -132,9 +143,14 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		report(who+": input", err)
 		if err == nil {
 			r = r.DecodedBy(v.Decode, v.DecodeAny)
+			answers, err := NewValidator(output)
+			report(who+": output", err)
+			if err == nil {
+				r.Serve = out.outputs.around(r, answers)
+			}
 			fast.Routes[i] = r
 		}
-		out.Commands = append(out.Commands, &Command{Route: r, Input: v})
+		out.Commands = append(out.Commands, &Command{Route: r, Input: v, gate: out.Limits.Gate(r.Rates)})
 	}
 	for _, e := range c.Events {
 		_, err := schemaOf(e.Type)

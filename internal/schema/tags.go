@@ -30,6 +30,7 @@ var words = map[string]word{
 	"pattern":   {"string", pattern},
 	"format":    {"string", format},
 	"enum":      {"string", enum},
+	"secret":    {"", secret},
 	"doc":       {"", func(s *jsonschema.Schema, v string) error { s.Description = v; return nil }},
 	"example":   {"", func(s *jsonschema.Schema, v string) error { s.Examples = []any{exampleOf(s, v)}; return nil }},
 }
@@ -187,6 +188,15 @@ func format(s *jsonschema.Schema, v string) error {
 		return fmt.Errorf("is not one of %s", strings.Join(known, ", "))
 	}
 	s.Format = v
+	return nil
+}
+
+// secret keeps a field out of logs, see package logging.
+func secret(s *jsonschema.Schema, v string) error {
+	if v != "true" {
+		return errors.New("can only be true")
+	}
+	s.WriteOnly = true
 	return nil
 }
 

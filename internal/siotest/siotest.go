@@ -113,7 +113,7 @@ func (s *setup) config(t testing.TB, role, name string) config.Config {
 		t.Fatal(err)
 	}
 	cfg.RedisURL, cfg.Role, cfg.NodeID = *s.redis, role, name
-	cfg.CommandTimeout, cfg.LogFormat = patience, "text"
+	cfg.CommandTimeout, cfg.LogFormat, cfg.CheckOutputs = patience, "text", 1
 	cfg.Sockets.Rate, cfg.Sockets.Unacked = 0, 0
 	for _, change := range s.changes {
 		change(&cfg)

@@ -30,6 +30,13 @@ type Clients interface {
 // *broker.Gateway is one that does.
 type Overloads interface{ Overloaded() broker.Overloads }
 
+// Rates says what the rates that commands declare have refused on this node so far, and
+// how many commands it held to a rate of the cluster by itself. *ratelimit.Limiter is one.
+type Rates interface {
+	Refused() uint64
+	Alone() uint64
+}
+
 // Commands are what this node knows of the commands it runs. *broker.Worker is one.
 type Commands interface {
 	Expired() uint64            // so far: completed without being run, because their time was over
@@ -39,7 +46,7 @@ type Commands interface {
 }
 
 // NewAdmin makes the admin handler.
-func NewAdmin(c Clients, commands Commands, o Overloads) *Admin {
+func NewAdmin(c Clients, commands Commands, o Overloads, rates Rates) *Admin {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
@@ -61,11 +68,14 @@ func NewAdmin(c Clients, commands Commands, o Overloads) *Admin {
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "switchyard_dead_letters_dropped_total", Help: "Dead letters dropped because DLQ_MAX was reached.",
 		}, func() float64 { return float64(commands.DroppedDeadLetters()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "switchyard_rates_alone_total", Help: "Commands held to a rate of the cluster by this node alone, because Redis did not answer.",
+		}, func() float64 { return float64(rates.Alone()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "switchyard_hung_handlers", Help: "Handlers that run on although their commands' time is over; their keys wait for them.",
 		}, func() float64 { return float64(commands.HungHandlers()) }),
 	)
-	refusals(registry, c, o)
+	refusals(registry, c, o, rates)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
@@ -77,20 +87,21 @@ func NewAdmin(c Clients, commands Commands, o Overloads) *Admin {
 }
 
 // refusals counts the commands that limits have refused, by the limit.
-func refusals(registry *prometheus.Registry, c Clients, o Overloads) {
+func refusals(registry *prometheus.Registry, c Clients, o Overloads, rates Rates) {
 	counter := func(name, help, reason string, count func() uint64) {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: name, Help: help, ConstLabels: prometheus.Labels{"reason": reason},
 		}, func() float64 { return float64(count()) }))
 	}
 	exhausted := func(reason string, count func() uint64) {
-		counter("switchyard_exhausted_total", "Commands refused because their connection had reached a limit of its own.", reason, count)
+		counter("switchyard_exhausted_total", "Commands refused because their connection, or their user, had reached a limit of its own.", reason, count)
 	}
 	overloaded := func(reason string, count func() uint64) {
 		counter("switchyard_overloaded_total", "Commands refused because too much was under way.", reason, count)
 	}
 	exhausted("rate", func() uint64 { rate, _ := c.Exhausted(); return rate })
 	exhausted("unacked", func() uint64 { _, unacked := c.Exhausted(); return unacked })
+	exhausted("declared", rates.Refused)
 	overloaded("in_flight", func() uint64 { return o.Overloaded().InFlight })
 	overloaded("backlog", func() uint64 { return o.Overloaded().Backlog })
 	overloaded("queue", func() uint64 { return o.Overloaded().Queue })

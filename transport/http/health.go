@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/example/switchyard/internal/logging"
 )
 
 // Health answers /livez and /readyz. A node is live while it answers at all, and
@@ -30,7 +32,9 @@ type Probe struct {
 
 // NewHealth makes the health of a node that has not started: it is not ready before
 // probes are added.
-func NewHealth(log *slog.Logger) *Health { return &Health{log: log, failed: map[string]bool{}} }
+func NewHealth(log *slog.Logger) *Health {
+	return &Health{log: logging.Of(log, logging.HTTP), failed: map[string]bool{}}
+}
 
 // Add adds probes.
 func (h *Health) Add(p ...Probe) {

@@ -19,6 +19,7 @@ import (
 	"github.com/example/switchyard/internal/auth"
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/cors"
+	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/internal/schema"
 )
 
@@ -41,6 +42,7 @@ type Server struct{ handler http.Handler }
 
 // New makes the handler of a node that holds sockets.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, sockets Sockets, health *Health, docs Docs, log *slog.Logger) (*Server, error) {
+	log = logging.Of(log, logging.HTTP)
 	mux := http.NewServeMux()
 	mux.Handle(sockets.Path(), sockets)
 	health.mount(mux)

@@ -233,6 +233,8 @@ func (clients) SlowConsumers() uint64 { return 3 }
 func (clients) Resyncs() uint64       { return 2 }
 
 func (clients) Exhausted() (rate, unacked uint64) { return 8, 9 }
+func (clients) Refused() uint64                   { return 13 }
+func (clients) Alone() uint64                     { return 14 }
 func (clients) Overloaded() broker.Overloads {
 	return broker.Overloads{InFlight: 10, Backlog: 11, Queue: 12}
 }
@@ -246,7 +248,7 @@ func (commands) HungHandlers() int          { return 6 }
 
 func TestAdmin(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(web.NewAdmin(clients{}, commands{}, clients{}))
+	srv := httptest.NewServer(web.NewAdmin(clients{}, commands{}, clients{}, clients{}))
 	defer srv.Close()
 	for path, want := range map[string]string{
 		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3",
@@ -254,8 +256,9 @@ func TestAdmin(t *testing.T) {
 		"/metrics?resyncs": "switchyard_resyncs_total 2",
 		"/metrics?rate":    `switchyard_exhausted_total{reason="rate"} 8`, "/metrics?unacked": `switchyard_exhausted_total{reason="unacked"} 9`,
 		"/metrics?node": `switchyard_overloaded_total{reason="in_flight"} 10`, "/metrics?lane": `switchyard_overloaded_total{reason="backlog"} 11`,
-		"/metrics?queue": `switchyard_overloaded_total{reason="queue"} 12`,
-		"/metrics?dead":  "switchyard_dead_letters_total 4", "/metrics?dropped": "switchyard_dead_letters_dropped_total 5", "/metrics?hung": "switchyard_hung_handlers 6",
+		"/metrics?queue":    `switchyard_overloaded_total{reason="queue"} 12`,
+		"/metrics?declared": `switchyard_exhausted_total{reason="declared"} 13`, "/metrics?alone": "switchyard_rates_alone_total 14",
+		"/metrics?dead": "switchyard_dead_letters_total 4", "/metrics?dropped": "switchyard_dead_letters_dropped_total 5", "/metrics?hung": "switchyard_hung_handlers 6",
 	} {
 		resp, err := http.Get(srv.URL + path)
 		if err != nil {

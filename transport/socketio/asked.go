@@ -52,7 +52,7 @@ func list(all []*sockets.Socket, limit int) broker.Answer {
 		all = all[:max(limit, 0)]
 	}
 	for _, s := range all {
-		said := broker.SocketAnswer{ID: s.ID(), User: memberOf(s).caller.UserID}
+		said := broker.SocketAnswer{ID: s.ID(), User: memberOf(s).caller().UserID}
 		for _, n := range s.Rooms() {
 			if room, ok := strings.CutPrefix(n, roomPrefix); ok {
 				said.Rooms = append(said.Rooms, room)

@@ -36,7 +36,8 @@ func (h *handler) Connect(s *sockets.Socket) error {
 		return h.refusal("authenticate a socket", err)
 	}
 	caller.Socket = s.ID()
-	m := &member{caller: caller}
+	m := &member{}
+	m.by.Store(&caller)
 	s.Data = m
 	connecting := contract.Connecting{Auth: hs.Auth, Header: hs.Header, Query: hs.Query, Address: hs.Address, Secure: hs.Secure}
 	if err := to.catalog.MayConnect(to.Namespace, caller, connecting); err != nil {
@@ -53,16 +54,14 @@ func (h *handler) Connect(s *sockets.Socket) error {
 			return h.refusal("note that a socket is connected", err)
 		}
 	}
-	if !expires.IsZero() {
-		m.expiry = h.clock.after(max(expires.Sub(h.clock.now()), leastStay), func() { h.expire(s) })
-	}
+	h.until(s, m, caller, expires)
 	return nil
 }
 
 // ask lets the namespace's use case decide. Its effects are there before the client is
 // told that it is connected.
 func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) error {
-	caller := memberOf(s).caller
+	caller := memberOf(s).caller()
 	input, err := json.Marshal(withoutSecrets(c))
 	if err != nil {
 		return h.refusal("encode a handshake", err)
@@ -94,7 +93,7 @@ func (h *handler) turnedAway(s *sockets.Socket) {
 	if !ok || !perSocket(route) {
 		return
 	}
-	stay, err := h.enter(route, memberOf(s).caller, disconnected(contract.NodeLost))
+	stay, err := h.enter(route, memberOf(s).caller(), disconnected(contract.NodeLost))
 	if err != nil {
 		h.log.Error("nobody will be told that a socket has gone", "socket", s.ID(), "error", err)
 		return

@@ -21,7 +21,7 @@ var systemClock = clock{now: time.Now, after: func(d time.Duration, f func()) st
 // when its token expires.
 const leastStay = time.Second
 
-var errExpired = fault.New(fault.Unauthenticated, "the token of this connection has expired; connect again with a new one")
+var errExpired = fault.New(fault.Unauthenticated, "the token of this connection has expired; send auth.refresh before that, or connect again with a new one")
 
 // expire ends a socket whose token has expired: it hears why, as an "error" event, and
 // then DISCONNECT, after which clients do not come back by themselves.

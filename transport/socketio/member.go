@@ -17,9 +17,7 @@ import (
 
 // A member is what the gateway keeps of a socket.
 type member struct {
-	caller contract.Caller
-
-	expiry stopper // of its token; nil for none
+	by atomic.Pointer[contract.Caller] // another one after Refresh
 
 	// Joining, leaving and going are one at a time, so that the lanes hear of them in
 	// their order.
@@ -27,15 +25,22 @@ type member struct {
 	stays map[contract.Room]broker.Stay // in a namespace whose use case wants to know when they end
 	stay  broker.Stay                   // if it wants to know only when the connection ends
 
+	expiry stopper // of its token; nil for none; guarded by mu
+	gone   bool    // guarded by mu
+
 	sessions map[string]json.RawMessage      // by name; guarded by mu
 	session  atomic.Pointer[json.RawMessage] // the same, encoded; nil for none
 }
 
 func memberOf(s *sockets.Socket) *member { return s.Data.(*member) }
 
+// caller is who the socket's commands are from.
+func (m *member) caller() contract.Caller { return *m.by.Load() }
+
 // join puts a socket in rooms. Of one that went while its command ran the rooms are
 // told, as of one that was in.
 func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
+	rooms = h.admitted(s, rooms)
 	if len(rooms) == 0 {
 		return
 	}
@@ -52,10 +57,10 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
 		if m.stays[room] != nil {
 			continue
 		}
-		stay, err := h.enter(route, m.caller, departure(room, contract.NodeLost))
+		stay, err := h.enter(route, m.caller(), departure(room, contract.NodeLost))
 		switch {
 		case err != nil:
-			h.log.Error("nobody will be told when a socket leaves a room", "room", room, "socket", m.caller.Socket, "error", err)
+			h.log.Error("nobody will be told when a socket leaves a room", "room", room, "socket", s.ID(), "error", err)
 		case !in:
 			stay.End(departure(room, contract.ConnectionClosed))
 		default:
@@ -65,6 +70,16 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
 			m.stays[contract.Room(strings.Clone(string(room)))] = stay // which would keep the whole read that named it
 		}
 	}
+}
+
+// admitted are the rooms but those of other tenants.
+func (h *handler) admitted(s *sockets.Socket, rooms []contract.Room) []contract.Room {
+	foreign := func(r contract.Room) bool { return !r.Admits(memberOf(s).by.Load().Tenant) }
+	if !slices.ContainsFunc(rooms, foreign) {
+		return rooms
+	}
+	h.log.Warn("kept a socket out of rooms of another tenant", "socket", s.ID())
+	return slices.DeleteFunc(slices.Clone(rooms), foreign)
 }
 
 // enter announces the command that is submitted should this process end.
@@ -126,6 +141,7 @@ func (h *handler) gone(s *sockets.Socket, reason string) {
 		m.stay.End(disconnected(contract.Reason(reason)))
 		m.stay = nil
 	}
+	m.gone = true
 	if m.expiry != nil {
 		m.expiry.Stop()
 	}

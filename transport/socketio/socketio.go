@@ -29,6 +29,7 @@ import (
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
@@ -78,7 +79,7 @@ const (
 // the gateway's.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
 	g := &Gateway{
-		lanes: lanes, auth: a, log: log, clock: systemClock, commands: map[name]*command{}, asks: map[name]*ask{},
+		lanes: lanes, auth: a, log: logging.Of(log, logging.Socket), clock: systemClock, commands: map[name]*command{}, asks: map[name]*ask{},
 		homes: map[string]*home{}, departed: map[string]contract.Route{},
 	}
 	for _, cmd := range c.Commands {
@@ -166,6 +167,10 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 			s.Done()
 		}
 	}()
+	if e.Name == contract.Refresh {
+		h.refresh(s, e)
+		return
+	}
 	cmd, ok := h.commands[name{s.Namespace(), e.Name}]
 	if !ok || e.Name == contract.AnyOther {
 		if cmd, ok = h.commands[name{s.Namespace(), contract.AnyOther}]; ok {
@@ -182,7 +187,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		return
 	}
 	m := memberOf(s)
-	caller := m.caller
+	caller := m.caller()
 	if session := m.session.Load(); session != nil {
 		caller.Session = *session
 	}

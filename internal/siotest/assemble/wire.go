@@ -13,7 +13,6 @@ import (
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/node"
 	"github.com/example/switchyard/internal/redisconn"
-	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
 )
@@ -24,7 +23,6 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	panic(wire.Build(
 		Catalog,
 		wire.Struct(new(Ports), "*"),
-		schema.Compile,
 		wire.FieldsOf(new(*redisconn.Clients), "Stores"),
 
 		broker.Set,

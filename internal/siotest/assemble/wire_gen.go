@@ -12,7 +12,6 @@ import (
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/node"
-	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
 	"io"
@@ -43,7 +42,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Stores:  cmdable,
 	}
 	catalog := Catalog(service, ports)
-	contract, err := schema.Compile(catalog)
+	contract, err := node.Contract(cfg, catalog, clients, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -74,7 +73,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(socketioGateway, worker, gateway)
+	admin := node.NewAdmin(socketioGateway, worker, gateway, contract)
 	nodeNode := &node.Node{
 		Config:   cfg,
 		Contract: contract,

@@ -13,6 +13,7 @@ import (
 	"github.com/zishang520/engine.io/v2/engine"
 	"github.com/zishang520/socket.io/v2/socket"
 
+	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
@@ -30,7 +31,8 @@ type Server struct {
 // New makes a server with these namespaces and no other. Mount it as an http.Handler.
 func New(cfg Config, namespaces []string, h Handler) *Server {
 	cfg.setDefaults()
-	srv := &Server{cfg: cfg, handler: h, log: cfg.Engine.Log, engineEvents: engine.MakeBaseServer(), namespaces: map[string]*rooms{}}
+	srv := &Server{cfg: cfg, handler: h, log: logging.Of(cfg.Engine.Log, logging.Socket), engineEvents: engine.MakeBaseServer(), namespaces: map[string]*rooms{}}
+	cfg.Engine.Log = logging.Of(cfg.Engine.Log, logging.Engine)
 	srv.engine = engineio.New(cfg.Engine, srv)
 
 	opts := socket.DefaultServerOptions()

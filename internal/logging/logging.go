@@ -1,0 +1,115 @@
+// Package logging makes the service's logger: slog, as text or JSON, with a level for each
+// component. A component's lines have its name, and a component is whatever logs through
+// Of. It also has the middleware that logs commands, see Commands. Start at New.
+package logging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The components.
+const (
+	Broker    = "broker"    // the lanes
+	Command   = "commands"  // each command that is run, at debug
+	Engine    = "engineio"  // connections
+	HTTP      = "http"      // REST, health
+	RateLimit = "ratelimit" // rates of the cluster
+	Redis     = "redis"     // the client, and what the service expects of the server
+	Socket    = "socketio"  // sockets and namespaces
+)
+
+var components = []string{Broker, Command, Engine, HTTP, RateLimit, Redis, Socket}
+
+// component is the attribute that names the component.
+const component = "component"
+
+// Of is the logger of a component.
+func Of(log *slog.Logger, name string) *slog.Logger { return log.With(component, name) }
+
+// Levels are the least levels that are logged.
+type Levels struct {
+	rest slog.Level // of all that is not in of
+	of   map[string]slog.Level
+}
+
+// ParseLevels reads "info", or "info,broker=debug,socketio=warn"; what is not given is
+// logged from info on. Its error is every mistake, joined.
+func ParseLevels(s string) (Levels, error) {
+	l := Levels{of: map[string]slog.Level{}}
+	var errs []error
+	seen := map[string]bool{}
+	for item := range strings.SplitSeq(s, ",") {
+		name, level, given := strings.Cut(strings.TrimSpace(item), "=")
+		if !given {
+			name, level = "", name
+		}
+		value, ok := levels[level]
+		if !ok {
+			errs = append(errs, fmt.Errorf("%q is not one of debug, info, warn, error", level))
+		}
+		if given && !slices.Contains(components, name) {
+			errs = append(errs, fmt.Errorf("%q is no component; there are %s", name, strings.Join(components, ", ")))
+		}
+		if seen[name] && given {
+			errs = append(errs, fmt.Errorf("%s has two levels", name))
+		} else if seen[name] {
+			errs = append(errs, errors.New("there are two levels for all components"))
+		}
+		seen[name] = true
+		if given {
+			l.of[name] = value
+		} else {
+			l.rest = value
+		}
+	}
+	return l, errors.Join(errs...)
+}
+
+var levels = map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+
+// New makes a logger that writes text, or JSON.
+func New(w io.Writer, text bool, l Levels) *slog.Logger {
+	least := l.rest
+	for level := range maps.Values(l.of) {
+		least = min(least, level)
+	}
+	opts := &slog.HandlerOptions{Level: least}
+	if text {
+		return slog.New(handler{slog.NewTextHandler(w, opts), l, l.rest})
+	}
+	return slog.New(handler{slog.NewJSONHandler(w, opts), l, l.rest})
+}
+
+// A handler lets through what its component logs.
+type handler struct {
+	slog.Handler
+	levels Levels
+	level  slog.Level
+}
+
+func (h handler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+
+func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	for _, a := range attrs {
+		if a.Key == component {
+			h.level = h.levels.rest
+			if level, ok := h.levels.of[a.Value.String()]; ok {
+				h.level = level
+			}
+		}
+	}
+	h.Handler = h.Handler.WithAttrs(attrs)
+	return h
+}
+
+func (h handler) WithGroup(name string) slog.Handler {
+	h.Handler = h.Handler.WithGroup(name)
+	return h
+}

@@ -1,0 +1,68 @@
+package socketio
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/transport/socketio/sockets"
+)
+
+var errSomebodyElse = fault.New(fault.Forbidden, "this is another user's, or another tenant's; connect again to be somebody else")
+
+// refresh answers contract.Refresh: its argument is an auth object as for connecting. On
+// a problem nothing has changed, and the old token holds until it expires.
+func (h *handler) refresh(s *sockets.Socket, e sockets.Event) {
+	auth, err := argument(nil, e.Args)
+	if err == nil {
+		err = h.renew(s, auth)
+	}
+	if err != nil {
+		problem := fault.ProblemOf(err, "")
+		if problem.Code == fault.Internal {
+			h.log.Error("cannot refresh a token", "error", err)
+		}
+		answer(s, e.Ack, problem)
+		return
+	}
+	s.Ack(e.Ack, sockets.JSON(json.RawMessage(`{}`)))
+}
+
+// renew lets a socket stay with other roles, and for longer. Who could not connect with
+// the new token may not stay with it either.
+func (h *handler) renew(s *sockets.Socket, auth json.RawMessage) error {
+	m, hs, to := memberOf(s), s.Handshake(), h.homes[s.Namespace()]
+	caller, expires, err := h.auth.Handshake(auth, nil)
+	if err != nil {
+		return err
+	}
+	if old := m.caller(); caller.UserID != old.UserID || caller.Tenant != old.Tenant {
+		return errSomebodyElse
+	}
+	caller.Socket = s.ID()
+	connecting := contract.Connecting{Auth: auth, Header: hs.Header, Query: hs.Query, Address: hs.Address, Secure: hs.Secure}
+	if err := to.catalog.MayConnect(to.Namespace, caller, connecting); err != nil {
+		return err
+	}
+	if !h.until(s, m, caller, expires) {
+		return errExpired
+	}
+	return nil
+}
+
+// until has a socket be a caller's until a time, zero for ever; false if its time was
+// over before.
+func (h *handler) until(s *sockets.Socket, m *member, caller contract.Caller, expires time.Time) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.gone || m.expiry != nil && !m.expiry.Stop() {
+		return false
+	}
+	m.by.Store(&caller)
+	m.expiry = nil
+	if !expires.IsZero() {
+		m.expiry = h.clock.after(max(expires.Sub(h.clock.now()), leastStay), func() { h.expire(s) })
+	}
+	return true
+}
