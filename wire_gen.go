@@ -61,7 +61,13 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
+	v, err := node.Mounts(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger, v...)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
 	health := http.NewHealth(logger)
 	docs, err := node.NewDocs(cfg, contract, socketioGateway)
@@ -77,6 +83,13 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		return nil, nil, err
 	}
 	admin := node.NewAdmin(socketioGateway, worker, gateway, contract)
+	v2 := usecases.Hooks()
+	pages, cleanup3, err := node.Pages(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	nodeNode := &node.Node{
 		Config:   cfg,
 		Contract: contract,
@@ -91,8 +104,11 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		Public:   server,
 		Admin:    admin,
 		Health:   health,
+		Hooks:    v2,
+		Pages:    pages,
 	}
 	return nodeNode, func() {
+		cleanup3()
 		cleanup2()
 		cleanup()
 	}, nil

@@ -29,7 +29,7 @@ func contractFiles(t *testing.T) []spec.File {
 		t.Fatal(err)
 	}
 	defer closeAll()
-	files, err := spec.Files(n.Contract, n.Sockets.Path())
+	files, err := spec.Files(n.Contract, n.Sockets.Paths()[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,13 +32,8 @@ func TestEmitFromOutside(t *testing.T) {
 		},
 		"Node.js": func(t *testing.T) []string {
 			const what = "emitting from Node.js"
-			node := testenv.Node(t, what)
-			install := exec.Command("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund")
-			install.Dir = "../examples/emit"
-			if out, err := install.CombinedOutput(); err != nil {
-				testenv.LeaveOut(t, what, "npm ci failed: "+err.Error()+"\n"+string(out))
-			}
-			return []string{node, "emit.mjs"}
+			testenv.NodeModules(t, what, "../examples/emit")
+			return []string{testenv.Node(t, what), "emit.mjs"}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

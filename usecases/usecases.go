@@ -1,6 +1,6 @@
 // Package usecases is what the service does. Each folder is one noun, each file in
-// it one command. A new noun is one line in Set, two in Catalog, and its store in
-// the Set of internal/store/redisstore.
+// it one command. A new noun is one line in Set, two in Catalog, its hooks in Hooks if
+// it has some, and its store in the Set of internal/store/redisstore.
 package usecases
 
 import (
@@ -13,7 +13,7 @@ import (
 
 // Set provides the services of all use cases.
 var Set = wire.NewSet(
-	Catalog,
+	Catalog, Hooks,
 	chat.New,
 	tasks.New, tasks.NewWork,
 )
@@ -28,3 +28,7 @@ func Catalog(c *chat.Service, t *tasks.Service) *contract.Catalog {
 	catalog.Doc = "Rooms in which people talk, and work that takes a while."
 	return catalog
 }
+
+// Hooks gathers what starts, runs and stops with a node, as slices.Concat of what the
+// services' methods Hooks return. The services here have none.
+func Hooks() []contract.Hook { return nil }

@@ -70,5 +70,5 @@ func documents() ([]spec.File, error) {
 		return nil, err
 	}
 	defer closeAll()
-	return spec.Files(n.Contract, n.Sockets.Path())
+	return spec.Files(n.Contract, n.Sockets.Paths()[0])
 }

@@ -48,11 +48,12 @@ type Answer struct {
 
 // A SocketAnswer is one socket, or what it said.
 type SocketAnswer struct {
-	ID      string          `json:"id"`
-	User    string          `json:"user,omitempty"`
-	Rooms   []string        `json:"rooms,omitempty"`
-	Body    json.RawMessage `json:"body,omitempty"`
-	Problem string          `json:"problem,omitempty"` // one of those below
+	ID        string          `json:"id"`
+	User      string          `json:"user,omitempty"`
+	Rooms     []string        `json:"rooms,omitempty"`
+	Transport string          `json:"transport,omitempty"`
+	Body      json.RawMessage `json:"body,omitempty"`
+	Problem   string          `json:"problem,omitempty"` // one of those below
 }
 
 // Why a socket that was called has said nothing.

@@ -59,6 +59,9 @@ func (a *Asker) answersStream() string { return "ans:" + a.boot }
 // ask puts a question and waits until all nodes have answered or the time is over.
 // Missing are those that have not, sorted.
 func (a *Asker) ask(ctx context.Context, q Question) (answers map[string]Answer, missing []string, err error) {
+	if (contract.Namespace{Name: q.Namespace}).Dynamic() {
+		return nil, nil, fmt.Errorf("the namespace %s is a pattern, and the caller is in none of it: say which by At", q.Namespace)
+	}
 	ctx, cancel := context.WithTimeout(ctx, q.Within)
 	defer cancel()
 	id := uuid.Must(uuid.NewV7()).String()

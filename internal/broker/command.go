@@ -42,6 +42,7 @@ const (
 	metaSession     = "session" // JSON object; of a reply what changes in it, null for what goes
 	metaSocket      = "socket"
 	metaNode        = "node"
+	metaCallerIn    = "caller_in" // the dynamic namespace that the socket is in
 	metaReplyTo     = "reply_to"
 	metaTimeout     = "timeout_ms"
 	metaForward     = "forward"
@@ -59,7 +60,7 @@ func (c *Command) metadata() []pair {
 	}
 	return []pair{
 		{metaOperation, c.Operation}, {metaKey, c.Key}, {metaIdempotency, c.IdempotencyKey},
-		{metaUser, c.Caller.UserID}, {metaTenant, c.Caller.Tenant}, {metaSession, string(c.Caller.Session)}, {metaRoles, list(c.Caller.Roles)}, {metaSocket, c.Caller.Socket}, {metaNode, c.Caller.Node},
+		{metaUser, c.Caller.UserID}, {metaTenant, c.Caller.Tenant}, {metaSession, string(c.Caller.Session)}, {metaRoles, list(c.Caller.Roles)}, {metaSocket, c.Caller.Socket}, {metaNode, c.Caller.Node}, {metaCallerIn, c.Caller.Namespace},
 		{metaReplyTo, c.replyTo}, {metaTimeout, timeout}, {metaCorrelation, c.correlation}, {metaForward, forward},
 	}
 }
@@ -107,6 +108,8 @@ func parseCommand(e entry) (*Command, error) {
 			c.Caller.Socket = value
 		case metaNode:
 			c.Caller.Node = value
+		case metaCallerIn:
+			c.Caller.Namespace = value
 		case metaReplyTo:
 			c.replyTo = value
 		case metaTimeout:

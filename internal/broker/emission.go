@@ -24,6 +24,9 @@ func (r *resultsOf) emit(e contract.Emission) error {
 	if a.Caller && r.c.Caller.Socket != "" {
 		sockets = append(slices.Clip(sockets), r.c.Caller.Socket)
 	}
+	if e.Event.Namespace, err = e.NamespaceFor(r.c.Caller); err != nil {
+		return fmt.Errorf("%s: %w", r.c.Operation, err)
+	}
 	md := r.event(e.Event.Namespace.Name, payload).Metadata
 	md[MetaEvent] = cmp.Or(e.Name, e.Event.Name)
 	if e.Event.Keep > 0 {
@@ -68,27 +71,6 @@ func (r *resultsOf) except(a contract.Audience) string {
 		return list(append(slices.Clip(a.Except), caller))
 	}
 	return list(a.Except)
-}
-
-func (r *resultsOf) member(e contract.Membership) {
-	switch {
-	case e.User != "", e.Socket != "", e.Everyone:
-		md := r.event(r.namespace, nil).Metadata
-		md[MetaAction] = "join"
-		switch {
-		case e.Everyone:
-			md[MetaAction] = "close"
-		case e.Leave:
-			md[MetaAction] = "leave"
-		}
-		set(md, MetaUsers, one(e.User))
-		set(md, MetaSockets, one(e.Socket))
-		md[MetaRooms] = one(string(e.Room))
-	case e.Leave:
-		r.leave = append(r.leave, e.Room)
-	default:
-		r.join = append(r.join, e.Room)
-	}
 }
 
 // checkShape refuses what could not be written on a socket: arguments that are nested too

@@ -122,7 +122,7 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 	if err := checkShape(out.Output, shape.Args != nil, shape.Binary); err != nil {
 		return nil, fmt.Errorf("%s: output: %w", c.Operation, err)
 	}
-	return l.results(c, route.Namespace.Name, out)
+	return l.results(c, route.Namespace.For(caller), out)
 }
 
 // accept queues one admitted entry for its key.

@@ -77,12 +77,14 @@ func (c *Command) repeatable() bool {
 }
 
 // record names the record of a command and its copies. The command's key is part of
-// it, because copies with another one may be in another partition.
+// it, because copies with another one may be in another partition; and so is the dynamic
+// namespace, since what is sent to another is something else.
 func (c *Command) record(partition int) string {
 	b := make([]byte, 0, 256)
 	for _, s := range [...]string{c.Caller.UserID, c.Operation, c.Key, c.IdempotencyKey} {
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
+	b = append(b, c.Caller.Namespace...)
 	sum := sha256.Sum256(b)
 	name := append(make([]byte, 0, 64), recordPrefix(partition)...)
 	return string(base64.RawURLEncoding.AppendEncode(name, sum[:16]))

@@ -122,7 +122,7 @@ const (
 // results turns what a handler returned into the messages to commit: effects in
 // their order, then the reply, if it is of use. An answer says that all is committed,
 // so it comes last.
-func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*message.Message, error) {
+func (l *Lanes) results(c *Command, namespace contract.Namespace, out contract.Outcome) ([]*message.Message, error) {
 	r := resultsOf{l: l, c: c, namespace: namespace}
 	for _, e := range out.Effects {
 		if err := r.add(e); err != nil {
@@ -152,7 +152,7 @@ func (l *Lanes) results(c *Command, namespace string, out contract.Outcome) ([]*
 type resultsOf struct {
 	l           *Lanes
 	c           *Command
-	namespace   string
+	namespace   contract.Namespace
 	messages    []*message.Message
 	join, leave []contract.Room
 	session     map[string]json.RawMessage // what changes in it, by name
@@ -163,9 +163,12 @@ func (r *resultsOf) add(e contract.Effect) error {
 	case contract.Emission:
 		return r.emit(e)
 	case contract.Membership:
-		r.member(e)
+		return r.member(e)
 	case contract.Disconnection:
-		m := r.event(r.namespace, nil)
+		m, err := r.request()
+		if err != nil {
+			return err
+		}
 		m.Metadata[MetaAction] = "disconnect"
 		set(m.Metadata, MetaSockets, one(e.Socket))
 		set(m.Metadata, MetaUsers, one(e.User))
@@ -189,14 +192,6 @@ func (r *resultsOf) event(namespace string, payload []byte) *message.Message {
 	m.Metadata[metaCorrelation] = r.c.correlation
 	r.messages = append(r.messages, m)
 	return m
-}
-
-// one is a list of one name, "" for none.
-func one(name string) string {
-	if name == "" {
-		return ""
-	}
-	return list([]string{name})
 }
 
 // submit adds a follow-up command. It is committed to this command's own partition,

@@ -26,13 +26,15 @@ func within(ctx context.Context, timeout time.Duration) time.Duration {
 	return max(timeout, time.Millisecond)
 }
 
-func question(action string, n contract.Namespace, who contract.Who, d time.Duration) Question {
+// question is about sockets of a namespace, or of that of a pattern that the caller is in.
+func question(ctx context.Context, action string, n contract.Namespace, who contract.Who, d time.Duration) Question {
+	n = n.For(contract.CallerFrom(ctx))
 	return Question{Action: action, Namespace: n.Name, Room: who.Room, User: who.User, Socket: who.Socket, Within: d}
 }
 
 // List lists sockets on all nodes.
 func (a *Asker) List(ctx context.Context, n contract.Namespace, who contract.Who) (contract.Listing, error) {
-	q := question(AskList, n, who, within(ctx, 0))
+	q := question(ctx, AskList, n, who, within(ctx, 0))
 	q.Limit = contract.MaxListed
 	answers, missing, err := a.ask(ctx, q)
 	l := contract.Listing{Missing: missing}
@@ -43,7 +45,7 @@ func (a *Asker) List(ctx context.Context, n contract.Namespace, who contract.Who
 		answer := answers[boot]
 		l.More += max(answer.Count-len(answer.Sockets), 0)
 		for _, s := range answer.Sockets {
-			info := contract.SocketInfo{ID: s.ID, User: s.User, Node: nodeOf(boot)}
+			info := contract.SocketInfo{ID: s.ID, User: s.User, Node: nodeOf(boot), Transport: s.Transport}
 			for _, r := range s.Rooms {
 				info.Rooms = append(info.Rooms, contract.Room(r))
 			}
@@ -55,7 +57,7 @@ func (a *Asker) List(ctx context.Context, n contract.Namespace, who contract.Who
 
 // Count counts sockets on all nodes.
 func (a *Asker) Count(ctx context.Context, n contract.Namespace, who contract.Who) (contract.Count, error) {
-	answers, missing, err := a.ask(ctx, question(AskCount, n, who, within(ctx, 0)))
+	answers, missing, err := a.ask(ctx, question(ctx, AskCount, n, who, within(ctx, 0)))
 	if err != nil {
 		return contract.Count{}, fmt.Errorf("count sockets of %s: %w", n.Name, err)
 	}
@@ -76,7 +78,7 @@ func (a *Asker) Ask(ctx context.Context, s contract.AskSpec, who contract.Who, v
 	if err != nil {
 		return contract.Replies{}, fmt.Errorf("encode the question %s: %w", s.Name, err)
 	}
-	q := question(AskCall, s.Namespace, who, within(ctx, s.Timeout))
+	q := question(ctx, AskCall, s.Namespace, who, within(ctx, s.Timeout))
 	q.Event, q.Payload = s.Name, payload
 	answers, missing, err := a.ask(ctx, q)
 	if err != nil {

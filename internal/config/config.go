@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -42,6 +41,8 @@ type Config struct {
 	AuthMode    string   `env:"AUTH_MODE" envDefault:"none" doc:"none (callers are believed; for development) or jwt"`
 	JWTSecret   string   `env:"JWT_SECRET" doc:"key of HMAC-signed tokens, at least 32 bytes; needed with AUTH_MODE=jwt"`
 	CORSOrigins []string `env:"CORS_ORIGINS" doc:"origins of web pages that may connect, separated by commas, or *; empty: only the service's own"`
+
+	StaticDir string `env:"STATIC_DIR" doc:"a directory whose files are served where no route is; empty: none. index.html for a directory, no listings, nothing that begins with a dot"`
 
 	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5s" doc:"how long a client waits for an acknowledgement, where the command does not say"`
 	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis"`
@@ -99,7 +100,7 @@ func (s *Switch) UnmarshalText(b []byte) error {
 func Load() (Config, error) {
 	var c Config
 	err := env.Parse(&c)
-	for _, list := range [][]string{c.CORSOrigins, c.Sockets.Transports} {
+	for _, list := range [][]string{c.CORSOrigins, c.Sockets.Transports, c.Sockets.Mounts} {
 		for i, item := range list {
 			list[i] = strings.TrimSpace(item)
 		}
@@ -225,9 +226,12 @@ func (c Config) Validate() error {
 		wrong("JWT_SECRET", "it is set, but AUTH_MODE is none: set AUTH_MODE=jwt, or remove it")
 	}
 	for _, o := range c.CORSOrigins {
-		if u, err := url.Parse(o); o != "*" && (err != nil || u.Scheme == "" || u.Host == "" || u.Path != "") {
+		if !isOrigin(o) {
 			wrong("CORS_ORIGINS", "%q is no origin, like https://app.example, and not *", o)
 		}
+	}
+	if info, err := os.Stat(c.StaticDir); c.StaticDir != "" && (err != nil || !info.IsDir()) {
+		wrong("STATIC_DIR", "%q is no directory that can be read", c.StaticDir)
 	}
 	if c.CommandTimeout < 100*time.Millisecond || c.CommandTimeout > time.Hour {
 		wrong("COMMAND_TIMEOUT", "%s is not between 100ms and 1h", c.CommandTimeout)

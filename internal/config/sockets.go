@@ -2,9 +2,7 @@ package config
 
 import (
 	"errors"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -13,6 +11,7 @@ type Sockets struct {
 	Path        string   `env:"SOCKET_PATH" envDefault:"/socket.io/" doc:"where Socket.IO is mounted"`
 	Transports  []string `env:"SOCKET_TRANSPORTS" envDefault:"polling,websocket" doc:"transports that clients may use"`
 	Parser      string   `env:"SOCKET_PARSER" envDefault:"json" doc:"how packets are written: json, or msgpack for clients with socket.io-msgpack-parser, and no others"`
+	Mounts      []string `env:"SOCKET_MOUNTS" doc:"more gateways, separated by commas: a path and the namespaces that are served there and nowhere else, with their origins and transports, like /admin.io/?namespace=/admin&origin=https://ops.example&transport=websocket"`
 	AllowEIO3   bool     `env:"SOCKET_EIO3" envDefault:"false" doc:"let clients of protocol 3 in: socket.io-client 2.x"`
 	Compression bool     `env:"SOCKET_COMPRESSION" envDefault:"false" doc:"compress what has 1 KiB and more; takes CPU and memory"`
 
@@ -53,11 +52,11 @@ func (l *Limit) UnmarshalText(b []byte) error {
 }
 
 func (s Sockets) validate(wrong func(name, format string, args ...any)) {
-	if !strings.HasPrefix(s.Path, "/") || !strings.HasSuffix(s.Path, "/") || s.Path == "/" || strings.ContainsAny(s.Path, "{} ") {
+	if !isMountPath(s.Path) {
 		wrong("SOCKET_PATH", "%q must begin and end with /, like /socket.io/", s.Path)
 	}
 	for _, t := range s.Transports {
-		if !slices.Contains([]string{"polling", "websocket"}, t) {
+		if !isTransport(t) {
 			wrong("SOCKET_TRANSPORTS", "%q is not one of polling, websocket", t)
 		}
 	}
@@ -67,6 +66,7 @@ func (s Sockets) validate(wrong func(name, format string, args ...any)) {
 	if len(s.Transports) == 0 {
 		wrong("SOCKET_TRANSPORTS", "none is left to connect with")
 	}
+	s.validateMounts(wrong)
 	duration := func(name string, d, least, most time.Duration) {
 		if d < least || d > most {
 			wrong(name, "%s is not between %s and %s", d, least, most)

@@ -18,7 +18,11 @@ type Caller struct {
 	Node   string // node that holds the socket or the REST call
 
 	Operation string // of the command being served, "chat.join"; empty at the edge, in guards
-	Namespace string // likewise the name of its namespace, "/chat"
+	Namespace string // likewise the name of its namespace, "/chat"; of a dynamic one, "/org-7", also in guards
+
+	// Params are what a dynamic namespace's name has in the place of what is in braces:
+	// "org" is "7". Nil for others.
+	Params map[string]string
 
 	Lane        string    // what orders the command: its key, or what stands for it
 	CommandID   string    // UUID, the same each time the command runs: store idempotently by it; a client's retry has another

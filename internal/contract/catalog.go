@@ -64,13 +64,14 @@ func (c *Catalog) Route(operation string) (Route, bool) {
 }
 
 var (
-	namespaceRE = regexp.MustCompile(`^/[a-z0-9][a-z0-9/_-]*$`)
-	operationRE = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
-	eventRE     = regexp.MustCompile(`^[a-z][a-z0-9_.:-]*$`)
-	httpPathRE  = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+|/\{[a-z_]+\})+$`)
-	pathParamRE = regexp.MustCompile(`\{[a-z_]+\}`)
-	httpMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	reserved    = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", Resync, Refresh}
+	namespaceRE      = regexp.MustCompile(`^(/[a-z0-9][a-z0-9_-]*|/([a-z0-9][a-z0-9_-]*)?\{[a-z_]+\})+$`)
+	namespaceParamRE = regexp.MustCompile(`\{[a-z_]+\}`)
+	operationRE      = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
+	eventRE          = regexp.MustCompile(`^[a-z][a-z0-9_.:-]*$`)
+	httpPathRE       = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+|/\{[a-z_]+\})+$`)
+	pathParamRE      = regexp.MustCompile(`\{[a-z_]+\}`)
+	httpMethods      = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+	reserved         = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", Resync, Refresh}
 )
 
 // Resync is the event that tells clients of every namespace that they may have missed
@@ -120,7 +121,7 @@ type checker struct {
 }
 
 func (k *checker) wrong(who, format string, args ...any) {
-	k.errs = append(k.errs, fmt.Errorf("%s: %s", who, fmt.Sprintf(format, args...)))
+	k.errs = append(k.errs, fmt.Errorf("%s: %w", who, fmt.Errorf(format, args...)))
 }
 
 func (k *checker) unique(who, what string) {
@@ -133,11 +134,12 @@ func (k *checker) unique(who, what string) {
 
 func (k *checker) namespace(c *Catalog, n Namespace) {
 	who := fmt.Sprintf("namespace %q", n.Name)
-	if !namespaceRE.MatchString(n.Name) {
-		k.wrong(who, "the name must look like /noun")
+	if !namespaceRE.MatchString(n.Name) && n.Name != anyNamespace {
+		k.wrong(who, "the name must look like /noun or /noun-{id}, or be *")
 	}
+	k.dynamic(who, n)
 	k.doc(who, n.Doc)
-	k.unique(who, "the namespace name "+n.Name)
+	k.unique(who, "the namespace name "+n.shape())
 	k.policy(c, who, n.Policy)
 	k.hook(c, who, "OnConnect", n.OnConnect, reflect.TypeFor[Connecting]())
 	k.hook(c, who, "OnDisconnect", n.OnDisconnect, reflect.TypeFor[Departure](), reflect.TypeFor[Disconnected]())
@@ -172,7 +174,10 @@ func (k *checker) route(r Route) {
 	if i := slices.IndexFunc(r.Raises, func(e EventSpec) bool { return e.Keep > 0 }); i >= 0 && !r.Keyed {
 		k.wrong(who, "it raises %s, which is kept for each Key, and has no Key", r.Raises[i].Name)
 	}
-	if r.Serve == nil {
+	switch {
+	case r.mistake != nil:
+		k.wrong(who, "%w", r.mistake)
+	case r.Serve == nil:
 		k.wrong(who, "it has no handler")
 	}
 	if r.policy != nil && len(r.policy.Connect) > 0 {
@@ -196,6 +201,9 @@ func (k *checker) route(r Route) {
 		k.unique(who, fmt.Sprintf("the event %q on %s", r.Event, r.Namespace.Name))
 	}
 	if r.HTTP != (HTTP{}) {
+		if r.Namespace.Dynamic() {
+			k.wrong(who, "its namespace is a pattern, and a REST call is in none of it: it can have no HTTP")
+		}
 		k.http(who, r.HTTP)
 	}
 }

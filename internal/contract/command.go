@@ -100,9 +100,10 @@ type Route struct {
 	// Run calls it.
 	Serve Serve
 
-	policy *Policy   // the command's own
-	bare   Serve     // without what is in layers
-	layers []*Policy // around it, the innermost first
+	mistake error     // of Methods
+	policy  *Policy   // the command's own
+	bare    Serve     // without what is in layers
+	layers  []*Policy // around it, the innermost first
 
 	decodedBy func(admit, serve Decode) (func(Caller, []byte) (Admission, error), Serve)
 }

@@ -19,7 +19,7 @@ import "encoding/json"
 // A Namespace is one Socket.IO namespace: a separate set of sockets, rooms and
 // event names on the same connection.
 type Namespace struct {
-	Name string // wire name, "/chat"; permanent
+	Name string // wire name, "/chat"; permanent. A pattern, "/org-{org}", is many: see dynamic.go
 	Doc  string // one sentence
 
 	// OnConnect is the operation key of an internal command whose input is Connecting. A

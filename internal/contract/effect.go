@@ -16,9 +16,10 @@ type Emission struct {
 	Payload  any
 	Audience Audience
 	Volatile bool
-	Name     string   // on the wire in place of the event's; "" is the event's
-	Spread   bool     // each element of the payload, a list or Args, is one argument
-	Binary   []string // where the payload has binary data, see Shape
+	Name     string    // on the wire in place of the event's; "" is the event's
+	Spread   bool      // each element of the payload, a list or Args, is one argument
+	Binary   []string  // where the payload has binary data, see Shape
+	Where    Namespace // in place of the event's, one of its pattern's; zero: the event's, or that of it that the caller is in
 }
 
 // An Audience says which sockets of the event's namespace hear an emission: the
@@ -67,6 +68,10 @@ func (m Emission) Local() Emission { m.Audience.Local = true; return m }
 
 // As sends the event under another name, which no document shows.
 func (m Emission) As(name string) Emission { m.Name = name; return m }
+
+// In announces the event in another namespace of its pattern than the caller's:
+// Posted.Of(p).In(Orgs.At("7")).
+func (m Emission) In(n Namespace) Emission { m.Where = n; return m }
 
 // Raw announces what nobody has declared: any name, with any number of arguments (none
 // is null). No Raises lists it and no document shows it, so declare an Event instead

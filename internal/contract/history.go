@@ -27,12 +27,18 @@ type Kept struct {
 
 // Before reads what was kept of the event, decoded. See History.
 func (e Event[T]) Before(ctx context.Context, h History, key, position string, limit int) ([]T, error) {
-	return decodeKept[T](h.Before(ctx, e.Spec(), key, position, limit))
+	return decodeKept[T](h.Before(ctx, e.specFor(ctx), key, position, limit))
 }
 
 // After reads what was kept of the event, decoded. See History.
 func (e Event[T]) After(ctx context.Context, h History, key, position string, limit int) ([]T, error) {
-	return decodeKept[T](h.After(ctx, e.Spec(), key, position, limit))
+	return decodeKept[T](h.After(ctx, e.specFor(ctx), key, position, limit))
+}
+
+// specFor is the event in the namespace that the caller is in, if its own is a pattern.
+func (e Event[T]) specFor(ctx context.Context) EventSpec {
+	e.Namespace = e.Namespace.For(CallerFrom(ctx))
+	return e.Spec()
 }
 
 func decodeKept[T any](kept []Kept, err error) ([]T, error) {

@@ -143,6 +143,9 @@ func (p *Policy) around(r Route) Route {
 		r.Permit = func(by Caller, input []byte) error {
 			req := request
 			req.Input = input
+			if by.Namespace != "" { // of a pattern
+				req.Namespace = by.Namespace
+			}
 			if err := ask(guards, by, req); err != nil || inner == nil {
 				return err
 			}

@@ -150,8 +150,11 @@ func (c closer) close(outcome error) (err error) {
 func (r *Route) Run(ctx context.Context, by Caller, input []byte) (out Outcome, err error) {
 	e := &execution{Context: ctx, caller: by}
 	e.caller.Operation = r.Operation
-	if by.Namespace == "" {
-		e.caller.Namespace = r.Namespace.Name
+	e.caller.Namespace, e.caller.Params = r.Namespace.Name, nil
+	if r.Namespace.Dynamic() {
+		if params, ok := r.Namespace.Match(by.Namespace); ok {
+			e.caller.Namespace, e.caller.Params = by.Namespace, params
+		}
 	}
 	outcome := ErrPanicked
 	defer func() {

@@ -60,6 +60,7 @@ type Listing struct {
 type SocketInfo struct {
 	ID, User, Node string
 	Rooms          []Room // sorted
+	Transport      string // now: "polling", or "websocket"
 }
 
 // A Count is the number of sockets on all nodes that have answered.

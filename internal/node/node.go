@@ -14,6 +14,7 @@ import (
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/config"
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
@@ -36,9 +37,12 @@ type Node struct {
 	Public   *web.Server
 	Admin    *web.Admin
 	Health   *web.Health
+	Hooks    []contract.Hook // started in this order, on nodes that run use cases
+	Pages    web.Pages       // on nodes that hold sockets, below all routes
 
 	name  *name         `wire:"-"` // while it runs
 	relay *broker.Relay `wire:"-"` // likewise, if there is a Bus
+	hooks *hooks        `wire:"-"`
 }
 
 const (
@@ -57,18 +61,37 @@ func (n *Node) Handler() http.Handler {
 	if !n.gateway() {
 		return web.NewWorker(n.Health)
 	}
-	return n.Public
+	return n.Public.With(n.Pages)
 }
 
 // Start starts the lanes. When it returns nil, the node is ready; else nothing runs
 // that Stop would have to end. It fails if another node has the same NODE_ID, and has
-// not gone within 5 s.
+// not gone within 5 s, or if an OnStart of its Hooks does.
 func (n *Node) Start(ctx context.Context) error {
 	n.name = newName(n.Redis.Commands, n.Log, n.Config.NodeID, n.Lanes.Boot())
 	if err := n.name.take(ctx, nameWait); err != nil {
 		return errors.Join(err, n.closeLanes())
 	}
+	n.hooks = &hooks{log: n.Log, pause: leastPause}
+	if n.worker() {
+		if err := n.hooks.start(ctx, n.Hooks); err != nil {
+			return errors.Join(err, n.closeLanes())
+		}
+	}
+	if err := n.startLanes(ctx); err != nil {
+		return errors.Join(err, n.closeLanes(), n.hooks.end(context.WithoutCancel(ctx)))
+	}
+	n.hooks.run()
+	n.Health.Add(web.Probe{Name: "redis", Check: n.Redis.Ping})
+	n.Log.Info("ready", "node", n.Config.NodeID, "role", n.Config.Role, "boot", n.Lanes.Boot())
+	return nil
+}
+
+func (n *Node) startLanes(ctx context.Context) error {
 	if n.gateway() {
+		if err := n.Sockets.Check(); err != nil {
+			return err
+		}
 		n.Gateway.Evicted(n.Sockets.Evict)
 		n.Gateway.Answering(n.Sockets.Answer)
 		n.Gateway.Around(n.Sockets.Hold, n.Sockets.Release)
@@ -76,27 +99,25 @@ func (n *Node) Start(ctx context.Context) error {
 			n.Gateway.Through(n.Config.Events, n.Events)
 		}
 		if err := n.Gateway.Start(ctx, n.Emitter.Handle, n.Emitter.Missed); err != nil {
-			return errors.Join(err, n.closeLanes())
+			return err
 		}
 	}
 	if n.worker() {
 		if err := n.Worker.Start(ctx); err != nil {
-			return errors.Join(err, n.closeLanes())
+			return err
 		}
 	}
 	if n.Events != nil {
 		n.relay = broker.NewRelay(n.Lanes, n.Config.Events, n.Events)
 		n.relay.Start()
 	}
-	n.Health.Add(web.Probe{Name: "redis", Check: n.Redis.Ping})
-	n.Log.Info("ready", "node", n.Config.NodeID, "role", n.Config.Role, "boot", n.Lanes.Boot())
 	return nil
 }
 
 // Stop shuts the node down: it is no longer ready, takes no new commands, finishes
 // what runs, hands its partitions over, waits until every command has its answer,
-// and sends the clients away. Its error names what was not done in time. The Redis
-// clients stay open.
+// sends the clients away, and ends its Hooks. Its error names what was not done in time.
+// The Redis clients stay open.
 func (n *Node) Stop(ctx context.Context) error {
 	begin := time.Now()
 	n.Health.Drain()
@@ -115,7 +136,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		n.Sockets.Shutdown(leave, spreadLeaving)
 		cancel()
 	}
-	errs = append(errs, n.closeLanes())
+	errs = append(errs, n.closeLanes(), n.hooks.end(ctx))
 	err := errors.Join(errs...)
 	n.Log.Info("stopped", "node", n.Config.NodeID, "took", time.Since(begin).Round(time.Millisecond), "error", err)
 	return err

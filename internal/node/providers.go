@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -29,7 +30,7 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, NewAdmin,
+	NewLogger, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Mounts, Pages, NewAdmin,
 )
 
 // NewLogger logs text on a terminal, else JSON.
@@ -112,7 +113,7 @@ func NewDocs(c config.Config, contract *schema.Contract, s *socketio.Gateway) (w
 	if !c.Docs() {
 		return nil, nil
 	}
-	return spec.Files(contract, s.Path())
+	return spec.Files(contract, s.Paths()[0])
 }
 
 // Authenticator authenticates as AUTH_MODE says.
@@ -120,6 +121,32 @@ func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.Auth
 
 // Origins allows CORS_ORIGINS.
 func Origins(c config.Config) cors.Policy { return cors.Policy{Origins: c.CORSOrigins} }
+
+// Mounts are SOCKET_MOUNTS.
+func Mounts(c config.Config) ([]socketio.Mount, error) {
+	var mounts []socketio.Mount
+	for _, text := range c.Sockets.Mounts {
+		m, err := config.ParseMount(text)
+		if err != nil {
+			return nil, fmt.Errorf("SOCKET_MOUNTS: %w", err)
+		}
+		mounts = append(mounts, socketio.Mount{Path: m.Path, Namespaces: m.Namespaces, Origins: cors.Policy{Origins: m.Origins}, Transports: m.Transports})
+	}
+	return mounts, nil
+}
+
+// Pages are the files of STATIC_DIR. Put an embed.FS or another handler here, or set
+// Node.Pages.
+func Pages(c config.Config) (web.Pages, func(), error) {
+	if c.StaticDir == "" {
+		return web.Pages{}, func() {}, nil
+	}
+	root, err := os.OpenRoot(c.StaticDir) // so that no link leads out of it
+	if err != nil {
+		return web.Pages{}, nil, fmt.Errorf("STATIC_DIR: %w", err)
+	}
+	return web.Pages{Files: root.FS()}, func() { _ = root.Close() }, nil
+}
 
 // NewAdmin serves metrics of the sockets, of the commands that are run, and of those that
 // are refused.

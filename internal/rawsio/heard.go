@@ -2,6 +2,7 @@ package rawsio
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -60,4 +61,20 @@ func (c *Client) Ended() error {
 func (c *Client) Disconnected(ns string) {
 	c.t.Helper()
 	c.until("DISCONNECT on "+ns, func() bool { return c.gone[ns] })
+}
+
+// Forget takes back what was heard of a socket's connection to a namespace, so that it can
+// connect again.
+func (c *Client) Forget(ns string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.sids, ns)
+	delete(c.refused, ns)
+	delete(c.gone, ns)
+}
+
+// ExpectHeard waits for an Engine.IO packet.
+func (c *Client) ExpectHeard(packet string) {
+	c.t.Helper()
+	c.until(packet, func() bool { return slices.Contains(c.heard, packet) })
 }

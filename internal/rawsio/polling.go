@@ -117,7 +117,7 @@ func answer(resp *http.Response, err error) (string, error) {
 func (s *Session) Upgrade() {
 	s.t.Helper()
 	base, _, _ := strings.Cut(s.url, "/socket.io/")
-	up, err := dial(s.t, base, "&sid="+s.sid)
+	up, err := dial(s.t, base, "/socket.io/?EIO=4&sid="+s.sid)
 	if err != nil {
 		s.t.Fatal(err)
 	}

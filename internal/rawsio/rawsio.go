@@ -63,10 +63,25 @@ func Dial(t testing.TB, url string, header ...http.Header) *Client {
 
 // TryDial is Dial for tests of refusals.
 func TryDial(t testing.TB, url string, header ...http.Header) (*Client, error) {
-	return dial(t, url, "", header...)
+	return dial(t, url, "/socket.io/?EIO=4", header...)
 }
 
-func dial(t testing.TB, url, query string, header ...http.Header) (*Client, error) {
+// TryDialAt is TryDial for servers that are mounted elsewhere than at /socket.io/.
+func TryDialAt(t testing.TB, url, path string, header ...http.Header) (*Client, error) {
+	return dial(t, url, path+"?EIO=4", header...)
+}
+
+// Dial3 is Dial for protocol 3.
+func Dial3(t testing.TB, url string) *Client {
+	t.Helper()
+	c, err := dial(t, url, "/socket.io/?EIO=3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func dial(t testing.TB, url, path string, header ...http.Header) (*Client, error) {
 	t.Helper()
 	var h http.Header
 	if len(header) > 0 {
@@ -74,7 +89,7 @@ func dial(t testing.TB, url, query string, header ...http.Header) (*Client, erro
 	}
 	d := websocket.Dialer{HandshakeTimeout: Patience}
 	conn, resp, err := d.Dial( //nolint:bodyclose // gorilla's Dial leaves nothing to close
-		"ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=4&transport=websocket"+query, h)
+		"ws"+strings.TrimPrefix(url, "http")+path+"&transport=websocket", h)
 	if err != nil {
 		if resp != nil {
 			err = fmt.Errorf("%w: %s", err, resp.Status)

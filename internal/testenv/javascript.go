@@ -71,7 +71,7 @@ func install(dir string) error {
 			return err
 		}
 	}
-	cmd := exec.Command("npm", "ci", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts")
+	cmd := exec.Command("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	cmd.Dir = aside
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("npm ci failed: %w\n%s", err, out)

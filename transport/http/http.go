@@ -1,6 +1,7 @@
 // Package http serves everything on the public port: Socket.IO, the commands that
-// are REST routes as well, the documents of the contract, and health. On the admin port it serves metrics and
-// profiles.
+// are REST routes as well, the documents of the contract, health, and below them pages:
+// files, and whatever else a handler is given for. On the admin port it serves metrics
+// and profiles.
 //
 // A REST route comes from its command's declaration alone, goes through the same
 // checks and the same lane as a socket's event, and answers with the same output or
@@ -34,17 +35,34 @@ type Lanes interface {
 // Sockets serves Socket.IO. *socketio.Gateway is one.
 type Sockets interface {
 	http.Handler
-	Path() string // where it is mounted: "/socket.io/"
+	Paths() []string // where it is mounted: "/socket.io/"
+
+	// Origins is which pages may talk to a path, if not those that may to all others.
+	Origins(path string) (cors.Policy, bool)
 }
 
 // A Server is the handler of the public port. It can be mounted in another server.
-type Server struct{ handler http.Handler }
+type Server struct {
+	handler http.Handler
+	pages   pages
+}
+
+// With serves pages as well, in place of those of an earlier call. Call it before the
+// server serves.
+func (s *Server) With(p Pages) *Server {
+	s.pages.Pages = p
+	return s
+}
 
 // New makes the handler of a node that holds sockets.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, sockets Sockets, health *Health, docs Docs, log *slog.Logger) (*Server, error) {
 	log = logging.Of(log, logging.HTTP)
 	mux := http.NewServeMux()
-	mux.Handle(sockets.Path(), sockets)
+	for _, path := range sockets.Paths() {
+		if err := handle(mux, path, sockets); err != nil {
+			return nil, fmt.Errorf("Socket.IO at %s: %w", path, err)
+		}
+	}
 	health.mount(mux)
 	for _, cmd := range c.Commands {
 		if cmd.HTTP.Path == "" {
@@ -58,14 +76,39 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 	if err := docs.mount(mux); err != nil {
 		return nil, err
 	}
-	return &Server{boundBodies(origins.Middleware(secure(withProblems(mux))))}, nil
+	s := &Server{}
+	s.handler = boundBodies(withOrigins(origins, sockets, secure(withPages(mux, &s.pages))))
+	return s, nil
+}
+
+// withOrigins tells browsers which pages may read the answers, on each path.
+func withOrigins(all cors.Policy, sockets Sockets, next http.Handler) http.Handler {
+	rest := all.Middleware(next)
+	own := map[string]http.Handler{}
+	for _, path := range sockets.Paths() {
+		if p, ok := sockets.Origins(path); ok {
+			own[path] = p.Middleware(next)
+		}
+	}
+	if len(own) == 0 {
+		return rest
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for path, h := range own {
+			if strings.HasPrefix(r.URL.Path, path) {
+				h.ServeHTTP(w, r)
+				return
+			}
+		}
+		rest.ServeHTTP(w, r)
+	})
 }
 
 // handle mounts a route; two patterns that overlap are an error, not a panic.
 func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("its HTTP route cannot be mounted: %v", v)
+			err = fmt.Errorf("its path cannot be mounted: %v", v)
 		}
 	}()
 	mux.Handle(pattern, h)
@@ -76,7 +119,7 @@ func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 func NewWorker(health *Health) *Server {
 	mux := http.NewServeMux()
 	health.mount(mux)
-	return &Server{boundBodies(secure(withProblems(mux)))}
+	return &Server{handler: boundBodies(secure(withPages(mux, &pages{})))}
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

@@ -223,7 +223,8 @@ func TestOverlappingRoutesAreAnErrorNotAPanic(t *testing.T) {
 
 type sockets struct{}
 
-func (sockets) Path() string                                     { return "/socket.io/" }
+func (sockets) Paths() []string                                  { return []string{"/socket.io/"} }
+func (sockets) Origins(string) (cors.Policy, bool)               { return cors.Policy{}, false }
 func (sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
 
 type clients struct{}

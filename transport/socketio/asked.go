@@ -52,7 +52,7 @@ func list(all []*sockets.Socket, limit int) broker.Answer {
 		all = all[:max(limit, 0)]
 	}
 	for _, s := range all {
-		said := broker.SocketAnswer{ID: s.ID(), User: memberOf(s).caller().UserID}
+		said := broker.SocketAnswer{ID: s.ID(), User: memberOf(s).caller().UserID, Transport: s.Transport()}
 		for _, n := range s.Rooms() {
 			if room, ok := strings.CutPrefix(n, roomPrefix); ok {
 				said.Rooms = append(said.Rooms, room)
@@ -67,7 +67,10 @@ func list(all []*sockets.Socket, limit int) broker.Answer {
 // call asks the clients and answers when each has replied or its time is over.
 func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broker.Answer)) {
 	a := broker.Answer{Count: len(all), Sockets: make([]broker.SocketAnswer, len(all))}
-	ask, known := g.asks[name{q.Namespace, q.Event}]
+	var asked *ask
+	if len(all) > 0 { // so there is such a namespace
+		asked = g.asks[name{memberOf(all[0]).home.Name, q.Event}]
+	}
 	var mu sync.Mutex
 	left := len(all)
 	if left == 0 {
@@ -76,7 +79,7 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 	}
 	for i, s := range all {
 		replied := func(args []json.RawMessage, err error) {
-			said := said(ask, args, err)
+			said := said(asked, args, err)
 			said.ID = s.ID()
 			mu.Lock()
 			a.Sockets[i] = said
@@ -88,12 +91,12 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 			}
 		}
 		switch {
-		case !known:
+		case asked == nil:
 			replied(nil, errUnknown)
 		case i >= contract.MaxAsked:
 			replied(nil, sockets.ErrAsked)
 		default:
-			s.Ask(q.Event, q.Within, payload(ask.question, q.Payload), replied)
+			s.Ask(q.Event, q.Within, payload(asked.question, q.Payload), replied)
 		}
 	}
 }

@@ -199,12 +199,12 @@ func TestListAndCount(t *testing.T) {
 			c := rawsio.Dial(t, h.url)
 			alice = append(alice, c.Connect("/board", `{"user":"alice"}`))
 		}
-		bob := rawsio.Dial(t, two.url).Connect("/board", `{"user":"bob"}`)
+		bob := rawsio.Poll(t, two.url).Connect("/board", `{"user":"bob"}`)
 		one.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"b2", "b1"}, false)
 		two.Move("/board", emitter.Audience{Sockets: []string{bob}}, []string{"b1"}, false)
-		onOne := contract.SocketInfo{ID: alice[0], User: "alice", Node: "one", Rooms: []contract.Room{"b1", "b2"}}
-		onTwo := contract.SocketInfo{ID: alice[1], User: "alice", Node: "two"}
-		bobs := contract.SocketInfo{ID: bob, User: "bob", Node: "two", Rooms: []contract.Room{"b1"}}
+		onOne := contract.SocketInfo{ID: alice[0], User: "alice", Node: "one", Rooms: []contract.Room{"b1", "b2"}, Transport: "websocket"}
+		onTwo := contract.SocketInfo{ID: alice[1], User: "alice", Node: "two", Transport: "websocket"}
+		bobs := contract.SocketInfo{ID: bob, User: "bob", Node: "two", Rooms: []contract.Room{"b1"}, Transport: "polling"}
 		for name, tc := range map[string]struct {
 			who  contract.Who
 			want []contract.SocketInfo

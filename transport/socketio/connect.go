@@ -14,8 +14,9 @@ import (
 // A home is what is to be done when sockets come into a namespace.
 type home struct {
 	contract.Namespace
-	catalog *contract.Catalog
-	connect *contract.Route // its OnConnect command
+	catalog  *contract.Catalog
+	connect  *contract.Route // its OnConnect command
+	departed *contract.Route // its OnDisconnect command
 }
 
 func newHome(c *contract.Catalog, n contract.Namespace) *home {
@@ -23,20 +24,42 @@ func newHome(c *contract.Catalog, n contract.Namespace) *home {
 	if r, ok := c.Route(n.OnConnect); ok {
 		h.connect = &r
 	}
+	if r, ok := c.Route(n.OnDisconnect); ok {
+		h.departed = &r
+	}
 	return h
+}
+
+// known tells whether a client may name a namespace so.
+func (g *Gateway) known(namespace string) bool {
+	_, _, ok := g.catalog.Namespace(namespace)
+	return ok
+}
+
+// home finds the home of a namespace, and what its name has for the parts in braces.
+func (g *Gateway) home(namespace string) (*home, map[string]string) {
+	if h := g.homes[namespace]; h != nil {
+		return h, nil
+	}
+	n, params, _ := g.catalog.Namespace(namespace)
+	return g.homes[n.Name], params
 }
 
 // Connect authenticates a socket, asks the guards and the use case, and puts the socket
 // in its user's room. While it waits for the use case, nothing more is read of the
 // client.
 func (h *handler) Connect(s *sockets.Socket) error {
-	hs, to := s.Handshake(), h.homes[s.Namespace()]
+	hs := s.Handshake()
+	to, params := (*Gateway)(h).home(s.Namespace())
 	caller, expires, err := h.auth.Handshake(hs.Auth, hs.Header)
 	if err != nil {
 		return h.refusal("authenticate a socket", err)
 	}
 	caller.Socket = s.ID()
-	m := &member{}
+	if to.Dynamic() {
+		caller.Namespace, caller.Params = s.Namespace(), params
+	}
+	m := &member{home: to}
 	m.by.Store(&caller)
 	s.Data = m
 	connecting := contract.Connecting{Auth: hs.Auth, Header: hs.Header, Query: hs.Query, Address: hs.Address, Secure: hs.Secure}
@@ -49,7 +72,7 @@ func (h *handler) Connect(s *sockets.Socket) error {
 			return err
 		}
 	}
-	if route, ok := h.departed[s.Namespace()]; ok && perSocket(route) {
+	if route := to.departed; route != nil && perSocket(route) {
 		if m.stay, err = h.enter(route, caller, disconnected(contract.NodeLost)); err != nil {
 			return h.refusal("note that a socket is connected", err)
 		}
@@ -89,8 +112,8 @@ func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) error 
 // turnedAway tells the use case that a socket has gone which it let in too late: the
 // client was refused meanwhile. Of rooms it has been told already.
 func (h *handler) turnedAway(s *sockets.Socket) {
-	route, ok := h.departed[s.Namespace()]
-	if !ok || !perSocket(route) {
+	route := memberOf(s).home.departed
+	if route == nil || !perSocket(route) {
 		return
 	}
 	stay, err := h.enter(route, memberOf(s).caller(), disconnected(contract.NodeLost))

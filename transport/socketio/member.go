@@ -17,7 +17,8 @@ import (
 
 // A member is what the gateway keeps of a socket.
 type member struct {
-	by atomic.Pointer[contract.Caller] // another one after Refresh
+	home *home
+	by   atomic.Pointer[contract.Caller] // another one after Refresh
 
 	// Joining, leaving and going are one at a time, so that the lanes hear of them in
 	// their order.
@@ -44,12 +45,12 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
 	if len(rooms) == 0 {
 		return
 	}
-	route, ok := h.departed[s.Namespace()]
-	if !ok || perSocket(route) {
+	m := memberOf(s)
+	route := m.home.departed
+	if route == nil || perSocket(route) {
 		s.Join(prefixed(roomPrefix, rooms)...)
 		return
 	}
-	m := memberOf(s)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	in := s.Join(prefixed(roomPrefix, rooms)...)
@@ -83,7 +84,7 @@ func (h *handler) admitted(s *sockets.Socket, rooms []contract.Room) []contract.
 }
 
 // enter announces the command that is submitted should this process end.
-func (h *handler) enter(route contract.Route, caller contract.Caller, input []byte) (broker.Stay, error) {
+func (h *handler) enter(route *contract.Route, caller contract.Caller, input []byte) (broker.Stay, error) {
 	admission, err := route.Admit(caller, input)
 	if err != nil {
 		return nil, fmt.Errorf("admit %s: %w", route.Operation, err)
@@ -109,7 +110,7 @@ func encoded(v any) []byte {
 
 // perSocket tells whether an OnDisconnect command hears of sockets, and not of the rooms
 // that each was in.
-func perSocket(r contract.Route) bool { return r.In == reflect.TypeFor[contract.Disconnected]() }
+func perSocket(r *contract.Route) bool { return r.In == reflect.TypeFor[contract.Disconnected]() }
 
 // leave takes a socket out of rooms.
 func (h *handler) leave(s *sockets.Socket, rooms []contract.Room) {
@@ -151,8 +152,8 @@ func (h *handler) gone(s *sockets.Socket, reason string) {
 // clients connect again by themselves.
 func (g *Gateway) Evict() {
 	n := 0
-	for _, name := range g.namespaces {
-		if _, ok := g.departed[name]; !ok {
+	for _, name := range g.sockets.Namespaces() {
+		if to, _ := g.home(name); to.departed == nil {
 			continue
 		}
 		for _, s := range g.sockets.Find(name, sockets.Audience{Everyone: true}) {

@@ -53,14 +53,15 @@ type Gateway struct {
 	sockets  *sockets.Server
 	commands map[name]*command
 	asks     map[name]*ask
-	homes    map[string]*home          // by the namespace's name
-	departed map[string]contract.Route // namespace -> its OnDisconnect command
+	catalog  *contract.Catalog
+	homes    map[string]*home // by the name of the namespace as it is declared
 	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
+	origins  map[string]cors.Policy // of mounts, by their path
+	mistakes error
 	clock    clock
 
-	namespaces []string
-	resyncs    atomic.Uint64
+	resyncs atomic.Uint64
 }
 
 // name is how a client names a command.
@@ -77,10 +78,10 @@ const (
 
 // New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
 // the gateway's.
-func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger) *Gateway {
+func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger, mounts ...Mount) *Gateway {
 	g := &Gateway{
 		lanes: lanes, auth: a, log: logging.Of(log, logging.Socket), clock: systemClock, commands: map[name]*command{}, asks: map[name]*ask{},
-		homes: map[string]*home{}, departed: map[string]contract.Route{},
+		catalog: c.Catalog, homes: map[string]*home{},
 	}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
@@ -90,30 +91,24 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 	for _, a := range c.Asks {
 		g.asks[name{a.Namespace.Name, a.Name}] = newAsk(a)
 	}
+	var namespaces []string
 	for _, n := range c.Namespaces {
-		g.namespaces = append(g.namespaces, n.Name)
 		g.homes[n.Name] = newHome(c.Catalog, n)
-		if r, ok := c.Route(n.OnDisconnect); ok {
-			g.departed[n.Name] = r
+		if n.Dynamic() {
+			cfg.Dynamic = g.known
+		} else {
+			namespaces = append(namespaces, n.Name)
 		}
 	}
 	g.exceeded = exceeded(cfg)
 	cfg.Engine.Log = log
-	cfg.Engine.Allow = func(r *http.Request) error {
-		if g.refusing.Load() {
-			return errors.New("this node is shutting down; connect again")
-		}
-		return origins.Check(r)
-	}
-	g.sockets = sockets.New(cfg, g.namespaces, (*handler)(g))
+	g.mount(mounts, origins, &cfg)
+	g.sockets = sockets.New(cfg, namespaces, (*handler)(g))
 	return g
 }
 
 // ServeHTTP serves Socket.IO's requests, websockets and polling.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.sockets.ServeHTTP(w, r) }
-
-// Path is where Socket.IO is mounted.
-func (g *Gateway) Path() string { return g.sockets.Path() }
 
 // Connections counts the clients connected to this node.
 func (g *Gateway) Connections() int { return g.sockets.Connections() }
@@ -171,9 +166,10 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		h.refresh(s, e)
 		return
 	}
-	cmd, ok := h.commands[name{s.Namespace(), e.Name}]
+	m := memberOf(s)
+	cmd, ok := h.commands[name{m.home.Name, e.Name}]
 	if !ok || e.Name == contract.AnyOther {
-		if cmd, ok = h.commands[name{s.Namespace(), contract.AnyOther}]; ok {
+		if cmd, ok = h.commands[name{m.home.Name, contract.AnyOther}]; ok {
 			e.Args = []json.RawMessage{encoded(contract.Other{Event: e.Name, Args: append([]json.RawMessage{}, e.Args...)})}
 		}
 	}
@@ -186,7 +182,6 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		answer(s, e.Ack, fault.ProblemOf(err, ""))
 		return
 	}
-	m := memberOf(s)
 	caller := m.caller()
 	if session := m.session.Load(); session != nil {
 		caller.Session = *session
@@ -259,7 +254,7 @@ func (g *Gateway) Resync(reason string) {
 		g.log.Error("cannot encode a resync", "error", err)
 		return
 	}
-	for _, n := range g.namespaces {
+	for _, n := range g.sockets.Namespaces() {
 		g.sockets.Broadcast(n, sockets.Audience{Everyone: true}, contract.Resync, sockets.JSON(payload), false)
 	}
 }

@@ -351,7 +351,7 @@ func TestTheSink(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, broken := range []emitter.Emission{{Payload: json.RawMessage(`{`)}, {Payload: json.RawMessage(`[1,2`), Spread: true}, {Payload: json.RawMessage(`{}`), Spread: true}} {
+	for _, broken := range []emitter.Emission{{Payload: json.RawMessage(`{`)}, {Payload: json.RawMessage(`[1,2`), Spread: true}, {Payload: json.RawMessage(`1`), Spread: true}} {
 		broken.Namespace, broken.Event = "/board", "n"
 		if err := g.Emit(broken); err != nil {
 			t.Errorf("nobody hears %s: %v", broken.Payload, err)

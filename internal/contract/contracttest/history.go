@@ -38,6 +38,9 @@ func (h *History) Keep(t testing.TB, by contract.Caller, key string, effects ...
 		if err != nil {
 			t.Fatalf("encode %s: %v", m.Event.Name, err)
 		}
+		if m.Event.Namespace, err = m.NamespaceFor(by); err != nil {
+			t.Fatal(err)
+		}
 		log := append(h.kept[name(m.Event, key)], contract.Kept{Position: by.Position, Payload: payload})
 		h.kept[name(m.Event, key)] = log[max(0, len(log)-m.Event.Keep):]
 	}

@@ -21,3 +21,6 @@ type Ports struct {
 
 // Catalog calls a service.
 func Catalog(s Service, p Ports) *contract.Catalog { return s(p) }
+
+// Hooks are none. Set Node.Hooks for some.
+func Hooks() []contract.Hook { return nil }

@@ -21,7 +21,7 @@ import (
 // was opened.
 func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Service) (*node.Node, func(), error) {
 	panic(wire.Build(
-		Catalog,
+		Catalog, Hooks,
 		wire.Struct(new(Ports), "*"),
 		wire.FieldsOf(new(*redisconn.Clients), "Stores"),
 

@@ -58,7 +58,13 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger)
+	v, err := node.Mounts(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger, v...)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
 	health := http.NewHealth(logger)
 	docs, err := node.NewDocs(cfg, contract, socketioGateway)
@@ -74,6 +80,13 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		return nil, nil, err
 	}
 	admin := node.NewAdmin(socketioGateway, worker, gateway, contract)
+	v2 := Hooks()
+	pages, cleanup3, err := node.Pages(cfg)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	nodeNode := &node.Node{
 		Config:   cfg,
 		Contract: contract,
@@ -88,8 +101,11 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Public:   server,
 		Admin:    admin,
 		Health:   health,
+		Hooks:    v2,
+		Pages:    pages,
 	}
 	return nodeNode, func() {
+		cleanup3()
 		cleanup2()
 		cleanup()
 	}, nil

@@ -99,6 +99,16 @@ func (c *Conn) Address() string { return c.address }
 // Secure tells whether the first request came over TLS.
 func (c *Conn) Secure() bool { return c.secure }
 
+// Transport is the one that carries the connection now.
+func (c *Conn) Transport() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ws != nil {
+		return WebSocket
+	}
+	return Polling
+}
+
 // Open tells whether the connection is neither closed nor closing.
 func (c *Conn) Open() bool {
 	c.mu.Lock()

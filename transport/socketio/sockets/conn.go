@@ -18,6 +18,7 @@ import (
 // A conn is one connection, which carries sockets of several namespaces.
 type conn struct {
 	srv    *Server
+	door   *door // that it came in by
 	engine *engineio.Conn
 	lib    *libraryConn
 
@@ -30,6 +31,7 @@ type conn struct {
 
 	mu      sync.Mutex
 	sockets map[string]*Socket // by namespace
+	slots   []slot
 	closed  bool
 }
 
@@ -41,9 +43,9 @@ type partial struct {
 	late  *time.Timer
 }
 
-// Open tells the library of a new connection, before anything is read of it.
-func (srv *Server) Open(e *engineio.Conn) engineio.Receiver {
-	c := &conn{srv: srv, engine: e, sockets: map[string]*Socket{}}
+// connect tells the library of a new connection, before anything is read of it.
+func (srv *Server) connect(e *engineio.Conn, d *door) *conn {
+	c := &conn{srv: srv, door: d, engine: e, sockets: map[string]*Socket{}}
 	c.lib = &libraryConn{EventEmitter: events.New(), conn: c}
 	srv.engineEvents.Emit("connection", c.lib)
 	return c
@@ -100,11 +102,19 @@ func (c *conn) text(b []byte) {
 			return
 		}
 		s.awaitReady() // until then the library does not know it and would close everything
+		if s.slot != "" {
+			b = []byte(string(packetDisconnect) + s.slot + ",")
+		}
 		c.lib.Emit("data", types.NewStringBuffer(b))
 		<-s.done // on another goroutine; a CONNECT that follows is to find it gone
 	case packetConnect:
 		if len(b) > maxConnect {
 			c.fail("a CONNECT that is too long")
+			return
+		}
+		b, ok := c.toSlot(b)
+		if !ok {
+			c.fail("a CONNECT to a namespace that cannot be, or to too many")
 			return
 		}
 		c.lib.Emit("data", types.NewStringBuffer(b))

@@ -67,6 +67,7 @@ func (l *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.Se
 		l.conn.srv.log.Error("cannot encode a packet", "error", err)
 		return l
 	}
+	b = l.conn.fromSlot(b)
 	frame := engineio.Text(string(b))
 	if l.conn.srv.cfg.Parser == ParserMsgpack {
 		if frame, err = toMsgpack(b); err != nil {

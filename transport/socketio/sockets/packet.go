@@ -10,12 +10,13 @@ import (
 
 // The types of Socket.IO packets.
 const (
-	packetConnect     = '0'
-	packetDisconnect  = '1'
-	packetEvent       = '2'
-	packetAck         = '3'
-	packetBinaryEvent = '5'
-	packetBinaryAck   = '6'
+	packetConnect      = '0'
+	packetDisconnect   = '1'
+	packetEvent        = '2'
+	packetAck          = '3'
+	packetConnectError = '4'
+	packetBinaryEvent  = '5'
+	packetBinaryAck    = '6'
 )
 
 // A packet is the text of an EVENT, ACK, BINARY_EVENT or BINARY_ACK:

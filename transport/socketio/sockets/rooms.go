@@ -10,6 +10,8 @@ import (
 // Joining, leaving and going are under one lock, so that a socket that has gone is
 // in no room.
 type rooms struct {
+	holders int // sockets that are in, or about to be, of a dynamic namespace; guarded by Server.mu
+
 	mu      sync.RWMutex
 	sockets map[string]*Socket
 	members map[string]map[*Socket]struct{}

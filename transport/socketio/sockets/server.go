@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"runtime/debug"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/zishang520/socket.io/v2/socket"
 
 	"github.com/example/switchyard/internal/logging"
-	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
 // A Server holds the sockets of this node.
@@ -22,18 +22,29 @@ type Server struct {
 	cfg          Config
 	handler      Handler
 	log          *slog.Logger
-	engine       *engineio.Server
+	doors        []*door           // the first is at Config.Path
 	engineEvents engine.BaseServer // where the library hears of connections
 	namespaces   map[string]*rooms
-	refused      [OpenLimit + 1]atomic.Uint64 // events, by the limit
+
+	mu      sync.RWMutex
+	dynamic map[string]*rooms // namespaces that have sockets
+
+	refused [OpenLimit + 1]atomic.Uint64 // events, by the limit
 }
 
 // New makes a server with these namespaces and no other. Mount it as an http.Handler.
 func New(cfg Config, namespaces []string, h Handler) *Server {
 	cfg.setDefaults()
-	srv := &Server{cfg: cfg, handler: h, log: logging.Of(cfg.Engine.Log, logging.Socket), engineEvents: engine.MakeBaseServer(), namespaces: map[string]*rooms{}}
+	srv := &Server{
+		cfg: cfg, handler: h, log: logging.Of(cfg.Engine.Log, logging.Socket), engineEvents: engine.MakeBaseServer(),
+		namespaces: map[string]*rooms{}, dynamic: map[string]*rooms{},
+	}
 	cfg.Engine.Log = logging.Of(cfg.Engine.Log, logging.Engine)
-	srv.engine = engineio.New(cfg.Engine, srv)
+	srv.cfg.Engine.Log = cfg.Engine.Log
+	srv.open(Mount{Path: cfg.Path, Transports: cfg.Engine.Transports, Allow: cfg.Engine.Allow, Serves: cfg.Serves})
+	for _, m := range cfg.Mounts {
+		srv.open(m)
+	}
 
 	opts := socket.DefaultServerOptions()
 	opts.SetPath(cfg.Path)
@@ -50,11 +61,18 @@ func New(cfg Config, namespaces []string, h Handler) *Server {
 		}
 		next(nil)
 	})
+	known := slices.Clone(namespaces)
 	for _, name := range namespaces {
-		r := newRooms()
-		srv.namespaces[name] = r
+		srv.namespaces[name] = newRooms()
+	}
+	if cfg.Dynamic != nil {
+		for i := range cfg.MaxNamespaces + 1 {
+			known = append(known, slotName(i))
+		}
+	}
+	for _, name := range known {
 		n := lib.Of(name, nil)
-		n.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) { next(srv.admit(s, r)) })
+		n.Use(func(s *socket.Socket, next func(*socket.ExtendedError)) { next(srv.admit(s)) })
 		must(n.On("connection", func(args ...any) { srv.connected(args[0].(*socket.Socket)) }))
 	}
 	return srv
@@ -68,26 +86,24 @@ func must(err error) {
 	}
 }
 
-// Path is where the server is mounted.
-func (srv *Server) Path() string { return srv.cfg.Path }
-
-// ServeHTTP serves every request of every connection.
-func (srv *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { srv.engine.ServeHTTP(w, r) }
-
 // admit runs in the namespace's middleware: whom it lets pass is bound before the
 // client is told.
-func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.ExtendedError) {
+func (srv *Server) admit(lib *socket.Socket) (refused *socket.ExtendedError) {
 	defer srv.recovered("admit a socket")
 	refused = socket.NewExtendedError("internal", nil) // for a panic
 	c := connOf(lib)
+	name, slot := c.namespace(lib.Nsp().Name())
+	if c.door.serves != nil && !c.door.serves(name) {
+		return socket.NewExtendedError("Invalid namespace", nil)
+	}
 	s := &Socket{
-		id: string(lib.Id()), namespace: lib.Nsp().Name(), conn: c, lib: lib, home: home,
-		handshake: c.handshake(lib), ready: make(chan struct{}), done: make(chan struct{}),
+		id: string(lib.Id()), namespace: name, slot: slot, conn: c, lib: lib,
+		handshake: c.handshake(lib), ready: make(chan struct{}), done: make(chan struct{}), home: srv.enter(name),
 	}
 	s.home.add(s) // what is sent to it from now on waits for CONNECT
 	defer func() {
 		if refused != nil {
-			s.home.drop(s)
+			srv.leave(s)
 		}
 	}()
 	if err := srv.handler.Connect(s); err != nil {
@@ -98,6 +114,7 @@ func (srv *Server) admit(lib *socket.Socket, home *rooms) (refused *socket.Exten
 	must(lib.On("disconnect", func(args ...any) {
 		reason, _ := args[0].(string)
 		s.end(reason)
+		c.release(slot)
 	}))
 	if !c.bind(s) {
 		s.end("connection closed")
@@ -126,7 +143,8 @@ func (srv *Server) connected(lib *socket.Socket) {
 		lib.Disconnect(true)
 		return
 	}
-	if s := c.socket([]byte(lib.Nsp().Name())); s != nil {
+	name, _ := c.namespace(lib.Nsp().Name())
+	if s := c.socket([]byte(name)); s != nil {
 		s.isReady()
 	}
 }
@@ -143,7 +161,7 @@ type Audience struct {
 // Broadcast sends an event, whose payload must be JSON, to an audience. It is encoded
 // once and does not wait for anybody.
 func (srv *Server) Broadcast(namespace string, to Audience, event string, p Payload, volatile bool) {
-	home := srv.namespaces[namespace]
+	home := srv.home(namespace)
 	if home == nil {
 		return
 	}
@@ -159,7 +177,7 @@ func (srv *Server) Broadcast(namespace string, to Audience, event string, p Payl
 // Find returns the sockets of an audience.
 func (srv *Server) Find(namespace string, to Audience) []*Socket {
 	var found []*Socket
-	if home := srv.namespaces[namespace]; home != nil {
+	if home := srv.home(namespace); home != nil {
 		home.each(to, func(s *Socket) { found = append(found, s) })
 	}
 	return found
@@ -167,7 +185,7 @@ func (srv *Server) Find(namespace string, to Audience) []*Socket {
 
 // Count counts the sockets of an audience.
 func (srv *Server) Count(namespace string, to Audience) int {
-	home := srv.namespaces[namespace]
+	home := srv.home(namespace)
 	switch {
 	case home == nil:
 		return 0
@@ -179,20 +197,6 @@ func (srv *Server) Count(namespace string, to Audience) int {
 	return n
 }
 
-// Hold puts off writing until Release, for whoever sends much in a moment: what goes to
-// one client leaves together then.
-func (srv *Server) Hold() { srv.engine.Hold() }
-
-// Release lets go what Hold has put off.
-func (srv *Server) Release() { srv.engine.Release() }
-
-// Connections counts the connections.
-func (srv *Server) Connections() int { return srv.engine.Connections() }
-
-// SlowConsumers counts the connections that were cut because they took too little of
-// what they were sent.
-func (srv *Server) SlowConsumers() uint64 { return srv.engine.SlowConsumers() }
-
 // Refused counts the events that a limit has refused, those that were not told of too.
 func (srv *Server) Refused(limit Limit) uint64 { return srv.refused[limit].Load() }
 
@@ -201,7 +205,7 @@ func (srv *Server) Refused(limit Limit) uint64 { return srv.refused[limit].Load(
 // the rest are cut, whose number it returns. over spreads the closing, so that not all
 // clients come back at the same moment.
 func (srv *Server) Shutdown(ctx context.Context, over time.Duration) (cut int) {
-	all := srv.engine.All()
+	all := srv.connections()
 	for _, c := range all {
 		c.Close()
 		if over > 0 {
@@ -214,7 +218,7 @@ func (srv *Server) Shutdown(ctx context.Context, over time.Duration) (cut int) {
 		}
 		wait(ctx, 5*time.Millisecond)
 	}
-	left := srv.engine.All()
+	left := srv.connections()
 	for _, c := range left {
 		c.Cut()
 	}

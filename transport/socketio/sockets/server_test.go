@@ -114,7 +114,7 @@ func start(t testing.TB, cfg sockets.Config) (*sockets.Server, *echo, string) {
 	}
 	srv := sockets.New(cfg, []string{"/a", "/b"}, h)
 	mux := http.NewServeMux()
-	mux.Handle("/socket.io/", srv)
+	mux.Handle("/", srv)
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)
 	t.Cleanup(func() {

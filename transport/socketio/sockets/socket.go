@@ -15,6 +15,7 @@ type Socket struct {
 
 	id        string
 	namespace string
+	slot      string // the library's name of a dynamic namespace; "" for others
 	conn      *conn
 	lib       *socket.Socket
 	home      *rooms
@@ -42,6 +43,9 @@ func (s *Socket) Namespace() string { return s.namespace }
 // Handshake is what the client said when it connected. Its Auth is there in Connect
 // only.
 func (s *Socket) Handshake() Handshake { return s.handshake }
+
+// Transport is what carries the connection now: engineio.Polling or engineio.WebSocket.
+func (s *Socket) Transport() string { return s.conn.engine.Transport() }
 
 // Emit sends an event. Its payload must be JSON.
 func (s *Socket) Emit(event string, p Payload) {
@@ -126,7 +130,7 @@ func (s *Socket) isReady() {
 // end follows the end of the socket; it works once.
 func (s *Socket) end(reason string) {
 	s.conn.unbind(s)
-	names, ok := s.home.drop(s)
+	names, ok := s.conn.srv.leave(s)
 	s.isReady()
 	s.asks.end()
 	if ok {

@@ -39,6 +39,15 @@ type Config struct {
 	Engine engineio.Config // Log is required
 	Path   string          // "/socket.io/": where the server is mounted
 	Parser string          // ParserJSON; or ParserMsgpack, and no client speaks JSON
+	Mounts []Mount         // where else
+
+	// Serves tells whether a namespace is served at Path. Nil: all are.
+	Serves func(namespace string) bool
+
+	// Dynamic tells whether there is a namespace of this name besides those that New was
+	// given. Such a one is there as long as it has sockets. Nil: there is none. A name
+	// has no comma and no question mark, and does not begin with /*.
+	Dynamic func(namespace string) bool
 
 	ConnectTimeout    time.Duration // 5 s: a connection that joins no namespace is closed
 	MaxNamespaces     int           // 16 sockets of one connection
