@@ -77,6 +77,9 @@ func Dial(ctx context.Context, url string, ns contract.Namespace, opts ...Option
 	if err != nil {
 		return nil, err
 	}
+	if ns.Dynamic() {
+		return nil, fmt.Errorf("dial %s: %w", url, errDynamic(ns))
+	}
 	c := newClient(l, ns.Name, o)
 	if err := l.begin(ctx, c); err != nil {
 		return nil, fmt.Errorf("dial %s: %w", url, err)
@@ -96,6 +99,9 @@ func (c *Client) Of(ctx context.Context, ns contract.Namespace, opts ...Option) 
 	for _, opt := range opts {
 		opt(&o)
 	}
+	if ns.Dynamic() {
+		return nil, errDynamic(ns)
+	}
 	other := newClient(c.link, ns.Name, o)
 	if err := c.link.add(other); err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", ns.Name, err)
@@ -104,6 +110,10 @@ func (c *Client) Of(ctx context.Context, ns contract.Namespace, opts ...Option) 
 		return nil, err
 	}
 	return other, nil
+}
+
+func errDynamic(ns contract.Namespace) error {
+	return fmt.Errorf("%w: %s is a pattern; connect to one of it, by At", ErrBadNamespace, ns.Name)
 }
 
 func newClient(l *link, namespace string, o options) *Client {

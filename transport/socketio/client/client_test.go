@@ -282,3 +282,31 @@ func TestDialTellsWhatIsWrong(t *testing.T) {
 		t.Errorf("no auth: %v", err)
 	}
 }
+
+// A client is in one namespace of a pattern, and speaks what is declared on the pattern.
+func TestDynamicNamespaces(t *testing.T) {
+	t.Parallel()
+	orgs := contract.Namespace{Name: "/org-{org}"}
+	told := contract.Event[int]{Namespace: orgs, Name: "told"}
+	url := serve(t, func(p *peer) {
+		p.open()
+		p.hear("40/org-7,")
+		p.say(`40/org-7,{"sid":"s1"}`)
+		p.say(`42/org-7,["told",7]`)
+		p.linger()
+	})
+	if _, err := client.Dial(soon(t), url, orgs); !errors.Is(err, client.ErrBadNamespace) {
+		t.Errorf("a pattern: %v", err)
+	}
+	c, err := client.Dial(soon(t), url, orgs.At("7"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if n, err := client.Receive(soon(t), c, told); err != nil || n != 7 {
+		t.Error(n, err)
+	}
+	if _, err := client.Call(soon(t), c, square, number{1}); !errors.Is(err, client.ErrBadNamespace) {
+		t.Errorf("another namespace: %v", err)
+	}
+}

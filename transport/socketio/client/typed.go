@@ -116,7 +116,7 @@ func (c *Client) answer(e Raw, f func(context.Context) (any, error)) {
 
 // speaks tells whether a declaration is of this client's namespace.
 func (c *Client) speaks(ns contract.Namespace) error {
-	if ns.Name != c.namespace {
+	if _, ok := ns.Match(c.namespace); !ok && ns.Name != c.namespace {
 		return fmt.Errorf("%w: it is declared on %s, and the client's is %s (see Of)", ErrBadNamespace, ns.Name, c.namespace)
 	}
 	return nil
