@@ -13,7 +13,11 @@ const grace = 5 * time.Second
 
 // callAs sends an event and decodes its acknowledgement.
 func callAs[Out any](ctx context.Context, c *Client, timeout time.Duration, event string, in any) (out Out, err error) {
-	p, err := c.call(ctx, timeout, event, in)
+	args, err := arguments(in)
+	var p *packet
+	if err == nil {
+		p, err = c.call(ctx, timeout, event, args...)
+	}
 	if err == nil {
 		err = p.answer(&out)
 	}

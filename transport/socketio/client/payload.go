@@ -4,16 +4,55 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"strconv"
 
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
 )
+
+// arguments are a declared value as it is sent: one argument, or each field of a struct of
+// several (contract.Args). What is binary in it leaves as base64, which servers take too.
+func arguments(v any) ([]any, error) {
+	names := argsOf(reflect.TypeOf(v))
+	if names == nil {
+		return []any{v}, nil
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(body, &fields); err != nil {
+		return nil, err
+	}
+	var args []any
+	for i, name := range names {
+		if field, ok := fields[name]; ok { // the last may be missing
+			args = append(append(args, make([]any, i-len(args))...), field)
+		}
+	}
+	return args, nil
+}
+
+// argsOf are the names of a type's arguments, nil for a type that is one argument.
+func argsOf(t reflect.Type) []string {
+	if t == nil || t.Kind() != reflect.Struct {
+		return nil
+	}
+	return contract.ShapeOf(t).Args
+}
 
 // decodeArgs decodes what an event or an answer says. No argument is the zero value.
 func decodeArgs(what string, args []json.RawMessage, attachments [][]byte, into any) error {
 	if len(args) == 0 {
 		return nil
 	}
-	body, err := inline(args[0], attachments)
+	body := args[0]
+	if names := argsOf(reflect.TypeOf(into).Elem()); names != nil {
+		body = named(names, args)
+	}
+	body, err := inline(body, attachments)
 	if err == nil {
 		err = json.Unmarshal(body, into)
 	}
@@ -21,6 +60,19 @@ func decodeArgs(what string, args []json.RawMessage, attachments [][]byte, into 
 		return fmt.Errorf("%s: %w: %w", what, ErrBadAnswer, err)
 	}
 	return nil
+}
+
+// named is the object that arguments are; those that nobody has declared are left out.
+func named(names []string, args []json.RawMessage) json.RawMessage {
+	object := []byte{'{'}
+	for i, name := range names[:min(len(names), len(args))] {
+		if i > 0 {
+			object = append(object, ',')
+		}
+		object = append(strconv.AppendQuote(object, name), ':')
+		object = append(object, args[i]...)
+	}
+	return append(object, '}')
 }
 
 // answer reads an acknowledgement: a problem is the fault that it stands for.

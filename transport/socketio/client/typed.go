@@ -24,7 +24,11 @@ func Emit[In, Out any](ctx context.Context, c *Client, cmd contract.Command[In, 
 	if err := c.speaks(cmd.Namespace); err != nil {
 		return fmt.Errorf("emit %s: %w", cmd.Operation, err)
 	}
-	return c.EmitRaw(ctx, cmd.EventName(), in)
+	args, err := arguments(in)
+	if err != nil {
+		return fmt.Errorf("emit %s: %w", cmd.Operation, err)
+	}
+	return c.EmitRaw(ctx, cmd.EventName(), args...)
 }
 
 // On runs f for each event until stop is called. Handlers of a client run one at a time,
@@ -105,11 +109,15 @@ func (c *Client) answer(e Raw, f func(context.Context) (any, error)) {
 	ctx, cancel := context.WithCancel(e.conn.ctx)
 	defer cancel()
 	defer context.AfterFunc(c.ctx, cancel)()
-	said, err := f(ctx)
-	if err != nil {
-		said = fault.ProblemOf(err, "")
+	var said []any
+	reply, err := f(ctx)
+	if err == nil {
+		said, err = arguments(reply)
 	}
-	if err := e.Ack(ctx, said); err != nil && ctx.Err() == nil {
+	if err != nil {
+		said = []any{fault.ProblemOf(err, "")}
+	}
+	if err := e.Ack(ctx, said...); err != nil && ctx.Err() == nil {
 		c.fail(err)
 	}
 }
