@@ -216,7 +216,7 @@ func TestOverlappingRoutesAreAnErrorNotAPanic(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(slog.Default()), nil, slog.Default())
-	if err == nil || !strings.Contains(err.Error(), `command "board.b": its HTTP route cannot be mounted`) {
+	if err == nil || !strings.Contains(err.Error(), `command "board.b": its path cannot be mounted`) {
 		t.Errorf("got %v", err)
 	}
 }

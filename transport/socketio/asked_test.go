@@ -248,7 +248,7 @@ func TestASilentNodeIsMissing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	got, err := asker.List(ctx, ns, contract.Who{})
-	want := contract.Listing{Sockets: []contract.SocketInfo{{ID: sid, User: "alice", Node: "one"}}, Missing: []string{"deaf"}}
+	want := contract.Listing{Sockets: []contract.SocketInfo{{ID: sid, User: "alice", Node: "one", Transport: "websocket"}}, Missing: []string{"deaf"}}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}

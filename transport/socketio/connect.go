@@ -66,6 +66,7 @@ func (h *handler) Connect(s *sockets.Socket) error {
 	if err := to.catalog.MayConnect(to.Namespace, caller, connecting); err != nil {
 		return h.refusal("ask the guards on connect", err)
 	}
+	s.Listen()
 	s.Join(userPrefix + caller.UserID)
 	if to.connect != nil {
 		if err := h.ask(s, to, connecting); err != nil {

@@ -32,17 +32,18 @@ func (h *handler) refresh(s *sockets.Socket, e sockets.Event) {
 // renew lets a socket stay with other roles, and for longer. Who could not connect with
 // the new token may not stay with it either.
 func (h *handler) renew(s *sockets.Socket, auth json.RawMessage) error {
-	m, hs, to := memberOf(s), s.Handshake(), h.homes[s.Namespace()]
+	m, hs := memberOf(s), s.Handshake()
 	caller, expires, err := h.auth.Handshake(auth, nil)
 	if err != nil {
 		return err
 	}
-	if old := m.caller(); caller.UserID != old.UserID || caller.Tenant != old.Tenant {
+	old := m.caller()
+	if caller.UserID != old.UserID || caller.Tenant != old.Tenant {
 		return errSomebodyElse
 	}
-	caller.Socket = s.ID()
+	caller.Socket, caller.Namespace, caller.Params = old.Socket, old.Namespace, old.Params
 	connecting := contract.Connecting{Auth: auth, Header: hs.Header, Query: hs.Query, Address: hs.Address, Secure: hs.Secure}
-	if err := to.catalog.MayConnect(to.Namespace, caller, connecting); err != nil {
+	if err := m.home.catalog.MayConnect(m.home.Namespace, caller, connecting); err != nil {
 		return err
 	}
 	if !h.until(s, m, caller, expires) {

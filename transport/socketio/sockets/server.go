@@ -100,7 +100,6 @@ func (srv *Server) admit(lib *socket.Socket) (refused *socket.ExtendedError) {
 		id: string(lib.Id()), namespace: name, slot: slot, conn: c, lib: lib,
 		handshake: c.handshake(lib), ready: make(chan struct{}), done: make(chan struct{}), home: srv.enter(name),
 	}
-	s.home.add(s) // what is sent to it from now on waits for CONNECT
 	defer func() {
 		if refused != nil {
 			srv.leave(s)
@@ -109,6 +108,7 @@ func (srv *Server) admit(lib *socket.Socket) (refused *socket.ExtendedError) {
 	if err := srv.handler.Connect(s); err != nil {
 		return refusal(err)
 	}
+	s.Listen()
 	s.handshake.Auth = nil // may be long, and a secret
 	// From here on Disconnect follows Connect, whatever happens.
 	must(lib.On("disconnect", func(args ...any) {

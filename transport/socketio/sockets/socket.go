@@ -44,6 +44,11 @@ func (s *Socket) Namespace() string { return s.namespace }
 // only.
 func (s *Socket) Handshake() Handshake { return s.handshake }
 
+// Listen has the socket found and hear what is sent to it: that waits until its client has
+// been told CONNECT. Call it in Connect, with Data set, for what happens meanwhile;
+// else it listens when Connect has returned.
+func (s *Socket) Listen() { s.home.add(s) }
+
 // Transport is what carries the connection now: engineio.Polling or engineio.WebSocket.
 func (s *Socket) Transport() string { return s.conn.engine.Transport() }
 
