@@ -22,7 +22,8 @@ const (
 	send, receive    = "send", "receive"
 	errorEvent       = "error"
 	describeSocketIO = "Engine.IO 4, Socket.IO 5; long polling on the same path. A channel is a namespace, the name of a message " +
-		"its event, and the payload the event's one argument. A reply is the acknowledgement: a result, or a problem, whose kind is error."
+		"its event, and the payload the event's one argument; where x-arguments names members of the payload, each of " +
+		"them is an argument, in this order. Binary data, contentMediaType application/octet-stream, comes as attachments. A reply is the acknowledgement: a result, or a problem, whose kind is error."
 )
 
 // AsyncAPI describes what clients may send over sockets, and what they are sent: each
@@ -38,7 +39,7 @@ func AsyncAPI(c *schema.Contract, path string) (*Document, error) {
 	if err := b.receiveFirst(); err != nil {
 		return nil, err
 	}
-	b.doc.Components.Messages[problem] = b.message(problem, "Why there is no result.", b.sent(reflect.TypeFor[fault.Problem]()))
+	b.doc.Components.Messages[problem] = b.message(problem, "Why there is no result.", b.sent(reflect.TypeFor[fault.Problem]()), nil)
 	for _, n := range c.Namespaces {
 		b.namespace(n)
 	}
@@ -98,8 +99,11 @@ func (b *builder) keep(s *jsonschema.Schema, err error) *jsonschema.Schema {
 	return s
 }
 
-func (b *builder) message(name, summary string, payload *jsonschema.Schema) *Message {
+func (b *builder) message(name, summary string, payload *jsonschema.Schema, t reflect.Type) *Message {
 	m := &Message{Name: name, Summary: summary, Payload: said(payload)}
+	if t != nil {
+		m.Arguments = contract.ShapeOf(t).Args
+	}
 	if example, ok := b.example(payload); ok {
 		m.Examples = []Example{{example}}
 	}
@@ -119,13 +123,13 @@ func (b *builder) namespace(n contract.Namespace) {
 	key := channelKey(n.Name)
 	b.doc.Channels[key] = &Channel{
 		Address: &n.Name, Title: "Namespace " + n.Name, Description: n.Doc, Messages: map[string]*Message{},
-		OnConnect: n.OnConnect, OnDisconnect: n.OnDisconnect, Guards: b.ConnectGuards(n),
+		Parameters: parametersOf(n), OnConnect: n.OnConnect, OnDisconnect: n.OnDisconnect, Guards: b.ConnectGuards(n),
 		Bindings: map[string]any{"ws": map[string]any{"bindingVersion": "0.1.0", "method": "GET", "query": handshakeQuery}},
 	}
 	b.sends(n, contract.Resync, "You may have missed events: read again the state that you show.",
-		b.sent(reflect.TypeFor[contract.ResyncPayload]()), Operation{Delivery: "ephemeral"})
+		b.sent(reflect.TypeFor[contract.ResyncPayload]()), nil, Operation{Delivery: "ephemeral"})
 	b.sends(n, errorEvent, "The problem of a command that was sent without asking for an acknowledgement, or of the connection.",
-		b.sent(reflect.TypeFor[fault.Problem]()), Operation{Delivery: "ephemeral"})
+		b.sent(reflect.TypeFor[fault.Problem]()), nil, Operation{Delivery: "ephemeral"})
 }
 
 var handshakeQuery = &jsonschema.Schema{
@@ -136,10 +140,10 @@ var handshakeQuery = &jsonschema.Schema{
 }
 
 // sends adds an operation that sends a message of a namespace.
-func (b *builder) sends(n contract.Namespace, name, doc string, payload *jsonschema.Schema, o Operation) *Operation {
+func (b *builder) sends(n contract.Namespace, name, doc string, payload *jsonschema.Schema, t reflect.Type, o Operation) *Operation {
 	at := channelKey(n.Name)
 	key := messageIn(b.doc.Channels[at], name, send)
-	b.doc.Channels[at].Messages[key] = b.message(name, doc, payload)
+	b.doc.Channels[at].Messages[key] = b.message(name, doc, payload, t)
 	o.Action, o.Summary, o.Channel, o.Messages = send, doc, channelRef(at), []Ref{messageRef(at, key)}
 	b.doc.Operations[sendKey(n, name)] = &o
 	return &o
@@ -158,7 +162,7 @@ func (b *builder) event(e contract.EventSpec) {
 			}
 		}
 	}
-	b.sends(e.Namespace, e.Name, e.Doc, b.sent(e.Type), o)
+	b.sends(e.Namespace, e.Name, e.Doc, b.sent(e.Type), e.Type, o)
 }
 
 func (b *builder) ask(a contract.AskSpec) {
@@ -169,8 +173,8 @@ func (b *builder) ask(a contract.AskSpec) {
 		}
 	}
 	key := sendKey(a.Namespace, a.Name)
-	o.Reply = b.reply(key, a.Name, "The client's answer.", b.received(a.Answer))
-	b.sends(a.Namespace, a.Name, a.Doc, b.sent(a.Question), o)
+	o.Reply = b.reply(key, a.Name, "The client's answer.", b.received(a.Answer), a.Answer)
+	b.sends(a.Namespace, a.Name, a.Doc, b.sent(a.Question), a.Question, o)
 }
 
 func (b *builder) command(r contract.Route) {
@@ -187,10 +191,10 @@ func (b *builder) command(r contract.Route) {
 	}
 	at := channelKey(r.Namespace.Name)
 	key := messageIn(b.doc.Channels[at], r.Event, receive)
-	b.doc.Channels[at].Messages[key] = b.message(r.Event, r.Doc, b.received(r.In))
+	b.doc.Channels[at].Messages[key] = b.message(r.Event, r.Doc, b.received(r.In), r.In)
 	o := &Operation{
 		Action: receive, Summary: r.Doc, Channel: channelRef(at), Messages: []Ref{messageRef(at, key)},
-		Reply: b.reply(r.Operation, r.Event, "The result.", b.sent(r.Out)), Operation: r.Operation,
+		Reply: b.reply(r.Operation, r.Event, "The result.", b.sent(r.Out), r.Out), Operation: r.Operation,
 		Emits: emits, Asks: asks, Guards: r.Guards, OrderedBy: "socket", Retryable: r.Retryable, TimeoutMS: r.Timeout.Milliseconds(),
 	}
 	switch {
@@ -207,10 +211,10 @@ func (b *builder) command(r contract.Route) {
 
 // reply adds the channel of an acknowledgement, which has no address: an acknowledgement
 // has no name on the wire.
-func (b *builder) reply(of, event, doc string, result *jsonschema.Schema) *Reply {
+func (b *builder) reply(of, event, doc string, result *jsonschema.Schema, t reflect.Type) *Reply {
 	at := of + ":ack"
 	b.doc.Channels[at] = &Channel{Title: "Acknowledgement of " + event, Messages: map[string]*Message{
-		"result": b.message(event+" result", doc, result), "problem": {Ref: "#/components/messages/" + problem},
+		"result": b.message(event+" result", doc, result, t), "problem": {Ref: "#/components/messages/" + problem},
 	}}
 	return &Reply{Channel: channelRef(at), Messages: []Ref{messageRef(at, "result"), messageRef(at, "problem")}}
 }
@@ -242,8 +246,27 @@ func (b *builder) example(s *jsonschema.Schema) (any, bool) {
 	return value, len(value) > 0
 }
 
+// channelKey is a namespace's name as a key: without the braces of one that is a pattern.
 func channelKey(namespace string) string {
-	return strings.ReplaceAll(strings.Trim(namespace, "/"), "/", ".")
+	return channelKeys.Replace(strings.Trim(namespace, "/"))
+}
+
+var channelKeys = strings.NewReplacer("/", ".", "{", "", "}", "", "*", "any")
+
+// parametersOf are what the name of a dynamic namespace has in braces.
+func parametersOf(n contract.Namespace) map[string]Variable {
+	var all map[string]Variable
+	for rest := n.Name; ; {
+		_, name, found := strings.Cut(rest, "{")
+		if !found {
+			return all
+		}
+		if all == nil {
+			all = map[string]Variable{}
+		}
+		name, rest, _ = strings.Cut(name, "}")
+		all[name] = Variable{Description: "As the client names it; handlers are told."}
+	}
 }
 
 // sendKey is the operation that sends an event. Its colon keeps it apart from those of

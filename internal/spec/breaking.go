@@ -73,6 +73,9 @@ func (c *comparison) operation(key string, was, is *Operation) {
 // payload compares what clients send: all that was right must be right; or what they are
 // sent: all that may come must be what came.
 func (c *comparison) payload(where string, was, is *Message, sentByClients bool) {
+	if !slices.Equal(was.Arguments, is.Arguments[:min(len(was.Arguments), len(is.Arguments))]) || (was.Arguments == nil) != (is.Arguments == nil) {
+		c.say(where, "its arguments are now %v, and were %v", is.Arguments, was.Arguments)
+	}
 	if sentByClients {
 		c.within(where, side{c.older, was.Payload}, side{c.newer, is.Payload}, noLonger)
 	} else {

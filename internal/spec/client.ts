@@ -3,8 +3,8 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket
 
 type Name = keyof Namespaces;
 type Events = Record<string, any>;
-type Input<M, E extends keyof M> = M[E] extends (input: infer I, ...rest: never[]) => void ? I : never;
-type Result<M, E extends keyof M> = M[E] extends (input: never, ack: (answer: infer A) => void) => void
+type Input<M, E extends keyof M> = M[E] extends (input: infer I, ack: (...answer: any) => void) => void ? I : never;
+type Result<M, E extends keyof M> = M[E] extends (input: any, ack: (answer: infer A) => void) => void
   ? Exclude<A, Problem>
   : never;
 
@@ -22,6 +22,8 @@ export function isProblem(answer: unknown): answer is Problem {
 }
 
 /**
+ * For commands with one argument; for others there is socket.emitWithAck, which has their types as well.
+ *
  * Sends a command and waits for its acknowledgement, a result or a problem; it never throws for either.
  * Without an answer in time it gives the problem "timeout": the outcome is not known then.
  */

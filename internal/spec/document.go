@@ -71,6 +71,8 @@ type Message struct {
 	Headers *jsonschema.Schema `json:"headers,omitempty"`
 	Payload *jsonschema.Schema `json:"payload,omitempty"`
 
+	Arguments []string `json:"x-arguments,omitempty"` // members of the payload, each of which is one argument
+
 	Examples []Example `json:"examples,omitempty"`
 }
 

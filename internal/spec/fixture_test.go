@@ -46,6 +46,21 @@ type changed struct {
 	At    time.Time       `json:"at"`
 }
 
+// A move is two arguments, and perhaps a third.
+type move struct {
+	contract.Args
+	From seat            `json:"from"`
+	To   seat            `json:"to"`
+	Why  contract.Binary `json:"why,omitempty"`
+}
+
+// A drawing is two arguments.
+type drawing struct {
+	contract.Args
+	Name   string          `json:"name"`
+	Pixels contract.Binary `json:"pixels"`
+}
+
 type priced struct {
 	Cents int `json:"cents" minimum:"0" example:"1200"`
 }
@@ -63,7 +78,10 @@ func catalog() *contract.Catalog {
 	seats := contract.Event[changed]{Namespace: hall, Name: "book", Doc: "Seats were booked.", Keep: 10} // named like a command
 	noise := contract.Event[json.RawMessage]{Namespace: hall, Name: "noise:any-thing", Doc: "Whatever */ this is."}
 	confirm := contract.Ask[priced, agreed]{Namespace: hall, Name: "confirm", Doc: "Is the price right?", Timeout: 2 * time.Second}
+	org := contract.Namespace{Name: "/org-{org}/{team}", Doc: "What a team of an organization sees."}
+	drawn := contract.Event[drawing]{Namespace: org, Name: "drawn", Doc: "Somebody has drawn something."}
 	c := contract.NewCatalog([]contract.Route{
+		handle(contract.Command[move, drawing]{Namespace: org, Event: "move", Operation: "org.move", Doc: "Move, and get a drawing.", Raises: []contract.EventSpec{drawn.Spec()}}),
 		booking[bookInput, booked](contract.HTTP{Method: "PUT", Path: "/v1/hall/{fare}"}, seats.Spec(), confirm.Spec()),
 		handle(contract.Command[contract.None, page[seat]]{Namespace: hall, Event: "seats", Operation: "hall.seats", Doc: "All seats.", Timeout: time.Second,
 			HTTP: contract.HTTP{Method: "GET", Path: "/v1/hall"}}),

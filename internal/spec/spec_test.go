@@ -95,7 +95,7 @@ func TestCompleteBothWays(t *testing.T) {
 	d := document(t, c)
 	want := map[string]string{} // operation -> event
 	key := func(n contract.Namespace, event string) string {
-		return strings.ReplaceAll(strings.TrimPrefix(n.Name, "/"), "/", ".") + ":" + event
+		return strings.NewReplacer("/", ".", "{", "", "}", "").Replace(strings.TrimPrefix(n.Name, "/")) + ":" + event
 	}
 	for _, n := range c.Namespaces {
 		want[key(n, "resync")], want[key(n, "error")] = "resync", "error"

@@ -42,7 +42,7 @@ func TypeScript(c *schema.Contract) ([]byte, error) {
 		}
 		taken[name] = true
 		maps.namespace(n, name)
-		fmt.Fprintf(&namespaces, "  %q: { hears: %[2]sServerToClientEvents; says: %[2]sClientToServerEvents };\n", n.Name, name)
+		fmt.Fprintf(&namespaces, "  %s: { hears: %[2]sServerToClientEvents; says: %[2]sClientToServerEvents };\n", namespaceKey(n), name)
 	}
 	w.WriteString(typescriptHelpers)
 	w.line("\n// The namespaces.\n\nexport interface Namespaces {\n%s}", namespaces.String())
@@ -68,9 +68,25 @@ func (w *typescript) doc(indent, text string) {
 	}
 }
 
+// namespaceKey is a namespace's name; of a dynamic one all its names.
+func namespaceKey(n contract.Namespace) string {
+	params := parametersOf(n)
+	if len(params) == 0 {
+		return quoted(n.Name)
+	}
+	pattern := n.Name
+	for name := range params {
+		pattern = strings.Replace(pattern, "{"+name+"}", "${string}", 1)
+	}
+	return "[name: `" + pattern + "`]"
+}
+
 func namespaceType(n contract.Namespace) string {
 	var name strings.Builder
-	for _, part := range strings.FieldsFunc(n.Name, func(r rune) bool { return r == '/' || r == '-' || r == '_' }) {
+	if n.Name == "*" {
+		return "Any"
+	}
+	for _, part := range strings.FieldsFunc(n.Name, func(r rune) bool { return strings.ContainsRune("/-_{}", r) }) {
 		name.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
 	return name.String()
@@ -85,13 +101,14 @@ func (w *typescript) namespace(n contract.Namespace, name string) {
 	for _, e := range w.Events {
 		if e.Namespace.Name == n.Name {
 			w.doc("  ", e.Doc)
-			w.line("  %s: (payload: %s) => void;", key(e.Name), w.typeOf(w.sent(e.Type), "  "))
+			w.line("  %s: (%s) => void;", key(e.Name), w.arguments("payload", e.Type, w.sent(e.Type), true))
 		}
 	}
 	for _, a := range w.Catalog.Asks {
 		if a.Namespace.Name == n.Name {
 			w.doc("  ", a.Doc+" Answer it, or refuse with a problem.")
-			w.line("  %s: (question: %s, answer: (answer: %s | Problem) => void) => void;", key(a.Name), w.typeOf(w.sent(a.Question), "  "), w.typeOf(w.received(a.Answer), "  "))
+			w.line("  %s: (%s, answer: (%s) => void) => void;", key(a.Name),
+				w.arguments("question", a.Question, w.sent(a.Question), false), w.acknowledged(a.Answer, w.received(a.Answer)))
 		}
 	}
 	w.doc("  ", "You may have missed events: read again the state that you show.")
@@ -103,11 +120,55 @@ func (w *typescript) namespace(n contract.Namespace, name string) {
 	for _, r := range w.Routes {
 		if r.Namespace.Name == n.Name && !r.Internal && r.Event != contract.AnyOther {
 			w.doc("  ", r.Doc)
-			w.line("  %s: (input: %s, ack: (answer: %s | Problem) => void) => void;", key(r.Event), w.typeOf(w.received(r.In), "  "), w.typeOf(w.sent(r.Out), "  "))
+			w.line("  %s: (%s, ack: (%s) => void) => void;", key(r.Event),
+				w.arguments("input", r.In, w.received(r.In), false), w.acknowledged(r.Out, w.sent(r.Out)))
 		}
 	}
 	w.line("}")
 }
+
+// arguments writes the parameters that a payload is: one, or of a type with contract.Args
+// each of its members. Those that may be missing are optional if they come last.
+func (w *typescript) arguments(name string, t reflect.Type, s *jsonschema.Schema, last bool) string {
+	args := contract.ShapeOf(t).Args
+	if args == nil || s == nil {
+		return name + ": " + w.typeOf(s, "  ")
+	}
+	s = w.schemas.Resolve(s)
+	all := make([]string, len(args))
+	for i, arg := range args {
+		mark, or := "", ""
+		switch {
+		case slices.Contains(s.Required, arg):
+		case last:
+			mark = "?"
+		default:
+			or = " | undefined"
+		}
+		all[i] = parameter(arg) + mark + ": " + w.typeOf(s.Properties[arg], "  ") + or
+	}
+	return strings.Join(all, ", ")
+}
+
+// acknowledged writes the parameters of an acknowledgement: a problem is one argument.
+func (w *typescript) acknowledged(t reflect.Type, s *jsonschema.Schema) string {
+	if contract.ShapeOf(t).Args == nil {
+		return "answer: " + w.typeOf(s, "  ") + " | Problem"
+	}
+	return "...answer: [" + w.arguments("", t, s, true) + "] | [problem: Problem]"
+}
+
+// parameter is a name for a parameter, whatever a member is called.
+func parameter(name string) string {
+	return "_" + strings.Map(func(r rune) rune {
+		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, name)
+}
+
+const binaryData = "application/octet-stream" // the media type of contract.Binary
 
 // declare writes a component as a type.
 func (w *typescript) declare(name string, s *jsonschema.Schema) {
@@ -188,6 +249,9 @@ func (w *typescript) union(all []*jsonschema.Schema, indent string) string {
 func (w *typescript) one(t string, s *jsonschema.Schema, indent string) string {
 	switch t {
 	case "string":
+		if s.ContentMediaType == binaryData {
+			return "ArrayBuffer | Uint8Array | string" // as text it is base64
+		}
 		if len(s.Enum) == 0 {
 			return "string"
 		}

@@ -5,8 +5,8 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket
 
 type Name = keyof Namespaces;
 type Events = Record<string, any>;
-type Input<M, E extends keyof M> = M[E] extends (input: infer I, ...rest: never[]) => void ? I : never;
-type Result<M, E extends keyof M> = M[E] extends (input: never, ack: (answer: infer A) => void) => void
+type Input<M, E extends keyof M> = M[E] extends (input: infer I, ack: (...answer: any) => void) => void ? I : never;
+type Result<M, E extends keyof M> = M[E] extends (input: any, ack: (answer: infer A) => void) => void
   ? Exclude<A, Problem>
   : never;
 
@@ -24,6 +24,8 @@ export function isProblem(answer: unknown): answer is Problem {
 }
 
 /**
+ * For commands with one argument; for others there is socket.emitWithAck, which has their types as well.
+ *
  * Sends a command and waits for its acknowledgement, a result or a problem; it never throws for either.
  * Without an answer in time it gives the problem "timeout": the outcome is not known then.
  */
@@ -55,8 +57,25 @@ export function tell<Hears extends Events, Says extends Events, E extends keyof 
 // The namespaces.
 
 export interface Namespaces {
+  [name: `/org-${string}/${string}`]: { hears: OrgOrgTeamServerToClientEvents; says: OrgOrgTeamClientToServerEvents };
   "/hall": { hears: HallServerToClientEvents; says: HallClientToServerEvents };
   "/hall/desk": { hears: HallDeskServerToClientEvents; says: HallDeskClientToServerEvents };
+}
+
+/** What clients of /org-{org}/{team} hear. What a team of an organization sees. */
+export interface OrgOrgTeamServerToClientEvents {
+  /** Somebody has drawn something. */
+  drawn: (_name: string, _pixels: ArrayBuffer | Uint8Array | string) => void;
+  /** You may have missed events: read again the state that you show. */
+  resync: (payload: ResyncPayload) => void;
+  /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
+  error: (problem: Problem) => void;
+}
+
+/** What clients of /org-{org}/{team} say. */
+export interface OrgOrgTeamClientToServerEvents {
+  /** Move, and get a drawing. */
+  move: (_from: SpecTestSeat, _to: SpecTestSeat, _why: ArrayBuffer | Uint8Array | string | undefined, ack: (...answer: [_name: string, _pixels: ArrayBuffer | Uint8Array | string] | [problem: Problem]) => void) => void;
 }
 
 /** What clients of /hall hear. Seats. */
@@ -170,6 +189,17 @@ export interface SpecTestBooked_waiting {
 export interface SpecTestChanged {
   seats: Record<string, SpecTestSeat>;
   at: string;
+}
+
+export interface SpecTestDrawing {
+  name: string;
+  pixels: ArrayBuffer | Uint8Array | string;
+}
+
+export interface SpecTestMove {
+  from: SpecTestSeat;
+  to: SpecTestSeat;
+  why?: ArrayBuffer | Uint8Array | string;
 }
 
 export interface SpecTestPageSpecTestSeat {
