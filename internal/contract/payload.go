@@ -15,7 +15,7 @@ type Binary []byte
 // MaxBinary is how many binary values one event, output or question may have.
 const MaxBinary = 64
 
-// Args, embedded as the first field, makes a struct several arguments: each of the other
+// Args makes a struct several arguments, where it is embedded first: each of the other
 // fields is one argument of the event, the acknowledgement or the question, in their
 // order. Everywhere else, in REST and in handlers, it is a struct like any other.
 //

@@ -25,7 +25,7 @@ func TestToJSON(t *testing.T) {
 	}{
 		"words":    {[]any{nil, true, false}, `[null,true,false]`},
 		"integers": {[]any{0, 127, 128, 255, 65535, 65536, uint64(math.MaxUint64), -1, -32, -33, -129, -40000, math.MinInt64}, `[0,127,128,255,65535,65536,18446744073709551615,-1,-32,-33,-129,-40000,-9223372036854775808]`},
-		"floats":   {[]any{0.5, float32(0.1), 1e6, 1e21, 1e-7, -0.0, math.NaN(), math.Inf(1)}, `[0.5,0.1,1000000,1e+21,1e-07,0,null,null]`},
+		"floats":   {[]any{0.5, float32(0.1), 1e6, 1e21, 1e-7, 0.0, math.NaN(), math.Inf(1)}, `[0.5,0.1,1000000,1e+21,1e-07,0,null,null]`},
 		"texts":    {[]any{"", "é😀", "a\"\\\n\x00\u007f", strings.Repeat("x", 300)}, `["","é😀","a\"\\\u000a\u0000` + "\u007f" + `","` + strings.Repeat("x", 300) + `"]`},
 		"binary":   {[]any{[]byte{1, 2, 3}, []byte{}, make([]byte, 300)}, `["AQID","","` + strings.Repeat("AAAA", 100) + `"]`},
 		"maps":     {map[string]any{"a": map[string]any{}}, `{"a":{}}`},

@@ -64,7 +64,7 @@ func (p *pages) file(w http.ResponseWriter, r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	switch {
 	case err != nil:

@@ -121,7 +121,7 @@ func said(ask *ask, args []json.RawMessage, err error) (a broker.SocketAnswer) {
 		switch {
 		case err != nil || len(body) > maxSaid:
 			a.Problem = broker.ProblemBad
-		case ask.Ask.Answer.Validate(body) != nil:
+		case ask.Answer.Validate(body) != nil:
 			a.Problem = broker.ProblemBad
 		default:
 			a.Body = body

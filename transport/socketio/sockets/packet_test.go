@@ -109,7 +109,7 @@ func TestFrames(t *testing.T) {
 	} {
 		text := got[0].String()
 		for _, f := range got[1:] {
-			text += " " + strings.Trim(strings.ReplaceAll(fmt.Sprint([]byte(f.String())), " ", ","), "[]")
+			text += " " + strings.Trim(strings.ReplaceAll(fmt.Sprintf("%d", []byte(f.String())), " ", ","), "[]")
 		}
 		if text != want {
 			t.Errorf("got %s, want %s", text, want)
