@@ -75,7 +75,7 @@ func TestTheMembersOfAKilledNodeLapse(t *testing.T) {
 				t.Error(got)
 			}
 		}
-		testenv.WaitFor(t, 5*time.Second, "the messages", func() bool {
+		testenv.WaitFor(t, 20*time.Second, "the messages", func() bool {
 			posted := 0
 			for _, e := range c.Events() {
 				if e.Name == "message.posted" {
@@ -90,5 +90,5 @@ func TestTheMembersOfAKilledNodeLapse(t *testing.T) {
 			}
 		}
 	}
-	testenv.WaitFor(t, 5*time.Second, "it to be forgotten", func() bool { return inRedis.ZCard(t.Context(), "gateways").Val() == 2 })
+	testenv.WaitFor(t, 20*time.Second, "it to be forgotten", func() bool { return inRedis.ZCard(t.Context(), "gateways").Val() == 2 })
 }

@@ -160,7 +160,7 @@ func TestEmitAndTail(t *testing.T) {
 	var out buffer
 	ended := make(chan int)
 	go func() { ended <- run(ctx, []string{"tail", "evt", "--all", "--json"}, url, &out, &out) }()
-	testenv.WaitFor(t, 5*time.Second, "the event", func() bool { return strings.HasSuffix(out.String(), "\n") })
+	testenv.WaitFor(t, 20*time.Second, "the event", func() bool { return strings.HasSuffix(out.String(), "\n") })
 	cancel()
 	if code := <-ended; code != exitOK {
 		t.Errorf("tail ended with %d", code)

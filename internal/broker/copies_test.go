@@ -30,7 +30,7 @@ func TestACopyThatWaitsForLongIsNotRun(t *testing.T) {
 		blocked := gateway.submit(noteInput{Key: "k", Text: "between", Do: "block"}, 20*time.Second)
 		second := gateway.try("alice", "once", in)
 		rdb := testenv.Client(t, url)
-		testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 3 })
+		testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 3 })
 		startNode(t, url, "w", book, kept, onePartition) // which reads all three at once
 		want := gateway.await(first)
 		others := make([]<-chan broker.Reply, 300) // more than a partition reads ahead
@@ -75,7 +75,7 @@ func TestACopyIsReplayedByTheNextOwner(t *testing.T) {
 					gateway.submit(noteInput{Key: "k", Text: "between", Do: "block"}, 20*time.Second)
 				}
 				second := gateway.try("alice", "once", in)
-				testenv.WaitFor(t, 5*time.Second, "the handlers", func() bool { return mine.begun.Load() == begun })
+				testenv.WaitFor(t, 20*time.Second, "the handlers", func() bool { return mine.begun.Load() == begun })
 				a.worker.Close() // as if it had died: the lease lapses
 				close(theirs.block)
 				startNode(t, url, "b", theirs, kept, onePartition)
@@ -90,7 +90,7 @@ func TestACopyIsReplayedByTheNextOwner(t *testing.T) {
 					t.Error(diff)
 				}
 				rdb := testenv.Client(t, url)
-				testenv.WaitFor(t, 5*time.Second, "an empty backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0 })
+				testenv.WaitFor(t, 20*time.Second, "an empty backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0 })
 				if n := strings.Count(strings.Join(gateway.texts(), " "), "once"); n != 1 {
 					t.Errorf("%d events", n)
 				}
@@ -114,7 +114,7 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 		want := gateway.tried("alice", "once", in) // the worker tries to commit it again and again
 		copies := []<-chan broker.Reply{gateway.try("alice", "once", in), gateway.try("alice", "once", in)}
 		other := gateway.try("alice", "once", noteInput{Key: "k", Text: "else"})
-		testenv.WaitFor(t, 5*time.Second, "commits that fail", func() bool { return link.failed.Load() > 2 })
+		testenv.WaitFor(t, 20*time.Second, "commits that fail", func() bool { return link.failed.Load() > 2 })
 		link.on.Store(false)
 		for _, r := range copies {
 			if diff := cmp.Diff(want, gateway.await(r)); diff != "" {
@@ -128,7 +128,7 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 			t.Error(diff)
 		}
 		gateway.call(noteInput{Key: "k", Text: "end"})
-		testenv.WaitFor(t, 5*time.Second, "the last event", func() bool { return slices.Contains(gateway.texts(), "end") }) // it brings the answer, and is handed over after it
+		testenv.WaitFor(t, 20*time.Second, "the last event", func() bool { return slices.Contains(gateway.texts(), "end") }) // it brings the answer, and is handed over after it
 		if diff := cmp.Diff([]string{"warm", "once", "end"}, gateway.texts()); diff != "" {
 			t.Error(diff)
 		}
@@ -161,7 +161,7 @@ func TestCopiesAfterAnAccident(t *testing.T) {
 		if r := n.await(first); r.Code != fault.Internal {
 			t.Errorf("%s", r.Body)
 		}
-		testenv.WaitFor(t, 5*time.Second, "the second copy", func() bool { return runs.Load() == 2 })
+		testenv.WaitFor(t, 20*time.Second, "the second copy", func() bool { return runs.Load() == 2 })
 		third := n.try("alice", "once", in)
 		for i := range 3 { // they are read, and looked up, after it
 			n.tried("alice", fmt.Sprint("other", i), noteInput{Key: fmt.Sprint("other", i)})

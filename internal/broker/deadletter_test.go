@@ -49,7 +49,7 @@ func TestAccidentsAreDeadLetters(t *testing.T) {
 			}
 		}
 		tell(t, rdb, "k", `{"key":"k","do":"fail"}`)
-		testenv.WaitFor(t, 5*time.Second, "five dead letters and no backlog", func() bool {
+		testenv.WaitFor(t, 20*time.Second, "five dead letters and no backlog", func() bool {
 			return n.worker.DeadLetters() == 5 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
 		})
 		want := map[string][2]string{
@@ -104,7 +104,7 @@ func TestWhatIsNoCommandIsADeadLetter(t *testing.T) {
 		if r := n.call(noteInput{Key: "k"}); r.Code != "" {
 			t.Errorf("behind them: %s", r.Body)
 		}
-		testenv.WaitFor(t, 5*time.Second, "the dead letters", func() bool { return n.worker.DeadLetters() == 2 })
+		testenv.WaitFor(t, 20*time.Second, "the dead letters", func() bool { return n.worker.DeadLetters() == 2 })
 		for i, m := range deadLetters(t, rdb) {
 			f := foreign[i]
 			if f.uuid == "" {
@@ -250,7 +250,7 @@ func TestDeadLettersAreBounded(t *testing.T) {
 			t.Fatalf("%s %s", r.Code, r.Body)
 		}
 	}
-	testenv.WaitFor(t, 5*time.Second, "the counters", func() bool { return n.worker.DeadLetters() == 15 && n.worker.DroppedDeadLetters() == 5 })
+	testenv.WaitFor(t, 20*time.Second, "the counters", func() bool { return n.worker.DeadLetters() == 15 && n.worker.DroppedDeadLetters() == 5 })
 	if got := deadLetters(t, testenv.Client(t, url)); len(got) != 10 {
 		t.Errorf("%d are kept", len(got))
 	}

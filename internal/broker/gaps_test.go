@@ -153,11 +153,11 @@ func TestStrangersEntriesAreNotCounted(t *testing.T) {
 			l.do(l.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventLane, Values: values}))
 		}
 		l.say(1)
-		testenv.WaitFor(t, 5*time.Second, "all", func() bool { return len(l.texts()) == 5 })
+		testenv.WaitFor(t, 20*time.Second, "all", func() bool { return len(l.texts()) == 5 })
 		late := startNode(t, url, "late", nil, func(c *broker.Config) { c.Partitions = 1 })
 		l.do(l.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventLane, Values: values}))
 		l.say(1)
-		testenv.WaitFor(t, 5*time.Second, "the newest", func() bool { return len(late.texts()) == 2 })
+		testenv.WaitFor(t, 20*time.Second, "the newest", func() bool { return len(late.texts()) == 2 })
 		if told := append(l.announced(), late.announced()...); len(told) > 0 {
 			t.Errorf("announced: %v", told)
 		}

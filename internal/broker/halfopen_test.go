@@ -19,7 +19,7 @@ func TestHalfOpenConnectionsAreGivenUp(t *testing.T) {
 		"reader": func(t *testing.T, url, proxied string, hole func()) {
 			near, far := startNode(t, url, "near", newNotebook()), startNode(t, proxied, "far", nil)
 			near.fill(1)
-			testenv.WaitFor(t, 5*time.Second, "the events", func() bool { return len(far.heard()) == many })
+			testenv.WaitFor(t, 20*time.Second, "the events", func() bool { return len(far.heard()) == many })
 			hole()
 			begin := time.Now()
 			near.fill(2)

@@ -25,7 +25,7 @@ func TestAHungHandlerBlocksItsKeyAlone(t *testing.T) {
 				t.Errorf("answered %q", r)
 			}
 		}
-		testenv.WaitFor(t, 5*time.Second, "both to be completed while the handler hangs", func() bool {
+		testenv.WaitFor(t, 20*time.Second, "both to be completed while the handler hangs", func() bool {
 			return n.worker.HungHandlers() == 1 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
 		})
 		behind := n.submit(noteInput{Key: "k", Text: "behind"}, 20*time.Second)
@@ -41,8 +41,8 @@ func TestAHungHandlerBlocksItsKeyAlone(t *testing.T) {
 		if r := n.await(behind); r.Code != "" {
 			t.Errorf("behind it: %s", r.Body)
 		}
-		testenv.WaitFor(t, 5*time.Second, "no hung handler", func() bool { return n.worker.HungHandlers() == 0 })
-		testenv.WaitFor(t, 5*time.Second, "the events", func() bool { return len(n.texts()) == 2 })
+		testenv.WaitFor(t, 20*time.Second, "no hung handler", func() bool { return n.worker.HungHandlers() == 0 })
+		testenv.WaitFor(t, 20*time.Second, "the events", func() bool { return len(n.texts()) == 2 })
 		if diff := cmp.Diff([]string{"other", "behind"}, n.texts()); diff != "" {
 			t.Errorf("events: %s", diff)
 		}

@@ -82,7 +82,7 @@ func TestARetryGetsTheFirstOutcome(t *testing.T) {
 		if r := a.call(noteInput{Key: "k", Text: "end"}); r.Code != "" {
 			t.Errorf("%s", r.Body)
 		}
-		testenv.WaitFor(t, 5*time.Second, "the events", func() bool { return len(b.texts()) >= 4 })
+		testenv.WaitFor(t, 20*time.Second, "the events", func() bool { return len(b.texts()) >= 4 })
 		if n := len(b.texts()); n != 4 {
 			t.Errorf("%d events", n)
 		}
@@ -112,7 +112,7 @@ func TestConcurrentCopiesRunOnce(t *testing.T) {
 		if n := book.begun.Load(); n != keys {
 			t.Errorf("%d of %d keys ran", n, keys)
 		}
-		testenv.WaitFor(t, 5*time.Second, "the events", func() bool { return len(nodes[0].texts()) >= keys })
+		testenv.WaitFor(t, 20*time.Second, "the events", func() bool { return len(nodes[0].texts()) >= keys })
 		if n := len(nodes[0].texts()); n != keys {
 			t.Errorf("%d events", n)
 		}
@@ -179,9 +179,9 @@ func TestRecordsExpire(t *testing.T) {
 		if err := rdb.PExpire(t.Context(), records[0], time.Millisecond).Err(); err != nil {
 			t.Fatal(err)
 		}
-		testenv.WaitFor(t, 5*time.Second, "the record to expire", func() bool { return rdb.Exists(t.Context(), records[0]).Val() == 0 })
+		testenv.WaitFor(t, 20*time.Second, "the record to expire", func() bool { return rdb.Exists(t.Context(), records[0]).Val() == 0 })
 		// The worker may not have heard yet that the first one is committed.
-		testenv.WaitFor(t, 5*time.Second, "it to run again", func() bool { n.tried("alice", "once", in); return book.begun.Load() == 2 })
+		testenv.WaitFor(t, 20*time.Second, "it to run again", func() bool { n.tried("alice", "once", in); return book.begun.Load() == 2 })
 	})
 }
 
@@ -200,12 +200,12 @@ func TestAnUnreadableRecordIsAnAccident(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The worker may not have heard yet that the first one is committed.
-		testenv.WaitFor(t, 5*time.Second, "the accident", func() bool { return n.tried("alice", "once", in).Code == fault.Internal })
+		testenv.WaitFor(t, 20*time.Second, "the accident", func() bool { return n.tried("alice", "once", in).Code == fault.Internal })
 	}
 	if err := rdb.Del(t.Context(), record).Err(); err != nil {
 		t.Fatal(err)
 	}
-	testenv.WaitFor(t, 5*time.Second, "a result", func() bool { return n.tried("alice", "once", in).Code == "" })
+	testenv.WaitFor(t, 20*time.Second, "a result", func() bool { return n.tried("alice", "once", in).Code == "" })
 	if runs := book.begun.Load(); runs != 2 {
 		t.Errorf("it ran %d times", runs)
 	}

@@ -33,7 +33,7 @@ func TestReplay(t *testing.T) {
 		if err := i.EachDeadLetter(t.Context(), func(d broker.DeadLetter) error { return i.Replay(t.Context(), d) }); err != nil {
 			t.Fatal(err)
 		}
-		testenv.WaitFor(t, 5*time.Second, "both to have run", func() bool {
+		testenv.WaitFor(t, 20*time.Second, "both to have run", func() bool {
 			return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0 && n.worker.DeadLetters() == 3
 		})
 		if diff := cmp.Diff([]string{"transient"}, book.of("k")); diff != "" {

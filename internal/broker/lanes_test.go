@@ -28,7 +28,7 @@ func TestResultAndEventsReachEveryNode(t *testing.T) {
 			t.Fatalf("reply %s %s", r.Code, r.Body)
 		}
 		for _, n := range []*testNode{a, b} {
-			testenv.WaitFor(t, 5*time.Second, "the event", func() bool { return len(n.heard()) == 1 })
+			testenv.WaitFor(t, 20*time.Second, "the event", func() bool { return len(n.heard()) == 1 })
 			e := n.heard()[0]
 			if e.Namespace != "/test" || e.Name != "noted" || e.Rooms != `["notes"]` || string(e.Payload) != `{"text":"hello"}` {
 				t.Errorf("event %+v", e)
@@ -48,7 +48,7 @@ func TestEffectsOfAReply(t *testing.T) {
 		if diff := cmp.Diff([]contract.Room{"out"}, r.Leave); diff != "" {
 			t.Error(diff)
 		}
-		testenv.WaitFor(t, 5*time.Second, "the requests to the nodes", func() bool { return len(n.heard()) == 3 })
+		testenv.WaitFor(t, 20*time.Second, "the requests to the nodes", func() bool { return len(n.heard()) == 3 })
 		requests := n.heard()[1:]
 		want := []broker.Event{
 			{ID: requests[0].ID, Namespace: "/test", Action: "join", Users: `["u"]`, Rooms: `["r"]`, Payload: []byte{}},
@@ -221,7 +221,7 @@ func TestADrainHandsOverWhatIsIdle(t *testing.T) {
 		mine, theirs := newNotebook(), newNotebook()
 		a := startNode(t, url, "a", mine)
 		running := a.submit(noteInput{Key: "k", Text: "running", Do: "block"}, 20*time.Second)
-		testenv.WaitFor(t, 5*time.Second, "the handler", func() bool { return mine.begun.Load() == 1 })
+		testenv.WaitFor(t, 20*time.Second, "the handler", func() bool { return mine.begun.Load() == 1 })
 		behind := a.submit(noteInput{Key: "k", Text: "behind"}, 20*time.Second)
 		startNode(t, url, "b", theirs)
 		drained := make(chan error)

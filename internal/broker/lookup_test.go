@@ -71,7 +71,7 @@ func TestWithoutLookupsOnlyCopiesWait(t *testing.T) {
 			waiting = append(waiting, n.try("alice", "once", noteInput{Key: "k", Text: "once"}))
 		}
 		waiting = append(waiting, n.submit(noteInput{Key: "k", Text: "behind"}, 20*time.Second))
-		testenv.WaitFor(t, 5*time.Second, "failed lookups", func() bool { return link.failed.Load() > 2 })
+		testenv.WaitFor(t, 20*time.Second, "failed lookups", func() bool { return link.failed.Load() > 2 })
 		if r := n.call(noteInput{Key: "other", Text: "other"}); r.Code != "" {
 			t.Errorf("%s", r.Body)
 		}
@@ -122,7 +122,7 @@ func TestCopiesOnACluster(t *testing.T) {
 	for i := range 3 * keys {
 		replies = append(replies, n.try("alice", "once", noteInput{Key: fmt.Sprint("k", i%keys)}))
 	}
-	testenv.WaitFor(t, 5*time.Second, "failed lookups", func() bool { return slots.failed.Load() > 2 })
+	testenv.WaitFor(t, 20*time.Second, "failed lookups", func() bool { return slots.failed.Load() > 2 })
 	slots.on.Store(false)
 	for _, r := range replies {
 		if got := n.await(r); got.Code != "" {
@@ -144,7 +144,7 @@ func TestOneRoundTripLooksUpWhatAReadHasFound(t *testing.T) {
 		replies[i] = gateway.try("alice", fmt.Sprint("once", i), noteInput{Key: fmt.Sprint(i)})
 	}
 	rdb := testenv.Client(t, url)
-	testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool {
+	testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool {
 		var n int64
 		for p := range 16 {
 			n += rdb.XLen(t.Context(), fmt.Sprintf("cmd:{p%d}", p)).Val()
@@ -181,7 +181,7 @@ func TestWhatWaitsForALookupIsLeftToTheNextOwner(t *testing.T) {
 		a := startNodeOn(t, rdb, testenv.Client(t, url), "a", mine, kept, onePartition)
 		gateway := startNode(t, url, "g", nil, kept, onePartition)
 		first := gateway.try("alice", "once", noteInput{Key: "k", Text: "once"})
-		testenv.WaitFor(t, 5*time.Second, "a failed lookup", func() bool { return link.failed.Load() > 0 })
+		testenv.WaitFor(t, 20*time.Second, "a failed lookup", func() bool { return link.failed.Load() > 0 })
 		startNode(t, url, "b", theirs, kept, onePartition)
 		if err := a.worker.Drain(t.Context()); err != nil { // there is somebody to leave it to
 			t.Error(err)

@@ -84,7 +84,7 @@ func TestABacklogWithoutAWorker(t *testing.T) {
 
 		// A worker that comes within the time runs all.
 		accepted := crowd(t, gateway, room, 10, 20*time.Second)
-		testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool { return backlog() == room })
+		testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return backlog() == room })
 		book := newNotebook()
 		worker := startNode(t, url, "w", book, opt)
 		for _, r := range accepted {
@@ -99,7 +99,7 @@ func TestABacklogWithoutAWorker(t *testing.T) {
 		// It takes commands again as soon as there is room, and one that comes too late
 		// completes what has expired.
 		worker.worker.Close()
-		testenv.WaitFor(t, 5*time.Second, "room", func() bool {
+		testenv.WaitFor(t, 20*time.Second, "room", func() bool {
 			r := gateway.submit(noteInput{Key: "k", Text: "room?"}, 10*time.Second)
 			select {
 			case got := <-r:
@@ -153,7 +153,7 @@ func TestAHotKeyDoesNotFillItsPartition(t *testing.T) {
 		for k := range hot {
 			send(fmt.Sprint("hot", k), "first", "block")
 		}
-		testenv.WaitFor(t, 5*time.Second, "the hot keys to be blocked", func() bool { return book.begun.Load() == hot })
+		testenv.WaitFor(t, 20*time.Second, "the hot keys to be blocked", func() bool { return book.begun.Load() == hot })
 		for i := range behind {
 			for k := range hot {
 				send(fmt.Sprint("hot", k), fmt.Sprint(i), "")

@@ -60,7 +60,7 @@ func TestASlowLinkIsReadInSmallerBatches(t *testing.T) {
 		replies[i] = gateway.submit(noteInput{Key: fmt.Sprint(i)}, 20*time.Second)
 	}
 	rdb := testenv.Client(t, url)
-	testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == total })
+	testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == total })
 	node := startNodeOn(t, rdb, far, "far", newNotebook(), one)
 	for _, r := range replies {
 		if got := gateway.await(r); got.Code != "" {
@@ -89,10 +89,10 @@ func TestAWorkerReadsNoMoreThanItMayHaveInFlight(t *testing.T) {
 		}
 		return n
 	}
-	testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool { return backlog() == total })
+	testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return backlog() == total })
 	book := newNotebook()
 	worker := startNode(t, url, "w", book, func(c *broker.Config) { c.InFlight = limit })
-	testenv.WaitFor(t, 5*time.Second, "as many as may run", func() bool { return book.begun.Load() == limit })
+	testenv.WaitFor(t, 20*time.Second, "as many as may run", func() bool { return book.begun.Load() == limit })
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := worker.worker.Drain(ctx); err == nil || err.Error()[:17] != "30 commands still" {

@@ -29,16 +29,16 @@ func TestAHungHandlerLeavesNoOutcome(t *testing.T) {
 		if r := n.await(hung); r.Code != fault.Timeout {
 			t.Fatalf("%s %s", r.Code, r.Body)
 		}
-		testenv.WaitFor(t, 5*time.Second, "it to be given up", func() bool {
+		testenv.WaitFor(t, 20*time.Second, "it to be given up", func() bool {
 			return n.worker.HungHandlers() == 1 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
 		})
 		retry := n.try("alice", "1", in)
-		testenv.WaitFor(t, 5*time.Second, "the retry to wait", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 1 })
+		testenv.WaitFor(t, 20*time.Second, "the retry to wait", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 1 })
 		close(book.block)
 		if r := n.await(retry); r.Code != "" || book.begun.Load() != 2 {
 			t.Errorf("%s %s, begun %d times", r.Code, r.Body, book.begun.Load())
 		}
-		testenv.WaitFor(t, 5*time.Second, "the event", func() bool { return len(n.texts()) > 0 })
+		testenv.WaitFor(t, 20*time.Second, "the event", func() bool { return len(n.texts()) > 0 })
 		if diff := cmp.Diff([]string{"once"}, n.texts()); diff != "" {
 			t.Error(diff)
 		}
@@ -58,7 +58,7 @@ func TestSuspectsWithIdempotencyKeysRun(t *testing.T) {
 		for i := range 6 {
 			replies = append(replies, gateway.try("alice", fmt.Sprint(i/2), noteInput{Key: "k", Text: fmt.Sprint(i / 2)}))
 		}
-		testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 6 })
+		testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 6 })
 		err := rdb.HSet(t.Context(), "own:{p0}", "boot", "dead", "epoch", 1, "until", 1, "crashed", time.Now().Add(time.Minute).UnixMilli()).Err()
 		if err != nil {
 			t.Fatal(err)

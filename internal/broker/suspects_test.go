@@ -29,19 +29,19 @@ func TestACommandThatKillsItsProcessIsADeadLetter(t *testing.T) {
 		gateway := startNode(t, url, "g", nil, onePartition)
 		poison := gateway.submit(noteInput{Key: "poison", Do: "block"}, time.Minute)
 		innocent := gateway.submit(noteInput{Key: "innocent", Do: "block"}, time.Minute)
-		testenv.WaitFor(t, 5*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 2 })
+		testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 2 })
 		first := rdb.XRangeN(t.Context(), "cmd:{p0}", "-", "+", 1).Val()[0].ID
 		for _, together := range []int64{2, 2} {
 			book := newNotebook()
 			defer close(book.block)
 			n := startNode(t, url, "w", book, onePartition)
-			testenv.WaitFor(t, 5*time.Second, "both to run", func() bool { return book.begun.Load() == together })
+			testenv.WaitFor(t, 20*time.Second, "both to run", func() bool { return book.begun.Load() == together })
 			crash(t, rdb, n)
 		}
 		book := newNotebook()
 		defer close(book.block)
 		n := startNode(t, url, "alone", book, onePartition)
-		testenv.WaitFor(t, 5*time.Second, "the first to run alone", func() bool { return book.begun.Load() == 1 })
+		testenv.WaitFor(t, 20*time.Second, "the first to run alone", func() bool { return book.begun.Load() == 1 })
 		fresh := gateway.submit(noteInput{Key: "fresh"}, time.Minute)
 		if got := rdb.HGet(t.Context(), "own:{p0}", "alone").Val(); got != first {
 			t.Errorf("%q runs alone, want %q", got, first)
@@ -81,7 +81,7 @@ func TestWhoHandsOverHasNotDied(t *testing.T) {
 			if err := rdb.HSet(t.Context(), "own:{p0}", "until", 1, "epoch", "0"+epoch).Err(); err != nil {
 				t.Fatal(err)
 			}
-			testenv.WaitFor(t, 5*time.Second, "it to take its partition back", func() bool {
+			testenv.WaitFor(t, 20*time.Second, "it to take its partition back", func() bool {
 				now := rdb.HGet(t.Context(), "own:{p0}", "epoch").Val()
 				return now != "0"+epoch
 			})

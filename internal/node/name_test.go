@@ -59,5 +59,5 @@ func TestANameLapsesAndIsRenewed(t *testing.T) {
 	if err := rdb.FlushAll(t.Context()).Err(); err != nil {
 		t.Fatal(err)
 	}
-	testenv.WaitFor(t, 5*time.Second, "the name to be taken again", func() bool { return rdb.Exists(t.Context(), "name:n").Val() == 1 })
+	testenv.WaitFor(t, 20*time.Second, "the name to be taken again", func() bool { return rdb.Exists(t.Context(), "name:n").Val() == 1 })
 }

@@ -111,5 +111,5 @@ func TestKeysOfTheEmbeddedRedisExpire(t *testing.T) {
 	if n := rdb.Exists(t.Context(), "k").Val(); n != 1 {
 		t.Error("it is gone at once")
 	}
-	testenv.WaitFor(t, 5*time.Second, "the key to expire", func() bool { return rdb.Exists(t.Context(), "k").Val() == 0 })
+	testenv.WaitFor(t, 20*time.Second, "the key to expire", func() bool { return rdb.Exists(t.Context(), "k").Val() == 0 })
 }

@@ -285,5 +285,5 @@ func TestManyAskAtATime(t *testing.T) {
 		t.Errorf("only %d were answered", ok)
 	}
 	rdb := testenv.Client(t, url)
-	testenv.WaitFor(t, 5*time.Second, "the answers to be deleted", func() bool { return rdb.XLen(t.Context(), "ans:"+lanes.Boot()).Val() <= 1 })
+	testenv.WaitFor(t, 20*time.Second, "the answers to be deleted", func() bool { return rdb.XLen(t.Context(), "ans:"+lanes.Boot()).Val() <= 1 })
 }

@@ -122,7 +122,7 @@ func TestASocketDoesNotOutliveItsToken(t *testing.T) {
 	short.Disconnected("/board")
 	lanes.departures(t, 1)
 	gone.Close()
-	testenv.WaitFor(t, 5*time.Second, "the timer of who has gone to be stopped", func() bool { return now.armed() == 1 })
+	testenv.WaitFor(t, 20*time.Second, "the timer of who has gone to be stopped", func() bool { return now.armed() == 1 })
 	long.Begin("/board", "list", `{}`)
 	lanes.command(t, 1)
 }

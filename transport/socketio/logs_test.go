@@ -59,7 +59,7 @@ func TestSocketsAndConnectionsLogApart(t *testing.T) {
 		g.Disconnect("/board", emitter.Audience{Users: []string{"alice"}}, "why")
 		client.Disconnected("/board")
 		client.Send("9 is no packet")
-		testenv.WaitFor(t, 5*time.Second+testenv.Late, "the connection to be closed", func() bool { return g.Connections() == 0 })
+		testenv.WaitFor(t, 20*time.Second+testenv.Late, "the connection to be closed", func() bool { return g.Connections() == 0 })
 		web.Close()
 		said := out.String()
 		got := [2]bool{strings.Contains(said, "component=socketio"), strings.Contains(said, "component=engineio")}

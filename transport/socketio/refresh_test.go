@@ -127,14 +127,14 @@ func TestARefreshAsTheTokenExpires(t *testing.T) {
 		wg.Go(func() { now.advance(11 * time.Minute) })
 		wait := c.Begin("/board", contract.Refresh, renewed)
 		wg.Wait()
-		testenv.WaitFor(t, 5*time.Second, "the timer to be the new one, or none", func() bool { return now.armed() <= 1 })
+		testenv.WaitFor(t, 20*time.Second, "the timer to be the new one, or none", func() bool { return now.armed() <= 1 })
 		if now.armed() == 1 {
 			if got := wait(); got != `{}` {
 				t.Errorf("answered %s", got)
 			}
 		}
 		c.Close()
-		testenv.WaitFor(t, 5*time.Second, "no timer", func() bool { return now.armed() == 0 })
+		testenv.WaitFor(t, 20*time.Second, "no timer", func() bool { return now.armed() == 0 })
 	}
 }
 

@@ -116,7 +116,7 @@ func (l *fakeLanes) command(t *testing.T, n int) (*broker.Command, func(broker.R
 	t.Helper()
 	var c *broker.Command
 	var done func(broker.Reply)
-	testenv.WaitFor(t, 5*time.Second, "a command", func() bool {
+	testenv.WaitFor(t, 20*time.Second, "a command", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if len(l.sent) <= n {
@@ -131,7 +131,7 @@ func (l *fakeLanes) command(t *testing.T, n int) (*broker.Command, func(broker.R
 
 func (l *fakeLanes) departures(t *testing.T, n int) []*broker.Command {
 	t.Helper()
-	testenv.WaitFor(t, 5*time.Second, "departures", func() bool {
+	testenv.WaitFor(t, 20*time.Second, "departures", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return len(l.told) >= n
@@ -334,7 +334,7 @@ func TestEvict(t *testing.T) {
 	g.Move("/board", emitter.Audience{Users: []string{"alice"}}, []string{"b1"}, false)
 	g.Evict()
 	_ = in.Ended()
-	testenv.WaitFor(t, 5*time.Second, "the other to be left", func() bool { return g.Connections() == 1 })
+	testenv.WaitFor(t, 20*time.Second, "the other to be left", func() bool { return g.Connections() == 1 })
 	g.Emit(emitter.Emission{Namespace: "/board", Event: "n", Payload: json.RawMessage(`1`), To: emitter.Audience{Everyone: true}})
 	out.Expect("/board", "n")
 }

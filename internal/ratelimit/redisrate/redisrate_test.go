@@ -72,7 +72,7 @@ func TestTimeGivesBack(t *testing.T) {
 		return wait
 	}
 	for range 3 {
-		testenv.WaitFor(t, 5*time.Second, "room for one more", func() bool { return take() == 0 })
+		testenv.WaitFor(t, 20*time.Second, "room for one more", func() bool { return take() == 0 })
 	}
 }
 

@@ -152,7 +152,7 @@ func TestEventsAndAcknowledgements(t *testing.T) {
 			t.Errorf("acknowledged %s", got)
 		}
 		c.Emit("/b", "quiet", `1`)
-		testenv.WaitFor(t, 5*time.Second, "the event without acknowledgement", func() bool { return slices.Contains(h.heard(), "quiet1") })
+		testenv.WaitFor(t, 20*time.Second, "the event without acknowledgement", func() bool { return slices.Contains(h.heard(), "quiet1") })
 		long := `"` + strings.Repeat("x", 60_000) + `"`
 		if got := c.Call("/b", "long", long); got != long {
 			t.Errorf("acknowledged %d bytes of %d", len(got), len(long))
@@ -426,10 +426,10 @@ func TestDisconnectOnceWithItsReasonAfterWhatWasSent(t *testing.T) {
 		}
 		by.Connect("/a", "") // the connection is there for a new socket
 		by.Send("41/a,")
-		testenv.WaitFor(t, 5*time.Second, "both ends", func() bool { return len(h.reasons()) == 2 })
+		testenv.WaitFor(t, 20*time.Second, "both ends", func() bool { return len(h.reasons()) == 2 })
 		by.Connect("/b", "")
 		by.Close()
-		testenv.WaitFor(t, 5*time.Second, "all ends", func() bool { return len(h.reasons()) == 3 })
+		testenv.WaitFor(t, 20*time.Second, "all ends", func() bool { return len(h.reasons()) == 3 })
 		got := h.reasons()
 		last := []string{"transport close", "transport error", "ping timeout"} // polling: aborted in, or between, polls
 		if got[0] != "server namespace disconnect" || got[1] != "client namespace disconnect" || !slices.Contains(last, got[2]) {
