@@ -24,8 +24,8 @@ generate: ## Write what is generated: wire_gen.go, docs/contract, .env.example, 
 verify: generate ## Fail if something generated is not up to date, or the contract breaks its clients
 	@git diff --exit-code
 
-build: ## Build bin/server and bin/yard, the operator's tool
-	@go build -o bin/ ./cmd/server ./cmd/yard
+build: ## Build bin/server, bin/yard (the operator's tool) and bin/loadgen
+	@go build -o bin/ ./cmd/server ./cmd/yard ./cmd/loadgen
 
 up: ## Start two nodes, Redis and a load balancer on :8080
 	docker compose up --build --wait

@@ -43,7 +43,7 @@ var boundaries = []struct {
 	{"internal/...", []string{"internal/store/..."}, "usecases/...", "the machinery is the same for every service; only stores know what they keep"},
 	{"transport/...", nil, "usecases/...", "adding a command never touches transport"},
 	{"transport/...", nil, "github.com/redis/...", "transports reach Redis through the lanes alone"},
-	{"cmd/...", nil, "usecases/...", "programs are put together in wire.go"},
+	{"cmd/...", []string{"cmd/loadgen"}, "usecases/...", "programs are put together in wire.go"},
 	{"...", []string{"internal/broker", "internal/emitter", "internal/events/...", "examples/..."}, "github.com/ThreeDotsLabs/...", "Watermill lives in internal/broker, and its modules for other brokers in internal/events"},
 	{"...", []string{"internal/events/nats"}, "github.com/ThreeDotsLabs/watermill-nats/...", "each broker of events is one package, which can be deleted"},
 	{"...", []string{"internal/events/amqp"}, "github.com/ThreeDotsLabs/watermill-amqp/...", "each broker of events is one package, which can be deleted"},

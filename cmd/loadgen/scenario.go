@@ -1,0 +1,26 @@
+package main
+
+import (
+	"context"
+
+	"github.com/example/switchyard/internal/load"
+	"github.com/example/switchyard/transport/socketio/client"
+	"github.com/example/switchyard/usecases/chat"
+)
+
+// target is what is sent: put commands and events of your own here. Whatever does not fit
+// their declarations does not compile.
+var target = load.Target{
+	Namespace: chat.Namespace,
+	Join: func(ctx context.Context, c *client.Client, room string) error {
+		_, err := client.Call(ctx, c, chat.Join, chat.JoinInput{Room: room})
+		return err
+	},
+	Send: func(ctx context.Context, c *client.Client, room, mark string) error {
+		_, err := client.Call(ctx, c, chat.Post, chat.PostInput{Room: room, Text: mark, ClientID: mark})
+		return err
+	},
+	Hear: func(c *client.Client, heard func(mark string)) {
+		client.On(c, chat.Posted, func(m chat.Message) { heard(m.Text) })
+	},
+}
