@@ -1,8 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos lint generate verify build up down clean
+.PHONY: help init run test chaos lint generate verify command event usecase build up down clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+init: ## Make it yours: MODULE=your.domain/team/service NAME=service; EXAMPLE=drop for one without the chat
+	@go run ./cmd/init -module "$(MODULE)" -name "$(NAME)" -example "$(EXAMPLE)"
 
 run: build ## Start one node on :8080, with an embedded Redis
 	@CHECK_OUTPUTS=$${CHECK_OUTPUTS:-1} ./bin/server
@@ -21,8 +24,22 @@ generate: ## Write what is generated: wire_gen.go, docs/contract, .env.example, 
 	@go run ./cmd/contract -update docs/contract
 	@out="$$(go test ./internal/config -run Documents -update)" || { echo "$$out"; exit 1; }
 
-verify: generate ## Fail if something generated is not up to date, or the contract breaks its clients
+verify: ## Fail if something generated is not up to date, or the contract breaks its clients
+	@git rev-parse --verify --quiet HEAD >/dev/null || { echo 'nothing is committed to compare with: git init && git add -A && git commit' >&2; exit 1; }
+	@$(MAKE) --no-print-directory generate
 	@git diff --exit-code
+
+command: ## Begin a command: NAME=board.archive
+	@go run ./cmd/scaffold command "$(NAME)"
+	@$(MAKE) --no-print-directory generate
+
+event: ## Begin an event: NAME=board.archived
+	@go run ./cmd/scaffold event "$(NAME)"
+	@$(MAKE) --no-print-directory generate
+
+usecase: ## Begin a noun, for commands and events of its own: NAME=board
+	@go run ./cmd/scaffold usecase "$(NAME)"
+	@$(MAKE) --no-print-directory generate
 
 build: ## Build bin/server, bin/yard (the operator's tool) and bin/loadgen
 	@go build -o bin/ ./cmd/server ./cmd/yard ./cmd/loadgen

@@ -1,0 +1,7 @@
+package tests
+
+// last is for each namespace a command that reaches a use case, and its answer. What it
+// raises has "the end" in it.
+var last = map[string]struct{ event, input, answer string }{
+	"/hello": {"greet", `{"room":"the end"}`, `{"greeted":"the end"}`},
+}
