@@ -19,10 +19,10 @@ chaos: ## Random faults on whole nodes: SEED=1 repeats a run, DURATION=10m is ho
 lint: ## Look for mistakes that tests do not find
 	@go tool -modfile=tools.mod golangci-lint run ./...
 
-generate: ## Write what is generated: wire_gen.go, docs/contract, .env.example, the settings in README.md
+generate: ## Write what is generated: wire_gen.go, docs/contract, docs/metrics.md, .env.example, the settings in README.md
 	@go tool wire . ./internal/siotest/assemble
 	@go run ./cmd/contract -update docs/contract
-	@out="$$(go test ./internal/config -run Documents -update)" || { echo "$$out"; exit 1; }
+	@out="$$(go test ./internal/config ./internal/metrics -run Documents -update)" || { echo "$$out"; exit 1; }
 
 verify: ## Fail if something generated is not up to date, or the contract breaks its clients
 	@git rev-parse --verify --quiet HEAD >/dev/null || { echo 'nothing is committed to compare with: git init && git add -A && git commit' >&2; exit 1; }

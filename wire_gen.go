@@ -11,6 +11,7 @@ import (
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/emitter"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/node"
 	"github.com/example/switchyard/internal/store/redisstore"
 	"github.com/example/switchyard/transport/http"
@@ -26,7 +27,8 @@ import (
 // New puts a node together, without starting it. It logs to a writer; the function
 // closes what was opened.
 func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, func(), error) {
-	brokerConfig := node.LanesConfig(cfg)
+	metricsMetrics := metrics.New()
+	brokerConfig := node.LanesConfig(cfg, metricsMetrics)
 	logger := node.NewLogger(cfg, logs)
 	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
 	if err != nil {
@@ -45,7 +47,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	work := tasks.NewWork()
 	tasksService := tasks.New(redisstoreTasks, work)
 	catalog := usecases.Catalog(service, tasksService)
-	contract, err := node.Contract(cfg, catalog, clients, logger)
+	contract, err := node.Contract(cfg, catalog, clients, metricsMetrics, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -67,7 +69,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		cleanup()
 		return nil, nil, err
 	}
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger, v...)
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, metricsMetrics, logger, v...)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
 	health := http.NewHealth(logger)
 	docs, err := node.NewDocs(cfg, contract, socketioGateway)
@@ -76,13 +78,13 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		cleanup()
 		return nil, nil, err
 	}
-	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, logger)
+	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, metricsMetrics, logger)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(socketioGateway, worker, gateway, contract)
+	admin := node.NewAdmin(cfg, metricsMetrics, contract, health, clients, socketioGateway, lanes, gateway, worker)
 	v2 := usecases.Hooks()
 	pages, cleanup3, err := node.Pages(cfg)
 	if err != nil {

@@ -19,13 +19,15 @@ type composed struct {
 	project string
 	port    int
 	url     string
+
+	prometheus int // its port
 }
 
 // composeUp brings everything up, and down again when the test ends.
 func composeUp(t *testing.T) *composed {
 	t.Helper()
 	port := testenv.FreePort(t)
-	c := &composed{t: t, project: fmt.Sprint("switchyard-test-", port), port: port, url: fmt.Sprint("http://127.0.0.1:", port)}
+	c := &composed{t: t, project: fmt.Sprint("switchyard-test-", port), port: port, url: fmt.Sprint("http://127.0.0.1:", port), prometheus: testenv.FreePort(t)}
 	t.Cleanup(func() {
 		if t.Failed() {
 			logs, _ := c.run("logs", "--tail", "40")
@@ -45,7 +47,7 @@ func composeUp(t *testing.T) *composed {
 func (c *composed) run(args ...string) (string, error) {
 	cmd := exec.Command("docker", append([]string{"compose", "-p", c.project}, args...)...)
 	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), fmt.Sprint("PORT=", c.port))
+	cmd.Env = append(os.Environ(), fmt.Sprint("PORT=", c.port), fmt.Sprint("PROMETHEUS_PORT=", c.prometheus), "COMPOSE_PROFILES=observability")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -114,6 +116,12 @@ func TestCompose(t *testing.T) { // not parallel: the build of the image takes t
 	for _, transports := range []string{"polling", "polling,websocket"} { // the second is how clients begin by themselves
 		t.Run("JavaScript/"+transports, func(t *testing.T) { javascript(t, "client.mjs", transports, c.url, c.url) })
 	}
+	t.Run("Prometheus", func(t *testing.T) { // which finds the nodes by itself
+		prometheus := fmt.Sprint("http://127.0.0.1:", c.prometheus)
+		testenv.WaitFor(t, time.Minute, "Prometheus to read the metrics of both nodes", func() bool {
+			return ask(t, prometheus, `count(switchyard_redis_up == 1) > 1`) == 1
+		})
+	})
 
 	c.stopNode()
 	carol := rawsio.Dial(t, c.url)

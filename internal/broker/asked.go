@@ -98,7 +98,7 @@ func (g *Gateway) asked(e entry) error {
 		}
 	}
 	q.Limit, _ = strconv.Atoi(md[metaLimit])
-	now := time.Now().Add(time.Duration(g.census.offset.Load()))
+	now := g.census.now()
 	left := entryTime(e.id).Add(time.Duration(timeout) * time.Millisecond).Sub(now)
 	q.Within = left - min(answerEarly, left/4) // the answer has a way to go
 	if left <= 0 || g.answer == nil {

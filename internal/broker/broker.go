@@ -137,6 +137,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/metrics"
 )
 
 // Set provides both sides of the lanes. Lanes and Handlers are made by who knows the
@@ -158,6 +159,8 @@ type Config struct {
 	DeadLetters    int           // 100,000: about as many are kept, of all partitions together
 	Strict         bool          // gateways tell clients only what a replica of Redis has, see strict.go
 	Topic          string        // switchyard-events: of events on a Bus; of each service its own
+
+	Metrics *metrics.Metrics // what the lanes count; nil: nobody reads it
 }
 
 func (c *Config) setDefaults() {
@@ -179,6 +182,9 @@ func (c *Config) setDefaults() {
 	if c.Topic == "" {
 		c.Topic = "switchyard-events"
 	}
+	if c.Metrics == nil {
+		c.Metrics = metrics.New()
+	}
 }
 
 // Lanes is what the gateway and the worker of one process share.
@@ -190,6 +196,7 @@ type Lanes struct {
 	log  *slog.Logger
 
 	publisher *Publisher
+	metrics   *metrics.Metrics
 }
 
 // NewLanes makes the lanes of one process. Commands and reads take two clients, so
@@ -204,8 +211,8 @@ func NewLanes(cfg Config, rdb, read redis.UniversalClient, log *slog.Logger) (*L
 	if _, err := rand.Read(random); err != nil {
 		return nil, fmt.Errorf("broker: name this boot: %w", err)
 	}
-	l := &Lanes{cfg: cfg, boot: cfg.Node + "." + hex.EncodeToString(random), rdb: rdb, read: read, log: log}
-	l.publisher = newPublisher(rdb, newBacklogs(cfg.Partitions, cfg.Backlog), log)
+	l := &Lanes{cfg: cfg, boot: cfg.Node + "." + hex.EncodeToString(random), rdb: rdb, read: read, log: log, metrics: cfg.Metrics}
+	l.publisher = newPublisher(rdb, newBacklogs(cfg.Partitions, cfg.Backlog), cfg.Metrics.PublishTrip, log)
 	return l, nil
 }
 

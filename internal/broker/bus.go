@@ -122,6 +122,7 @@ func (g *Gateway) heard(m *message.Message) {
 	p, e, err := g.fromBus(m)
 	switch {
 	case err != nil:
+		g.metrics.Malformed.Inc()
 		g.malformed.warn(g.log, "skipped a message of another broker", "error", err)
 	case compareIDs(e.id, g.hearing.last[p]) <= 0: // it comes again, or was there before us
 	default:
@@ -129,6 +130,7 @@ func (g *Gateway) heard(m *message.Message) {
 		if g.watch.take(p, e, time.Now()) {
 			var a arrival
 			g.arrive(&a, e, eventStream(p))
+			g.metrics.FanOut.Took(g.census.now().Sub(entryTime(e.id)))
 		}
 	}
 }
@@ -162,6 +164,7 @@ const lateAfter = 10 * time.Second // by which an event that a broker has is not
 func (g *Gateway) lost(p int) {
 	g.turn.Lock()
 	defer g.turn.Unlock()
+	g.metrics.Gaps.Inc()
 	g.log.Warn("events were missed", "partition", p, "reason", ResyncGap)
 	if g.watch.due == "" {
 		g.watch.due = ResyncGap

@@ -51,6 +51,9 @@ func newCensus(r *roster) *census {
 	return &census{Lanes: r.Lanes, roster: r, clock: time.Now, seen: map[string]*sighting{}}
 }
 
+// now is Redis' clock.
+func (c *census) now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+
 // run beats until ctx ends.
 func (c *census) run(ctx context.Context) {
 	t := time.NewTicker(beatEvery)

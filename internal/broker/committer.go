@@ -23,6 +23,7 @@ type completion struct {
 	outcome  string           // the value of their record; "" for none
 	key      string           // which orders it; none: nothing does
 	dead     *message.Message // for the dead letters
+	since    time.Duration    // when it had run, since the process began
 	hung     *job             // whose handler has not returned
 }
 
@@ -90,6 +91,7 @@ func (c *committer) close() {
 }
 
 func (c *committer) add(done *completion) {
+	done.since = time.Since(began)
 	c.mu.Lock()
 	c.queue = append(c.queue, done)
 	c.mu.Unlock()
@@ -202,13 +204,18 @@ func (c *committer) nextDue() (first time.Time) {
 // commit commits every chunk once and keeps those to try again. One of them may have
 // been committed, and the answer lost: Redis knows it by its number.
 func (c *committer) commit(ctx context.Context, todo []*chunk) {
-	for i, result := range c.send(ctx, todo) {
+	begin := time.Since(began)
+	results := c.send(ctx, todo)
+	now := time.Since(began)
+	c.w.metrics.CommitTrip.Took(now - begin)
+	for i, result := range results {
 		k := todo[i]
 		switch {
 		case k.p.lost.Load():
 		case result.err != nil && c.split(k, result.err):
 			continue
 		case result.err != nil:
+			c.w.metrics.CommitRetries.Inc()
 			k.failures++
 			k.unsure = k.unsure || !answeredByRedis(result.err)
 			k.due = time.Now().Add(pause(k.failures))
@@ -217,8 +224,12 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 				"partition", k.p.number, "commands", len(k.done), "failures", k.failures, "error", result.err)
 			continue
 		case result.n < 0:
+			c.w.metrics.FenceRejects.Add(float64(len(k.done)))
 			c.w.lose(k.p)
 		default:
+			for _, done := range k.done {
+				c.w.metrics.Commit.Took(now - done.since)
+			}
 			c.buried.count(c.w, k, result)
 		}
 		c.written(k)

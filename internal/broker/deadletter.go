@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -113,9 +112,8 @@ func logged(err error) []any {
 	return args
 }
 
-// deadLetters counts, and says when some must be looked at.
+// deadLetters says when some must be looked at.
 type deadLetters struct {
-	written, dropped   atomic.Uint64
 	filling, overflown throttle
 }
 
@@ -123,7 +121,7 @@ type deadLetters struct {
 func (d *deadLetters) count(w *Worker, k *chunk, r committed) {
 	for _, done := range k.done {
 		if done.dead != nil {
-			d.written.Add(1)
+			w.metrics.DeadLetters.Inc()
 		}
 	}
 	if kept := int64(w.deadLettersKept()); r.kept*5 >= kept*4 {
@@ -131,16 +129,10 @@ func (d *deadLetters) count(w *Worker, k *chunk, r committed) {
 			"partition", k.p.number, "dead_letters", r.kept, "limit", kept)
 	}
 	if r.dropped > 0 {
-		d.dropped.Add(uint64(r.dropped))
+		w.metrics.DroppedDeadLetters.Add(float64(r.dropped))
 		d.overflown.error(w.log, "dropped the oldest dead letters of a lane that is full", "partition", k.p.number, "dropped", r.dropped)
 	}
 }
-
-// DeadLetters counts the dead letters that this worker has written.
-func (w *Worker) DeadLetters() uint64 { return w.commits.buried.written.Load() }
-
-// DroppedDeadLetters counts the older ones that were dropped for them.
-func (w *Worker) DroppedDeadLetters() uint64 { return w.commits.buried.dropped.Load() }
 
 // deadLettersKept is about how many one partition keeps.
 func (l *Lanes) deadLettersKept() int { return max(l.cfg.DeadLetters/max(l.cfg.Partitions, 1), 1) }

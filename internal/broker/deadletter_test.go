@@ -50,7 +50,7 @@ func TestAccidentsAreDeadLetters(t *testing.T) {
 		}
 		tell(t, rdb, "k", `{"key":"k","do":"fail"}`)
 		testenv.WaitFor(t, 20*time.Second, "five dead letters and no backlog", func() bool {
-			return n.worker.DeadLetters() == 5 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
+			return total(n.metrics.DeadLetters) == 5 && rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0
 		})
 		want := map[string][2]string{
 			"fail": {"secret: the disk is full", "1"}, "panic": {"panic: secret", "1"}, "broken": {"the store is away", "3"},
@@ -104,7 +104,7 @@ func TestWhatIsNoCommandIsADeadLetter(t *testing.T) {
 		if r := n.call(noteInput{Key: "k"}); r.Code != "" {
 			t.Errorf("behind them: %s", r.Body)
 		}
-		testenv.WaitFor(t, 20*time.Second, "the dead letters", func() bool { return n.worker.DeadLetters() == 2 })
+		testenv.WaitFor(t, 20*time.Second, "the dead letters", func() bool { return total(n.metrics.DeadLetters) == 2 })
 		for i, m := range deadLetters(t, rdb) {
 			f := foreign[i]
 			if f.uuid == "" {
@@ -156,8 +156,8 @@ func TestRefusedDeadLettersHoldUpTheirKeysAlone(t *testing.T) {
 					t.Fatalf("another key: %s", r.Body)
 				}
 			}
-			if got := admin.XLen(t.Context(), "cmd:{p0}").Val(); got != 2 || n.worker.DeadLetters() != 0 {
-				t.Errorf("%d commands are in the backlog, %d dead letters were written", got, n.worker.DeadLetters())
+			if got := admin.XLen(t.Context(), "cmd:{p0}").Val(); got != 2 || total(n.metrics.DeadLetters) != 0 {
+				t.Errorf("%d commands are in the backlog, %d dead letters were written", got, total(n.metrics.DeadLetters))
 			}
 			tc.relent(t, admin, user)
 			if r := n.await(failing); r.Code != fault.Internal {
@@ -250,7 +250,7 @@ func TestDeadLettersAreBounded(t *testing.T) {
 			t.Fatalf("%s %s", r.Code, r.Body)
 		}
 	}
-	testenv.WaitFor(t, 20*time.Second, "the counters", func() bool { return n.worker.DeadLetters() == 15 && n.worker.DroppedDeadLetters() == 5 })
+	testenv.WaitFor(t, 20*time.Second, "the counters", func() bool { return total(n.metrics.DeadLetters) == 15 && total(n.metrics.DroppedDeadLetters) == 5 })
 	if got := deadLetters(t, testenv.Client(t, url)); len(got) != 10 {
 		t.Errorf("%d are kept", len(got))
 	}

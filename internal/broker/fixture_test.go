@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -114,6 +116,7 @@ type testNode struct {
 	gateway *broker.Gateway
 	worker  *broker.Worker
 	lanes   *broker.Lanes
+	metrics *metrics.Metrics
 
 	mu      sync.Mutex
 	events  []broker.Event
@@ -129,7 +132,7 @@ func startNode(t *testing.T, url, name string, n *notebook, opts ...option) *tes
 
 func startNodeOn(t *testing.T, rdb, read redis.UniversalClient, name string, n *notebook, opts ...option) *testNode {
 	t.Helper()
-	cfg := broker.Config{Node: name}
+	cfg := broker.Config{Node: name, Metrics: metrics.New()}
 	for _, o := range opts {
 		o(&cfg)
 	}
@@ -137,7 +140,7 @@ func startNodeOn(t *testing.T, rdb, read redis.UniversalClient, name string, n *
 	if err != nil {
 		t.Fatal(err)
 	}
-	node := &testNode{t: t, lanes: lanes, gateway: broker.NewGateway(lanes)}
+	node := &testNode{t: t, lanes: lanes, metrics: cfg.Metrics, gateway: broker.NewGateway(lanes)}
 	if err := node.gateway.Start(t.Context(), node.event, node.missed); err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +153,9 @@ func startNodeOn(t *testing.T, rdb, read redis.UniversalClient, name string, n *
 	t.Cleanup(node.close)
 	return node
 }
+
+// total is what a counter has counted.
+func total(c metrics.Counter) int { return int(testutil.ToFloat64(c)) }
 
 func (n *testNode) close() {
 	if n.worker != nil {

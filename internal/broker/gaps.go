@@ -211,6 +211,11 @@ func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 
 // missed notes that events were missed, and announces it. The mutex is held.
 func (w *watch) missed(p int, was, is mark, reason string) {
+	if reason == ResyncEpoch {
+		w.metrics.Epochs.Inc()
+	} else {
+		w.metrics.Gaps.Inc()
+	}
 	w.log.Warn("events were missed", "partition", p, "reason", reason,
 		"last", fmt.Sprint(was.series, ".", was.seq), "next", fmt.Sprint(is.series, ".", is.seq))
 	if w.due != ResyncEpoch {

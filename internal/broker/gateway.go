@@ -33,8 +33,6 @@ type Gateway struct {
 	around   [2]func()  // what one read brings, see Around
 	hearing  *hearing   // nil: events come from Redis
 
-	overloads overloads
-
 	unsent, malformed, unhandled, unread throttle
 
 	stop context.CancelFunc
@@ -114,9 +112,10 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		c.Timeout = g.cfg.CommandTimeout
 	}
 	c.replyTo = g.boot
-	deadline := time.Now().Add(c.Timeout)
-	if err := g.pending.add(c.ID, deadline, done); err != nil {
-		g.overloads.count(err)
+	begun := time.Now()
+	deadline := begun.Add(c.Timeout)
+	if err := g.pending.add(c.ID, call{begun: begun, deadline: deadline, metrics: g.metrics.Operation(c.Operation), done: done}); err != nil {
+		g.refused(err)
 		done(ProblemReply(err, c.ID))
 		return
 	}
@@ -125,7 +124,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
 			g.unsent.warn(g.log, "a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
-			g.overloads.count(err)
+			g.refused(err)
 			answer := errNotSent
 			errors.As(err, &answer) // it may be a fault that says more
 			g.pending.resolve(c.ID, ProblemReply(answer, c.ID))
@@ -164,6 +163,7 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 			g.around[0]()
 			g.take(t, all)
 			g.around[1]()
+			g.fannedOut(t, all)
 			err = g.watch.compare(ctx, t, counters)
 		}
 		if err != nil {
@@ -212,6 +212,7 @@ func (g *Gateway) arrive(a *arrival, e entry, stream string) {
 		err = g.reply(a)
 	}
 	if err != nil {
+		g.metrics.Malformed.Inc()
 		g.malformed.warn(g.log, "skipped a malformed entry", "stream", stream, "error", err)
 		return
 	}
@@ -228,6 +229,7 @@ func (g *Gateway) arrive(a *arrival, e entry, stream string) {
 		err = g.handle(&a.event)
 	}
 	if err != nil {
+		g.metrics.Unhandled.Inc()
 		g.unhandled.warn(g.log, "skipped an event", "event", a.event.ID, "error", err)
 	}
 }

@@ -133,6 +133,9 @@ func (w *Worker) accept(p *partition, e entry, c *Command, err error, alone bool
 		w.commits.add(&completion{p: p, entry: e.id, dead: deadEntry(p, e, err)})
 		return
 	}
+	if !c.Caller.Accepted.After(p.inherited) {
+		w.metrics.Redelivered.Inc()
+	}
 	j := &job{p: p, entry: e, command: c, alone: alone}
 	if e.id == p.suspects.died {
 		j.attempts = attemptsOfDead
@@ -189,18 +192,25 @@ func (w *Worker) ran(j *job, done *completion, messages []*message.Message) {
 // happens, they answer the command.
 func (w *Worker) execute(j *job) []*message.Message {
 	c := j.command
+	now := w.now()
+	w.metrics.Stream.Took(now.Sub(c.Caller.Accepted))
 	timeout := cmp.Or(w.routes[c.Operation].Timeout, w.cfg.CommandTimeout) // of all tries together, for a command that nobody waits for
 	if c.Timeout > 0 {
 		c.Caller.Deadline = c.Caller.Accepted.Add(c.Timeout)
-		if timeout = c.Caller.Deadline.Sub(w.now()); timeout <= 0 {
-			w.expired.Add(1)
+		if timeout = c.Caller.Deadline.Sub(now); timeout <= 0 {
+			w.metrics.Expired.Inc()
 			return w.failed(j, errTimeout)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	j.overdue.Store(int64(time.Since(began) + timeout + hungAfter))
+	begin := time.Since(began)
+	j.overdue.Store(int64(begin + timeout + hungAfter))
 	messages, err := w.serve(ctx, j)
+	w.metrics.Operation(c.Operation).Handled(time.Since(began) - begin)
+	if j.attempts > 1 {
+		w.metrics.Retries.Add(float64(j.attempts - 1))
+	}
 	if err != nil {
 		j.transient = fault.IsTransient(err)
 		return w.failed(j, deadline(ctx, err))

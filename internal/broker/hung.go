@@ -40,7 +40,7 @@ func (w *Worker) sweep() {
 		w.giveUp(j)
 	}
 	for _, j := range expired {
-		w.expired.Add(1)
+		w.metrics.Expired.Inc()
 		w.commits.add(j.completion().with(w.failed(j, errTimeout), nil))
 	}
 }

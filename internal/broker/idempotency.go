@@ -175,5 +175,6 @@ func (w *Worker) replay(j *job, input string) []*message.Message {
 	case recorded != input:
 		return w.failed(j, errOtherInput)
 	}
+	w.metrics.Replayed.Inc()
 	return []*message.Message{reply}
 }

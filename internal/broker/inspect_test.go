@@ -34,7 +34,7 @@ func TestReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 		testenv.WaitFor(t, 20*time.Second, "both to have run", func() bool {
-			return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0 && n.worker.DeadLetters() == 3
+			return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0 && total(n.metrics.DeadLetters) == 3
 		})
 		if diff := cmp.Diff([]string{"transient"}, book.of("k")); diff != "" {
 			t.Error(diff)

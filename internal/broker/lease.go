@@ -57,6 +57,7 @@ func (w *Worker) beat(ctx context.Context) error {
 func (w *Worker) lookAround(ctx context.Context) ([]string, error) {
 	before := time.Now()
 	live, err := beatScript.Run(ctx, w.rdb, []string{workersKey}, w.boot, leaseFor.Milliseconds()).StringSlice()
+	w.metrics.LeaseTrip.Took(time.Since(before))
 	if err != nil {
 		return nil, fmt.Errorf("beat: %w", err)
 	}
@@ -131,6 +132,7 @@ func (w *Worker) lose(p *partition) {
 	if again {
 		return
 	}
+	w.metrics.Lost.Inc()
 	w.log.Warn("lost a partition", "partition", p.number, "epoch", p.epoch)
 	w.mu.Lock()
 	if w.owned[p.number] == p {
@@ -167,6 +169,9 @@ func (w *Worker) takeUpTo(ctx context.Context, share int) error {
 		for i, p := range try {
 			if p.epoch = epochs[i]; p.epoch != 0 {
 				w.owned[p.number] = p
+				if !p.inherited.IsZero() {
+					w.metrics.Takeovers.Inc()
+				}
 				taken = append(taken, strconv.Itoa(p.number))
 				missing--
 			}

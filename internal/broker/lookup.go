@@ -114,7 +114,7 @@ func (l *lookups) fetch(ctx context.Context, todo []lookup) {
 	if onCluster(l.w.rdb) {
 		runs = byPartition(todo)
 	}
-	cmds := make([]*redis.SliceCmd, len(runs))
+	cmds, begin := make([]*redis.SliceCmd, len(runs)), time.Now()
 	_, _ = l.w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error { // each command has its own error
 		for i, run := range runs {
 			keys := make([]string, len(run))
@@ -125,6 +125,7 @@ func (l *lookups) fetch(ctx context.Context, todo []lookup) {
 		}
 		return nil
 	})
+	l.w.metrics.LookupTrip.Took(time.Since(begin))
 	var failed error
 	for i, run := range runs {
 		values, err := cmds[i].Result()

@@ -131,7 +131,7 @@ func TestABacklogWithoutAWorker(t *testing.T) {
 		if diff := cmp.Diff(map[string][]string{"k": {"room?"}, "told": {"told"}}, late.all()); diff != "" {
 			t.Error(diff)
 		}
-		if got := next.worker.Expired(); got != room-1 {
+		if got := total(next.metrics.Expired); got != room-1 {
 			t.Errorf("%d have expired, want %d", got, room-1)
 		}
 	})

@@ -16,6 +16,7 @@ type partition struct {
 	onwards                 bool // the last read was from last; only the reader touches it
 	commits                 int  // counts its commits; only the committer touches it
 	suspects                suspects
+	inherited               time.Time // entries of then and before may have run: who owned it before has not handed it over
 
 	open atomic.Int64 // entries read and not yet committed
 	lost atomic.Bool  // somebody else may own it: start nothing, commit nothing

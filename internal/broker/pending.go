@@ -7,6 +7,7 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 )
 
 // A Reply is the answer to a command.
@@ -40,7 +41,9 @@ type pending struct {
 }
 
 type call struct {
+	begun    time.Time
 	deadline time.Time
+	metrics  *metrics.Operation
 	done     func(Reply)
 	answered bool // with "timeout"
 }
@@ -55,7 +58,7 @@ func newPending(limit int) *pending {
 }
 
 // add registers a call, or says why not.
-func (p *pending) add(id string, deadline time.Time, done func(Reply)) error {
+func (p *pending) add(id string, c call) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -64,7 +67,7 @@ func (p *pending) add(id string, deadline time.Time, done func(Reply)) error {
 	case p.waiting >= p.limit:
 		return errOverloaded
 	}
-	p.calls[id] = &call{deadline: deadline, done: done}
+	p.calls[id] = &c
 	p.waiting++
 	return nil
 }
@@ -86,28 +89,32 @@ func (p *pending) resolve(id string, r Reply) {
 	}
 	r.Late = c.answered
 	c.done(r)
-	if !r.Late {
+	if r.Late {
+		c.metrics.Late()
+	} else {
+		c.metrics.Took(r.Code, time.Since(c.begun))
 		p.answered(1)
 	}
 }
 
 // sweep answers the calls whose deadline would pass before the next sweep.
 func (p *pending) sweep(now time.Time) {
-	var due []func(Reply)
+	var due []*call
 	var ids []string
 	p.mu.Lock()
 	for id, c := range p.calls {
 		switch {
 		case !c.answered && now.Add(sweepEvery*3/2).After(c.deadline): // before the next sweep, which may be late
 			c.answered = true
-			due, ids = append(due, c.done), append(ids, id)
+			due, ids = append(due, c), append(ids, id)
 		case c.answered && now.After(c.deadline.Add(lateFor)):
 			delete(p.calls, id)
 		}
 	}
 	p.mu.Unlock()
-	for i, done := range due {
-		done(ProblemReply(errTimeout, ids[i]))
+	for i, c := range due {
+		c.done(ProblemReply(errTimeout, ids[i]))
+		c.metrics.Took(fault.Timeout, time.Since(c.begun))
 	}
 	p.answered(len(due))
 }

@@ -12,7 +12,7 @@ func TestDrainWaitsUntilEveryAnswerIsHandedOver(t *testing.T) {
 	p := newPending(10)
 	begun, release, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	add := func(id string, done func(Reply)) {
-		if err := p.add(id, time.Now().Add(time.Minute), done); err != nil {
+		if err := p.add(id, call{deadline: time.Now().Add(time.Minute), done: done}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -40,7 +40,7 @@ func TestCloseAnswersWhatWaits(t *testing.T) {
 	t.Parallel()
 	g := NewGateway(&Lanes{cfg: Config{InFlight: 10}})
 	var got []Reply
-	if err := g.pending.add("a", time.Now().Add(time.Hour), func(r Reply) { got = append(got, r) }); err != nil {
+	if err := g.pending.add("a", call{deadline: time.Now().Add(time.Hour), done: func(r Reply) { got = append(got, r) }}); err != nil {
 		t.Fatal(err)
 	}
 	g.Close()

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 )
 
 // ErrNotSent wraps the error of a publish of which nothing reached Redis. After any
@@ -30,7 +31,8 @@ var ErrClosed = errors.New("the publisher is closed")
 //
 // It is Watermill's message.Publisher. Safe for concurrent use.
 type Publisher struct {
-	line *line
+	line  *line
+	trips *metrics.Histogram
 
 	mu       sync.Mutex
 	queue    []publish
@@ -67,11 +69,11 @@ const (
 // NewPublisher starts a publisher. It has a connection of its own, with the options of
 // the client. Close it before the client, which stays open.
 func NewPublisher(rdb redis.UniversalClient, log *slog.Logger) *Publisher {
-	return newPublisher(rdb, nil, log)
+	return newPublisher(rdb, nil, nil, log)
 }
 
-func newPublisher(rdb redis.UniversalClient, backlogs []*backlog, log *slog.Logger) *Publisher {
-	p := &Publisher{line: newLine(rdb, log), backlogs: backlogs, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newPublisher(rdb redis.UniversalClient, backlogs []*backlog, trips *metrics.Histogram, log *slog.Logger) *Publisher {
+	p := &Publisher{line: newLine(rdb, log), backlogs: backlogs, trips: trips, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	go p.run()
 	return p
 }
@@ -230,18 +232,28 @@ func (p *Publisher) wanted(batch []publish, now time.Time) []publish {
 // send sends a batch, and measures backlogs behind it.
 func (p *Publisher) send(batch []publish, ask []*backlog) {
 	lengths := make([]*redis.IntCmd, len(ask))
+	begin := time.Now()
 	sent := p.line.exec(batch, func(ctx context.Context, pipe redis.Pipeliner) {
 		for i, b := range ask {
 			lengths[i] = pipe.XLen(ctx, b.stream)
 		}
 	})
-	if !sent {
+	if sent {
+		p.trips.Took(time.Since(begin))
+	} else {
 		ask = nil
 	}
 	p.settle(batch, ask, lengths) // before anybody hears of it and sends more
 	for _, item := range batch {
 		item.done(item.err)
 	}
+}
+
+// queued is what waits to be sent.
+func (p *Publisher) queued() (entries, bytes int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue), p.bytes
 }
 
 // refused tells whether Redis itself answered with an error: it wrote nothing.

@@ -37,16 +37,20 @@ func (p *partition) owned(c *redis.Cmd) (epoch int64, err error) {
 	if !ok || c.Err() != nil {
 		return c.Int64()
 	}
-	if len(taken) != 3 {
-		return 0, errors.New("the script's answer has not three parts")
+	if len(taken) != 4 {
+		return 0, errors.New("the script's answer has not four parts")
 	}
 	epoch, ok = taken[0].(int64)
 	until, ok2 := taken[1].(string)
 	died, ok3 := taken[2].(string)
-	if !ok || !ok2 || !ok3 {
-		return 0, errors.New("the script's answer is no epoch, time and entry")
+	inherited, ok4 := taken[3].(int64)
+	if !ok || !ok2 || !ok3 || !ok4 {
+		return 0, errors.New("the script's answer is no epoch, time, entry and time")
 	}
 	p.suspects.died = died
+	if inherited > 0 {
+		p.inherited = time.UnixMilli(inherited)
+	}
 	if ms, err := strconv.ParseInt(until, 10, 64); err == nil && ms > 0 {
 		p.suspects.until = time.UnixMilli(ms)
 	}

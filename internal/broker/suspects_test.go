@@ -52,7 +52,7 @@ func TestACommandThatKillsItsProcessIsADeadLetter(t *testing.T) {
 		}
 		last := newNotebook()
 		close(last.block)
-		startNode(t, url, "last", last, onePartition)
+		n = startNode(t, url, "last", last, onePartition)
 		if r := gateway.await(poison); r.Code != fault.Internal {
 			t.Errorf("%s %s", r.Code, r.Body)
 		}
@@ -60,6 +60,9 @@ func TestACommandThatKillsItsProcessIsADeadLetter(t *testing.T) {
 			if r := gateway.await(replies); r.Code != "" {
 				t.Errorf("%s: %s", what, r.Body)
 			}
+		}
+		if taken, again := total(n.metrics.Takeovers), total(n.metrics.Redelivered); taken != 1 || again != 3 {
+			t.Errorf("%d partitions are counted as taken over, %d commands with them", taken, again)
 		}
 		all := deadLetters(t, rdb)
 		if len(all) != 1 || all[0].Metadata["_dead_reason"] != "the process died while it ran" || all[0].Metadata["_dead_attempts"] != "3" {

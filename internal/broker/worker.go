@@ -33,7 +33,6 @@ type Worker struct {
 	offset   atomic.Int64  // Redis' clock minus ours, in ns
 	alone    chan struct{} // holds one while a suspect runs
 	hung     atomic.Int64  // handlers that were given up and have not returned
-	expired  atomic.Uint64 // commands that came to their turn too late to run
 	sweeper  sweeper
 
 	undecodable, hangs, unread throttle
@@ -86,10 +85,6 @@ func (w *Worker) Start(ctx context.Context) error {
 
 // now is Redis' clock.
 func (w *Worker) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
-
-// Expired counts the commands that this node has completed without running them,
-// because their time was over when it came to them.
-func (w *Worker) Expired() uint64 { return w.expired.Load() }
 
 // awaitLease waits while the leases may have lapsed, which is while Redis does not
 // answer; false means the partition was lost.

@@ -17,6 +17,7 @@ import (
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/events"
 	"github.com/example/switchyard/internal/logging"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/ratelimit/redisrate"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
@@ -30,7 +31,7 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Mounts, Pages, NewAdmin,
+	NewLogger, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Mounts, Pages, NewAdmin, metrics.New,
 )
 
 // NewLogger logs text on a terminal, else JSON.
@@ -59,7 +60,7 @@ func OpenRedis(ctx context.Context, c config.Config, log *slog.Logger) (*redisco
 
 // Contract checks the catalog. What holds for every command of every service is put around
 // it here.
-func Contract(c config.Config, catalog *contract.Catalog, r *redisconn.Clients, log *slog.Logger) (*schema.Contract, error) {
+func Contract(c config.Config, catalog *contract.Catalog, r *redisconn.Clients, m *metrics.Metrics, log *slog.Logger) (*schema.Contract, error) {
 	catalog.Use(contract.Policy{Middleware: []contract.Middleware{logging.Commands(logging.Of(log, logging.Command), slog.LevelDebug)}})
 	compiled, err := schema.Compile(catalog)
 	if err != nil {
@@ -67,6 +68,7 @@ func Contract(c config.Config, catalog *contract.Catalog, r *redisconn.Clients, 
 	}
 	compiled.CheckOutputs(int(c.CheckOutputs))
 	compiled.Limits.Share(redisrate.New(r.Stores), logging.Of(log, logging.RateLimit))
+	m.Serve(catalog)
 	return compiled, nil
 }
 
@@ -76,11 +78,12 @@ func OpenEvents(c config.Config, log *slog.Logger) (broker.Bus, func(), error) {
 }
 
 // LanesConfig is what the lanes are told.
-func LanesConfig(c config.Config) broker.Config {
+func LanesConfig(c config.Config, m *metrics.Metrics) broker.Config {
 	return broker.Config{
 		Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout,
 		InFlight: c.InFlight, Backlog: c.Backlog, IdempotencyTTL: time.Duration(c.IdempotencyTTL),
 		DeadLetters: c.DLQMax, Strict: bool(c.Strict), Topic: c.EventsTopic,
+		Metrics: m,
 	}
 }
 
@@ -146,10 +149,4 @@ func Pages(c config.Config) (web.Pages, func(), error) {
 		return web.Pages{}, nil, fmt.Errorf("STATIC_DIR: %w", err)
 	}
 	return web.Pages{Files: root.FS()}, func() { _ = root.Close() }, nil
-}
-
-// NewAdmin serves metrics of the sockets, of the commands that are run, and of those that
-// are refused.
-func NewAdmin(s *socketio.Gateway, w *broker.Worker, g *broker.Gateway, c *schema.Contract) *web.Admin {
-	return web.NewAdmin(s, w, g, c.Limits)
 }

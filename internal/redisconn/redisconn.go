@@ -23,6 +23,8 @@ type Clients struct {
 	Reads    redis.UniversalClient // for blocking reads, which hold a connection each
 	Stores   redis.Cmdable         // calls made at the same time share a round trip; it ends by storeTimeout, whatever their contexts say
 	Embedded bool
+
+	stores redis.UniversalClient
 }
 
 const (
@@ -57,7 +59,7 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 	forStores := *s.opts
 	forStores.ReadTimeout, forStores.WriteTimeout = storeTimeout, storeTimeout
 	stores := s.client(forStores)
-	c := &Clients{Commands: s.client(*s.opts), Reads: s.client(*s.opts), Embedded: embedded}
+	c := &Clients{Commands: s.client(*s.opts), Reads: s.client(*s.opts), Embedded: embedded, stores: stores}
 	closeAll := func() {
 		for _, err := range []error{c.Commands.Close(), c.Reads.Close(), stores.Close()} {
 			if err != nil {
@@ -119,6 +121,11 @@ func (c *Clients) Ping(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// Pools are the statistics of the connections, by what they are for.
+func (c *Clients) Pools() map[string]*redis.PoolStats {
+	return map[string]*redis.PoolStats{"commands": c.Commands.PoolStats(), "reads": c.Reads.PoolStats(), "stores": c.stores.PoolStats()}
 }
 
 // check looks whether Redis, and of a Cluster each master, keeps what it is told.

@@ -46,6 +46,9 @@ func (h *Health) Add(p ...Probe) {
 // Drain makes the node not ready, for good.
 func (h *Health) Drain() { h.draining.Store(true) }
 
+// Draining tells whether Drain was called.
+func (h *Health) Draining() bool { return h.draining.Load() }
+
 const probeTimeout = time.Second
 
 func (h *Health) mount(mux *http.ServeMux) {

@@ -21,6 +21,7 @@ import (
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/logging"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/schema"
 )
 
@@ -55,7 +56,7 @@ func (s *Server) With(p Pages) *Server {
 }
 
 // New makes the handler of a node that holds sockets.
-func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, sockets Sockets, health *Health, docs Docs, log *slog.Logger) (*Server, error) {
+func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, sockets Sockets, health *Health, docs Docs, count *metrics.Metrics, log *slog.Logger) (*Server, error) {
 	log = logging.Of(log, logging.HTTP)
 	mux := http.NewServeMux()
 	for _, path := range sockets.Paths() {
@@ -68,7 +69,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 		if cmd.HTTP.Path == "" {
 			continue
 		}
-		r := &route{cmd: cmd, lanes: lanes, auth: a, origins: origins, log: log}
+		r := &route{cmd: cmd, lanes: lanes, auth: a, origins: origins, metrics: count.Operation(cmd.Operation), log: log}
 		if err := handle(mux, cmd.HTTP.Method+" "+cmd.HTTP.Path, r); err != nil {
 			return nil, fmt.Errorf("command %q: %w", cmd.Operation, err)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/schema"
 	web "github.com/example/switchyard/transport/http"
 )
@@ -81,7 +82,7 @@ func serve(t *testing.T, mode string) (*lanes, *web.Health, http.Handler) {
 	l := &lanes{}
 	log := slog.New(slog.DiscardHandler)
 	health := web.NewHealth(log)
-	s, err := web.New(c, l, auth.New(mode, strings.Repeat("s", 32)), cors.Policy{Origins: []string{"https://app.example"}}, sockets{}, health, nil, log)
+	s, err := web.New(c, l, auth.New(mode, strings.Repeat("s", 32)), cors.Policy{Origins: []string{"https://app.example"}}, sockets{}, health, nil, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +216,7 @@ func TestOverlappingRoutesAreAnErrorNotAPanic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(slog.Default()), nil, slog.Default())
+	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(slog.Default()), nil, nil, slog.Default())
 	if err == nil || !strings.Contains(err.Error(), `command "board.b": its path cannot be mounted`) {
 		t.Errorf("got %v", err)
 	}
@@ -227,39 +228,15 @@ func (sockets) Paths() []string                                  { return []stri
 func (sockets) Origins(string) (cors.Policy, bool)               { return cors.Policy{}, false }
 func (sockets) ServeHTTP(w http.ResponseWriter, r *http.Request) { http.NotFound(w, r) }
 
-type clients struct{}
-
-func (clients) Connections() int      { return 7 }
-func (clients) SlowConsumers() uint64 { return 3 }
-func (clients) Resyncs() uint64       { return 2 }
-
-func (clients) Exhausted() (rate, unacked uint64) { return 8, 9 }
-func (clients) Refused() uint64                   { return 13 }
-func (clients) Alone() uint64                     { return 14 }
-func (clients) Overloaded() broker.Overloads {
-	return broker.Overloads{InFlight: 10, Backlog: 11, Queue: 12}
-}
-
-type commands struct{}
-
-func (commands) Expired() uint64            { return 5 }
-func (commands) DeadLetters() uint64        { return 4 }
-func (commands) DroppedDeadLetters() uint64 { return 5 }
-func (commands) HungHandlers() int          { return 6 }
-
 func TestAdmin(t *testing.T) {
 	t.Parallel()
-	srv := httptest.NewServer(web.NewAdmin(clients{}, commands{}, clients{}, clients{}))
+	m := metrics.New()
+	m.Expired.Add(5)
+	srv := httptest.NewServer(web.NewAdmin(m))
 	defer srv.Close()
 	for path, want := range map[string]string{
-		"/metrics": "switchyard_connections 7", "/metrics?again": "switchyard_slow_consumers_total 3",
-		"/metrics?more": "switchyard_commands_expired_total 5", "/debug/pprof/goroutine?debug=1": "goroutine profile",
-		"/metrics?resyncs": "switchyard_resyncs_total 2",
-		"/metrics?rate":    `switchyard_exhausted_total{reason="rate"} 8`, "/metrics?unacked": `switchyard_exhausted_total{reason="unacked"} 9`,
-		"/metrics?node": `switchyard_overloaded_total{reason="in_flight"} 10`, "/metrics?lane": `switchyard_overloaded_total{reason="backlog"} 11`,
-		"/metrics?queue":    `switchyard_overloaded_total{reason="queue"} 12`,
-		"/metrics?declared": `switchyard_exhausted_total{reason="declared"} 13`, "/metrics?alone": "switchyard_rates_alone_total 14",
-		"/metrics?dead": "switchyard_dead_letters_total 4", "/metrics?dropped": "switchyard_dead_letters_dropped_total 5", "/metrics?hung": "switchyard_hung_handlers 6",
+		"/metrics": "switchyard_commands_expired_total 5", "/metrics?go": "go_build_info", "/metrics?process": "process_open_fds",
+		"/debug/pprof/goroutine?debug=1": "goroutine profile",
 	} {
 		resp, err := http.Get(srv.URL + path)
 		if err != nil {

@@ -28,7 +28,7 @@ func servePages(t *testing.T, p web.Pages) http.Handler {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	s, err := web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(log), nil, log)
+	s, err := web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(log), nil, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}

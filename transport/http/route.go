@@ -14,6 +14,7 @@ import (
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/schema"
 )
 
@@ -23,6 +24,7 @@ type route struct {
 	lanes   Lanes
 	auth    *auth.Authenticator
 	origins cors.Policy
+	metrics *metrics.Operation
 	log     *slog.Logger
 }
 
@@ -33,6 +35,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if problem.Code == fault.Internal {
 			rt.log.Error("cannot admit a command", "operation", rt.cmd.Operation, "error", err)
 		}
+		rt.metrics.Answered(problem.Code)
 		write(w, problem)
 		return
 	}
@@ -40,6 +43,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rt.lanes.Submit(c, func(r broker.Reply) { replies <- r })
 	select {
 	case reply := <-replies:
+		rt.metrics.Answered(reply.Code)
 		write(w, reply)
 	case <-r.Context().Done(): // the client has gone
 	}

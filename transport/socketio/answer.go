@@ -6,6 +6,7 @@ import (
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -13,6 +14,7 @@ import (
 func (h *handler) reply(s *sockets.Socket, cmd *command, ack sockets.AckID, r broker.Reply) {
 	if !r.Late {
 		s.Done()
+		cmd.metrics.Answered(r.Code)
 	}
 	h.apply(s, r)
 	switch {
@@ -24,8 +26,11 @@ func (h *handler) reply(s *sockets.Socket, cmd *command, ack sockets.AckID, r br
 	}
 }
 
-// answer answers with a problem that no command stands behind.
-func answer(s *sockets.Socket, ack sockets.AckID, p fault.Problem) { say(s, ack, p.JSON()) }
+// answer answers with a problem an event that is not sent on.
+func (*handler) answer(s *sockets.Socket, e sockets.Event, o *metrics.Operation, p fault.Problem) {
+	o.Answered(p.Code)
+	say(s, e.Ack, p.JSON())
+}
 
 func say(s *sockets.Socket, ack sockets.AckID, problem json.RawMessage) {
 	if ack == sockets.NoAck {

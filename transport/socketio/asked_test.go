@@ -19,6 +19,7 @@ import (
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/testenv"
@@ -58,7 +59,7 @@ func hold(t *testing.T, url, name string) *holder {
 		t.Fatal(err)
 	}
 	lanes := broker.NewGateway(newLanes(t, url, name))
-	g := socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, sockets.Config{}, slog.New(slog.DiscardHandler))
+	g := socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, sockets.Config{}, metrics.New(), slog.New(slog.DiscardHandler))
 	e := emitter.New(g, broker.Config{Node: name})
 	lanes.Answering(g.Answer)
 	if err := lanes.Start(t.Context(), e.Handle, e.Missed); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/emitter"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/socketio"
 	"github.com/example/switchyard/transport/socketio/sockets"
@@ -78,7 +79,7 @@ func newBenchGateway(b *testing.B, lanes socketio.Lanes) *socketio.Gateway {
 		b.Fatal(err)
 	}
 	limits := sockets.Config{EventRate: int(time.Second), EventsOpen: 1 << 30} // counted, and never reached
-	return socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, limits, slog.New(slog.DiscardHandler))
+	return socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, limits, metrics.New(), slog.New(slog.DiscardHandler))
 }
 
 func benchGateway(b *testing.B, lanes socketio.Lanes) (g *socketio.Gateway, address string) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
@@ -18,10 +19,12 @@ type command struct {
 	*schema.Command
 	in  []string // the names of its arguments; nil for one
 	out contract.Shape
+
+	metrics *metrics.Operation
 }
 
-func newCommand(c *schema.Command) *command {
-	return &command{Command: c, in: contract.ShapeOf(c.In).Args, out: contract.ShapeOf(c.Out)}
+func newCommand(c *schema.Command, count *metrics.Metrics) *command {
+	return &command{Command: c, in: contract.ShapeOf(c.In).Args, out: contract.ShapeOf(c.Out), metrics: count.Operation(c.Operation)}
 }
 
 // An ask is a question to clients, likewise.

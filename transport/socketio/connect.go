@@ -45,12 +45,26 @@ func (g *Gateway) home(namespace string) (*home, map[string]string) {
 	return g.homes[n.Name], params
 }
 
-// Connect authenticates a socket, asks the guards and the use case, and puts the socket
-// in its user's room. While it waits for the use case, nothing more is read of the
-// client.
+// Connect lets a socket in or refuses it. While it waits for the use case, nothing more is
+// read of the client.
 func (h *handler) Connect(s *sockets.Socket) error {
-	hs := s.Handshake()
 	to, params := (*Gateway)(h).home(s.Namespace())
+	err := h.admit(s, to, params)
+	var code fault.Code
+	if err != nil {
+		code = fault.Internal
+		if refused, ok := err.(*sockets.Refusal); ok {
+			code = fault.Code(refused.Message)
+		}
+	}
+	h.metrics.Connected(to.Name, code)
+	return err
+}
+
+// admit authenticates a socket, asks the guards and the use case, and puts the socket in
+// its user's room.
+func (h *handler) admit(s *sockets.Socket, to *home, params map[string]string) error {
+	hs := s.Handshake()
 	caller, expires, err := h.auth.Handshake(hs.Auth, hs.Header)
 	if err != nil {
 		return h.refusal("authenticate a socket", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/logging"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/testenv"
@@ -52,7 +53,7 @@ func TestSocketsAndConnectionsLogApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out lines
-		g := socketio.New(c, &fakeLanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets.Config{}, logging.New(&out, true, parsed))
+		g := socketio.New(c, &fakeLanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets.Config{}, metrics.New(), logging.New(&out, true, parsed))
 		web := httptest.NewServer(g)
 		client := rawsio.Dial(t, web.URL)
 		client.Connect("/board", `{"user":"alice"}`)

@@ -23,9 +23,10 @@ func (h *handler) refresh(s *sockets.Socket, e sockets.Event) {
 		if problem.Code == fault.Internal {
 			h.log.Error("cannot refresh a token", "error", err)
 		}
-		answer(s, e.Ack, problem)
+		h.answer(s, e, h.metrics.Operation(contract.Refresh), problem)
 		return
 	}
+	h.metrics.Operation(contract.Refresh).Answered("")
 	s.Ack(e.Ack, sockets.JSON(json.RawMessage(`{}`)))
 }
 

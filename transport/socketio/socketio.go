@@ -30,6 +30,7 @@ import (
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/logging"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
@@ -60,8 +61,7 @@ type Gateway struct {
 	origins  map[string]cors.Policy // of mounts, by their path
 	mistakes error
 	clock    clock
-
-	resyncs atomic.Uint64
+	metrics  *metrics.Metrics
 }
 
 // name is how a client names a command.
@@ -78,14 +78,14 @@ const (
 
 // New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
 // the gateway's.
-func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, log *slog.Logger, mounts ...Mount) *Gateway {
+func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, count *metrics.Metrics, log *slog.Logger, mounts ...Mount) *Gateway {
 	g := &Gateway{
 		lanes: lanes, auth: a, log: logging.Of(log, logging.Socket), clock: systemClock, commands: map[name]*command{}, asks: map[name]*ask{},
-		catalog: c.Catalog, homes: map[string]*home{},
+		catalog: c.Catalog, homes: map[string]*home{}, metrics: count,
 	}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
-			g.commands[name{cmd.Namespace.Name, cmd.Event}] = newCommand(cmd)
+			g.commands[name{cmd.Namespace.Name, cmd.Event}] = newCommand(cmd, count)
 		}
 	}
 	for _, a := range c.Asks {
@@ -123,10 +123,6 @@ func (g *Gateway) Exhausted() (rate, unacked uint64) {
 	return g.sockets.Refused(sockets.RateLimit), g.sockets.Refused(sockets.OpenLimit)
 }
 
-// Resyncs counts how often this node has told its clients that they may have missed
-// events.
-func (g *Gateway) Resyncs() uint64 { return g.resyncs.Load() }
-
 // Hold puts off writing to clients until Release, for whoever hands over many replies and
 // events in a moment: what goes to one client leaves together then. Release follows soon.
 func (g *Gateway) Hold() { g.sockets.Hold() }
@@ -156,7 +152,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 	defer func() {
 		if v := recover(); v != nil {
 			h.log.Error("a command's declaration panicked", "namespace", s.Namespace(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			answer(s, e.Ack, fault.ProblemOf(fmt.Errorf("panic: %v", v), ""))
+			h.answer(s, e, h.metrics.Operation(""), fault.ProblemOf(fmt.Errorf("panic: %v", v), ""))
 		}
 		if !submitted {
 			s.Done()
@@ -174,12 +170,12 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		}
 	}
 	if !ok {
-		answer(s, e.Ack, fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
+		h.answer(s, e, h.metrics.Operation(""), fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
 		return
 	}
 	input, err := argument(cmd.in, e.Args)
 	if err != nil {
-		answer(s, e.Ack, fault.ProblemOf(err, ""))
+		h.answer(s, e, cmd.metrics, fault.ProblemOf(err, ""))
 		return
 	}
 	caller := m.caller()
@@ -192,7 +188,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		if problem.Code == fault.Internal {
 			h.log.Error("cannot admit a command", "operation", cmd.Operation, "error", err)
 		}
-		answer(s, e.Ack, problem)
+		h.answer(s, e, cmd.metrics, problem)
 		var denied *contract.Denial
 		if errors.As(err, &denied) && denied.Disconnect {
 			h.log.Info("a guard disconnected a socket", "guard", denied.Guard, "operation", cmd.Operation, "socket", s.ID(), "user", caller.UserID)
@@ -248,7 +244,7 @@ func (g *Gateway) Disconnect(namespace string, who emitter.Audience, reason stri
 
 // Resync tells every socket on this node that it may have missed events.
 func (g *Gateway) Resync(reason string) {
-	g.resyncs.Add(1)
+	g.metrics.Resyncs.Inc()
 	payload, err := json.Marshal(contract.ResyncPayload{Rooms: []string{}, Reason: reason})
 	if err != nil {
 		g.log.Error("cannot encode a resync", "error", err)

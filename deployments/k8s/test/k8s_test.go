@@ -234,7 +234,7 @@ func TestProduction(t *testing.T) {
 	}
 	h := get[*autoscaling.HorizontalPodAutoscaler](t, in, "HorizontalPodAutoscaler gateway").Spec
 	metric := h.Metrics[0].Pods.Metric.Name
-	source, err := os.ReadFile("../../../transport/http/admin.go")
+	source, err := os.ReadFile("../../../internal/metrics/reading.go")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,8 @@
 -- KEYS: own:{p}   ARGV: what to do, node, boot, epoch, lease in ms, and to mark one
 -- that is to run alone (which renews as well) its entry
 -- Returns the epoch under which the caller owns the partition now, 0 for "not yours";
--- for one that was taken: the epoch, suspect and died.
+-- for one that was taken: the epoch, suspect, died, and the time if the owner before, who
+-- is another one, has not released it, else 0.
 local what, node, boot, epoch, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -32,8 +33,10 @@ end
 if what == 'mark' then
   redis.call('HSET', KEYS[1], 'alone', ARGV[6])
 end
+local inherited = 0
 if what == 'take' then
   if own[3] and own[1] ~= boot then -- our own lease lapses when Redis does not answer
+    inherited = now
     redis.call('HSET', KEYS[1], 'crashed', now, 'suspect', own[4] or 0)
     if own[5] then
       redis.call('HSET', KEYS[1], 'died', own[5])
@@ -48,6 +51,6 @@ end
 redis.call('HSET', KEYS[1], 'until', now + lease)
 if what == 'take' then
   local kept = redis.call('HMGET', KEYS[1], 'suspect', 'died')
-  return { tonumber(epoch), kept[1] or '', kept[2] or '' }
+  return { tonumber(epoch), kept[1] or '', kept[2] or '', inherited }
 end
 return tonumber(epoch)

@@ -11,6 +11,7 @@ import (
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/emitter"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/node"
 	"github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
@@ -22,7 +23,8 @@ import (
 // Node puts a node of a service together, without starting it. The function closes what
 // was opened.
 func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Service) (*node.Node, func(), error) {
-	brokerConfig := node.LanesConfig(cfg)
+	metricsMetrics := metrics.New()
+	brokerConfig := node.LanesConfig(cfg, metricsMetrics)
 	logger := node.NewLogger(cfg, logs)
 	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
 	if err != nil {
@@ -42,7 +44,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Stores:  cmdable,
 	}
 	catalog := Catalog(service, ports)
-	contract, err := node.Contract(cfg, catalog, clients, logger)
+	contract, err := node.Contract(cfg, catalog, clients, metricsMetrics, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
@@ -64,7 +66,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		cleanup()
 		return nil, nil, err
 	}
-	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, logger, v...)
+	socketioGateway := socketio.New(contract, gateway, authenticator, policy, socketsConfig, metricsMetrics, logger, v...)
 	emitterEmitter := emitter.New(socketioGateway, brokerConfig)
 	health := http.NewHealth(logger)
 	docs, err := node.NewDocs(cfg, contract, socketioGateway)
@@ -73,13 +75,13 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		cleanup()
 		return nil, nil, err
 	}
-	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, logger)
+	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, metricsMetrics, logger)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(socketioGateway, worker, gateway, contract)
+	admin := node.NewAdmin(cfg, metricsMetrics, contract, health, clients, socketioGateway, lanes, gateway, worker)
 	v2 := Hooks()
 	pages, cleanup3, err := node.Pages(cfg)
 	if err != nil {

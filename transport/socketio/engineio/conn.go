@@ -137,6 +137,15 @@ func (c *Conn) Send(volatile bool, frames ...*Frame) {
 	c.drain()
 }
 
+func (c *Conn) queued() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.queue == nil {
+		return 0
+	}
+	return c.queue.bytes
+}
+
 func (c *Conn) busy() bool {
 	return c.queue.waiting() > 0 || c.ws == nil && !c.polling
 }

@@ -23,6 +23,8 @@ type Server struct {
 	handler  Handler
 	upgrader websocket.Upgrader
 	slow     atomic.Uint64
+	refused  atomic.Uint64 // handshakes, by Config.Allow
+	crowded  atomic.Uint64 // likewise, because their address has too many
 	writers  writers
 
 	mu        sync.Mutex
@@ -115,6 +117,7 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, q url.Value
 	}
 	if srv.cfg.Allow != nil {
 		if err := srv.cfg.Allow(r); err != nil {
+			srv.refused.Add(1)
 			reject(w, forbidden(err))
 			return
 		}
@@ -124,6 +127,7 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, q url.Value
 		host = r.RemoteAddr
 	}
 	if !srv.reserve(host) {
+		srv.crowded.Add(1)
 		reject(w, tooMany)
 		return
 	}
@@ -200,6 +204,20 @@ func (srv *Server) Connections() int {
 
 // SlowConsumers counts the connections that were cut because their queue was full.
 func (srv *Server) SlowConsumers() uint64 { return srv.slow.Load() }
+
+// Rejected counts the connections that were refused by Config.Allow, and because their
+// address had too many.
+func (srv *Server) Rejected() (refused, crowded uint64) {
+	return srv.refused.Load(), srv.crowded.Load()
+}
+
+// Queued is how many bytes wait for clients to take them.
+func (srv *Server) Queued() (bytes int) {
+	for _, c := range srv.All() {
+		bytes += c.queued()
+	}
+	return bytes
+}
 
 // All returns the open connections.
 func (srv *Server) All() []*Conn {

@@ -90,6 +90,24 @@ func (srv *Server) SlowConsumers() uint64 {
 	return n
 }
 
+// Rejected counts the connections that were refused before they had a socket: by a
+// mount's Allow, or because their address had too many.
+func (srv *Server) Rejected() (refused, crowded uint64) {
+	for _, d := range srv.doors {
+		r, c := d.engine.Rejected()
+		refused, crowded = refused+r, crowded+c
+	}
+	return refused, crowded
+}
+
+// Queued is how many bytes wait for clients to take them.
+func (srv *Server) Queued() (bytes int) {
+	for _, d := range srv.doors {
+		bytes += d.engine.Queued()
+	}
+	return bytes
+}
+
 func (srv *Server) connections() []*engineio.Conn {
 	var all []*engineio.Conn
 	for _, d := range srv.doors {

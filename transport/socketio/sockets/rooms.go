@@ -3,6 +3,7 @@ package sockets
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -83,6 +84,18 @@ func (r *rooms) count(to Audience) int {
 		return len(r.sockets)
 	}
 	return len(r.members[to.Rooms[0]])
+}
+
+// named counts the rooms whose names begin so, and all others.
+func (r *rooms) named(prefix string) (these, others int) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for name := range r.members {
+		if strings.HasPrefix(name, prefix) {
+			these++
+		}
+	}
+	return these, len(r.members) - these
 }
 
 // drop takes a socket out of everything and returns the rooms it was in; ok is

@@ -197,6 +197,14 @@ func (srv *Server) Count(namespace string, to Audience) int {
 	return n
 }
 
+// CountRooms counts the rooms of a namespace whose names begin so, and all others.
+func (srv *Server) CountRooms(namespace, prefix string) (these, others int) {
+	if home := srv.home(namespace); home != nil {
+		return home.named(prefix)
+	}
+	return 0, 0
+}
+
 // Refused counts the events that a limit has refused, those that were not told of too.
 func (srv *Server) Refused(limit Limit) uint64 { return srv.refused[limit].Load() }
 

@@ -1,0 +1,68 @@
+package broker
+
+import (
+	"context"
+	"errors"
+
+	"github.com/example/switchyard/internal/fault"
+)
+
+// What operators are told of the lanes at a moment. What happens is counted where it
+// happens, see package metrics.
+
+// Waiting counts the commands that have no answer yet.
+func (g *Gateway) Waiting() int {
+	g.pending.mu.Lock()
+	defer g.pending.mu.Unlock()
+	return g.pending.waiting
+}
+
+// Running counts the commands that were read and are not yet committed.
+func (w *Worker) Running() int { return int(w.inFlight.Load()) }
+
+// Owned counts the partitions that this worker owns.
+func (w *Worker) Owned() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.owned)
+}
+
+// Partitions looks at all partitions of these lanes.
+func (l *Lanes) Partitions(ctx context.Context) ([]PartitionState, error) {
+	return (&Inspector{l}).Partitions(ctx)
+}
+
+// Queued is what waits to be sent to Redis.
+func (l *Lanes) Queued() (entries, bytes int) { return l.publisher.queued() }
+
+// fannedOut counts how long events took that a read has brought and that were handed over.
+func (g *Gateway) fannedOut(t *tail, all []found) {
+	if len(all) == 0 {
+		return
+	}
+	now := g.census.now()
+	for _, f := range all {
+		if f.stream >= t.events {
+			continue
+		}
+		for _, e := range f.entries {
+			g.metrics.FanOut.Took(now.Sub(entryTime(e.id)))
+		}
+	}
+}
+
+// refused counts a refusal, if it is one because something is full.
+func (g *Gateway) refused(err error) {
+	var f *fault.Fault
+	if !errors.As(err, &f) {
+		return
+	}
+	switch f {
+	case errOverloaded:
+		g.metrics.InFlightFull.Inc()
+	case errBacklog:
+		g.metrics.BacklogFull.Inc()
+	case errQueueFull:
+		g.metrics.QueueFull.Inc()
+	}
+}

@@ -1,0 +1,68 @@
+package node
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/config"
+	"github.com/example/switchyard/internal/metrics"
+	"github.com/example/switchyard/internal/redisconn"
+	"github.com/example/switchyard/internal/schema"
+	web "github.com/example/switchyard/transport/http"
+	"github.com/example/switchyard/transport/socketio"
+)
+
+// NewAdmin serves the metrics, of which some are read of the node's parts.
+func NewAdmin(c config.Config, m *metrics.Metrics, contract *schema.Contract, h *web.Health, r *redisconn.Clients, s *socketio.Gateway, l *broker.Lanes, g *broker.Gateway, w *broker.Worker) *web.Admin {
+	m.Read(func(ctx context.Context) metrics.Reading {
+		is := metrics.Reading{
+			Node: c.NodeID, Role: c.Role, Version: version(), Draining: h.Draining(),
+			Connections: s.Connections(), Namespaces: s.Population(), SendQueue: s.SendQueue(), SlowConsumers: s.SlowConsumers(),
+			DeclaredExceeded: contract.Limits.Refused(), CountedAlone: contract.Limits.Alone(),
+			Waiting: g.Waiting(), Running: w.Running(), Hung: w.HungHandlers(), Owned: w.Owned(),
+		}
+		is.OriginRejected, is.AddressCrowded = s.Rejected()
+		is.RateExceeded, is.UnackedExceeded = s.Exhausted()
+		is.PublishEntries, is.PublishQueueBytes = l.Queued()
+		is.Partitions, is.RedisUp = partitions(ctx, l)
+		for name, p := range r.Pools() {
+			is.Pools = append(is.Pools, metrics.Pool{Name: name, Used: int(p.TotalConns) - int(p.IdleConns), Idle: int(p.IdleConns), Timeouts: uint64(p.Timeouts)})
+		}
+		return is
+	})
+	return web.NewAdmin(m)
+}
+
+// partitions are those that this node has to tell of: its own, so that each has one who
+// tells, and those that nobody owns. False: Redis does not answer.
+func partitions(ctx context.Context, l *broker.Lanes) (told []metrics.Partition, up bool) {
+	all, err := l.Partitions(ctx)
+	if err != nil {
+		return nil, false // the lanes log what Redis does not answer
+	}
+	for _, p := range all {
+		if held := p.Lease == "held"; !held || p.Boot == l.Boot() {
+			told = append(told, metrics.Partition{
+				Number: p.Partition, Backlog: p.Backlog, DeadLetters: p.DeadLetters,
+				Oldest: time.Duration(p.OldestMS) * time.Millisecond, Ownerless: !held,
+			})
+		}
+	}
+	return told, true
+}
+
+// version is the commit that the program was built from, if it knows.
+func version() string {
+	info, known := debug.ReadBuildInfo()
+	if !known {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return info.Main.Version
+}
