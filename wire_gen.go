@@ -28,14 +28,20 @@ import (
 // closes what was opened.
 func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, func(), error) {
 	metricsMetrics := metrics.New()
-	brokerConfig := node.LanesConfig(cfg, metricsMetrics)
 	logger := node.NewLogger(cfg, logs)
-	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
+	tracer, cleanup, err := node.OpenTracing(ctx, cfg, logger)
 	if err != nil {
+		return nil, nil, err
+	}
+	brokerConfig := node.LanesConfig(cfg, metricsMetrics, tracer)
+	clients, cleanup2, err := node.OpenRedis(ctx, cfg, logger)
+	if err != nil {
+		cleanup()
 		return nil, nil, err
 	}
 	lanes, err := node.NewLanes(brokerConfig, clients, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -49,11 +55,13 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	catalog := usecases.Catalog(service, tasksService)
 	contract, err := node.Contract(cfg, catalog, clients, metricsMetrics, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	bus, cleanup2, err := node.OpenEvents(cfg, logger)
+	bus, cleanup3, err := node.OpenEvents(cfg, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -65,6 +73,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	socketsConfig := node.SocketsConfig(cfg)
 	v, err := node.Mounts(cfg)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -74,20 +83,23 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	health := http.NewHealth(logger)
 	docs, err := node.NewDocs(cfg, contract, socketioGateway)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, metricsMetrics, logger)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	admin := node.NewAdmin(cfg, metricsMetrics, contract, health, clients, socketioGateway, lanes, gateway, worker)
 	v2 := usecases.Hooks()
-	pages, cleanup3, err := node.Pages(cfg)
+	pages, cleanup4, err := node.Pages(cfg)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -106,10 +118,12 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		Public:   server,
 		Admin:    admin,
 		Health:   health,
+		Tracer:   tracer,
 		Hooks:    v2,
 		Pages:    pages,
 	}
 	return nodeNode, func() {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()

@@ -138,6 +138,7 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/metrics"
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // Set provides both sides of the lanes. Lanes and Handlers are made by who knows the
@@ -161,6 +162,7 @@ type Config struct {
 	Topic          string        // switchyard-events: of events on a Bus; of each service its own
 
 	Metrics *metrics.Metrics // what the lanes count; nil: nobody reads it
+	Tracer  *tracing.Tracer  // nil: nothing is traced
 }
 
 func (c *Config) setDefaults() {

@@ -11,6 +11,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // A Command is one accepted request on its way to a use case.
@@ -25,6 +26,10 @@ type Command struct {
 	// Timeout is how long the caller waits. Zero: nobody does, and the command has
 	// no deadline and no reply.
 	Timeout time.Duration
+
+	// Trace is the span that it is sent for. Submit may be given what a client says, as it
+	// is, and begins one that it goes on with.
+	Trace tracing.Header
 
 	replyTo     string // boot of the gateway that waits
 	correlation string // id of the command that began the chain
@@ -47,6 +52,8 @@ const (
 	metaTimeout     = "timeout_ms"
 	metaForward     = "forward"
 	metaCorrelation = middleware.CorrelationIDMetadataKey
+	metaTrace       = tracing.Traceparent // W3C trace context, if it is traced; so have replies and events
+	metaTraceState  = tracing.Tracestate
 )
 
 // metadata is what the wire says of the command besides its id and input.
@@ -58,11 +65,15 @@ func (c *Command) metadata() []pair {
 	if c.forward {
 		forward = "true"
 	}
-	return []pair{
+	pairs := []pair{
 		{metaOperation, c.Operation}, {metaKey, c.Key}, {metaIdempotency, c.IdempotencyKey},
 		{metaUser, c.Caller.UserID}, {metaTenant, c.Caller.Tenant}, {metaSession, string(c.Caller.Session)}, {metaRoles, list(c.Caller.Roles)}, {metaSocket, c.Caller.Socket}, {metaNode, c.Caller.Node}, {metaCallerIn, c.Caller.Namespace},
 		{metaReplyTo, c.replyTo}, {metaTimeout, timeout}, {metaCorrelation, c.correlation}, {metaForward, forward},
 	}
+	if c.Trace.Parent != "" { // most have none
+		pairs = append(pairs, pair{metaTrace, c.Trace.Parent}, pair{metaTraceState, c.Trace.State})
+	}
+	return pairs
 }
 
 // message is the command as a message.
@@ -118,6 +129,8 @@ func parseCommand(e entry) (*Command, error) {
 			c.correlation = value
 		case metaForward:
 			c.forward = value != ""
+		case metaTrace, metaTraceState:
+			c.Trace.Set(name, value)
 		}
 	})
 	switch {

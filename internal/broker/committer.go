@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // A completion is a command that has run, with what is to be committed for it.
@@ -25,6 +27,9 @@ type completion struct {
 	dead     *message.Message // for the dead letters
 	since    time.Duration    // when it had run, since the process began
 	hung     *job             // whose handler has not returned
+
+	process, commit *tracing.Span
+	problem         string // that the command has come to, for its span
 }
 
 // size is about how many bytes it takes to commit it.
@@ -234,6 +239,7 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 		}
 		c.written(k)
 		for _, done := range k.done {
+			done.committed(k.p.lost.Load())
 			if done.hung == nil || done.hung.over() {
 				c.w.finished(k.p, done.copies)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // An Emitter announces events from a process that is no node: a job, a script, a service
@@ -24,6 +25,7 @@ import (
 //	…
 //	id, err := e.Emit(ctx, chat.Posted.Of(message))
 //
+// If ctx is in a span that is sampled, those of the event's delivery are its children.
 // It is safe for concurrent use. docs/emit.md has the same for other languages.
 type Emitter struct{ lanes *Lanes }
 
@@ -73,7 +75,7 @@ func (e *Emitter) Emit(ctx context.Context, m contract.Emission) (id string, err
 	}
 	id = uuid.Must(uuid.NewV7()).String()
 	m.Event.Keep = 0
-	r := resultsOf{l: e.lanes, c: &Command{ID: id, Operation: "emit", correlation: id}}
+	r := resultsOf{l: e.lanes, c: &Command{ID: id, Operation: "emit", correlation: id, Trace: tracing.From(ctx)}}
 	if err := r.emit(m); err != nil {
 		return "", err
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // An Event is what comes off the event lanes: an event for sockets, or a request to the
@@ -26,12 +28,14 @@ type Event struct {
 	Binary                string // where it has binary data, as base64: a JSON array, or ""
 
 	Action, Reason string // see MetaAction
+
+	Trace tracing.Header // of the command that has brought it about
 }
 
 // Clone is the same in memory of its own.
 func (e *Event) Clone() Event {
 	c := *e
-	c.Payload = bytes.Clone(e.Payload)
+	c.Payload, c.Trace = bytes.Clone(e.Payload), e.Trace.Clone()
 	for _, s := range []*string{&c.ID, &c.Namespace, &c.Name, &c.Rooms, &c.Users, &c.Sockets, &c.Except, &c.Node, &c.Binary, &c.Action, &c.Reason} {
 		*s = strings.Clone(*s)
 	}
@@ -106,5 +110,7 @@ func (a *arrival) set(name, value string) {
 		a.session = value
 	case metaReply:
 		a.reply = value
+	case metaTrace, metaTraceState:
+		a.event.Trace.Set(name, value)
 	}
 }

@@ -112,6 +112,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		c.Timeout = g.cfg.CommandTimeout
 	}
 	c.replyTo = g.boot
+	done = g.receiving(c, done)
 	begun := time.Now()
 	deadline := begun.Add(c.Timeout)
 	if err := g.pending.add(c.ID, call{begun: begun, deadline: deadline, metrics: g.metrics.Operation(c.Operation), done: done}); err != nil {
@@ -119,7 +120,9 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		done(ProblemReply(err, c.ID))
 		return
 	}
+	span := g.publishing(c)
 	g.publish(c, deadline, func(err error) {
+		span.End(publishProblem(err))
 		// Only what surely was not written is told at once. Else the command may run,
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
@@ -250,6 +253,7 @@ func (g *Gateway) reply(a *arrival) error {
 		return fmt.Errorf("reply to %s: %w", id, err)
 	}
 	r.Session = []byte(a.session)
+	r.Trace = a.event.Trace.Clone()
 	g.pending.resolve(id, r)
 	return nil
 }

@@ -41,9 +41,9 @@ type jobKey struct{}
 // server makes the function that serves commands. Only middleware makes it need a
 // Watermill message of each.
 func (h *Handlers) server(l *Lanes) serveFunc {
-	serve := retryTransient(recovered(func(ctx context.Context, j *job) ([]*message.Message, error) {
+	serve := retryTransient(recovered(traceable(func(ctx context.Context, j *job) ([]*message.Message, error) {
 		return h.serve(ctx, l, j.command)
-	}))
+	})))
 	if len(h.chain) == 0 {
 		return serve
 	}
@@ -158,6 +158,7 @@ func (w *Worker) run(j *job) {
 		w.finished(j.p, j.copies)
 		return
 	}
+	w.tracing(j)
 	done := j.completion()
 	var messages []*message.Message
 	defer func() {
@@ -202,7 +203,7 @@ func (w *Worker) execute(j *job) []*message.Message {
 			return w.failed(j, errTimeout)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeout(j.span.Context(context.Background()), timeout)
 	defer cancel()
 	begin := time.Since(began)
 	j.overdue.Store(int64(begin + timeout + hungAfter))
@@ -241,7 +242,7 @@ func (w *Worker) failed(j *job, err error) []*message.Message {
 		j.dead = deadCommand(j, err)
 	}
 	if c.replyTo == "" || accident {
-		w.log.Error("a command failed", append([]any{"command", c.ID, "operation", c.Operation}, logged(err)...)...)
+		w.log.ErrorContext(j.span.Context(context.Background()), "a command failed", append([]any{"command", c.ID, "operation", c.Operation}, logged(err)...)...)
 	}
 	return problem(c, err)
 }
@@ -252,7 +253,9 @@ func problem(c *Command, err error) []*message.Message {
 		return nil
 	}
 	p := fault.ProblemOf(err, c.ID)
-	return []*message.Message{newMessage(c.ID, message.Metadata{metaReplyTo: c.replyTo, metaCode: string(p.Code)}, p.JSON())}
+	reply := newMessage(c.ID, message.Metadata{metaReplyTo: c.replyTo, metaCode: string(p.Code)}, p.JSON())
+	traced(reply, c)
+	return []*message.Message{reply}
 }
 
 const forwardedFor = time.Hour // how long a command that was sent on is known to have been

@@ -96,11 +96,12 @@ func (w *Worker) returned(j *job) {
 func (j *job) over() bool { return j.ends.Add(1) == 2 }
 
 func (j *job) completion() *completion {
-	return &completion{p: j.p, entry: j.entry.id, command: j.command, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies}
+	return &completion{p: j.p, entry: j.entry.id, command: j.command, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies, process: j.span}
 }
 
 // with adds what the command has brought about, less an answer that nobody waits for.
 func (c *completion) with(messages []*message.Message, dead *message.Message) *completion {
+	c.committing(messages, dead)
 	if c.replyTo == "" {
 		messages = slices.DeleteFunc(messages, isReply)
 	}

@@ -156,6 +156,7 @@ func (w *Worker) replay(j *job, input string) []*message.Message {
 	var recorded string
 	reply := newMessage(c.ID, message.Metadata{}, nil)
 	set(reply.Metadata, metaReplyTo, c.replyTo)
+	traced(reply, c)
 	err := eachPair(j.copies.outcome, func(name, value string) {
 		switch name {
 		case metaInput:

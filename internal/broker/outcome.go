@@ -133,6 +133,7 @@ func (l *Lanes) results(c *Command, namespace contract.Namespace, out contract.O
 		return r.messages, nil
 	}
 	reply := newMessage(c.ID, message.Metadata{metaReplyTo: c.replyTo}, out.Output)
+	traced(reply, c)
 	if j := list(r.join); j != "" {
 		reply.Metadata[metaJoin] = j
 	}
@@ -190,6 +191,7 @@ func (r *resultsOf) event(namespace string, payload []byte) *message.Message {
 	m.Metadata[MetaNamespace] = namespace
 	m.Metadata[metaCause] = r.c.ID
 	m.Metadata[metaCorrelation] = r.c.correlation
+	traced(m, r.c)
 	r.messages = append(r.messages, m)
 	return m
 }
@@ -204,7 +206,7 @@ func (r *resultsOf) submit(e contract.Submission) error {
 	}
 	next := &Command{
 		ID: followUpID(r.c.ID, len(r.messages)), Operation: e.Operation, Key: e.Key, Caller: r.c.Caller,
-		Input: input, correlation: r.c.correlation,
+		Input: input, correlation: r.c.correlation, Trace: r.c.Trace,
 	}
 	next.forward = r.l.partition(next.lane()) != r.l.partition(r.c.lane())
 	r.messages = append(r.messages, next.message())

@@ -8,6 +8,7 @@ import (
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/metrics"
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // A Reply is the answer to a command.
@@ -22,6 +23,8 @@ type Reply struct {
 	// Session is what changes in the session of the caller's socket: a JSON object, null
 	// for what goes; empty for nothing. Apply it with the rooms.
 	Session []byte
+
+	Trace tracing.Header // of the command, where it was run
 
 	RetryAfter time.Duration // of a problem: when a retry can help; zero says nothing
 

@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // A job is one command that was read and is not yet committed.
@@ -13,6 +15,7 @@ type job struct {
 	p       *partition
 	entry   entry
 	command *Command
+	span    *tracing.Span // from begin to commit
 
 	copies    *copies // of a command with an idempotency key; else nil
 	transient bool    // the command failed by an error that was marked as transient

@@ -32,6 +32,10 @@ func Fields() []Header {
 
 // Streams are the kinds of streams that commands and events travel on.
 func Streams() []Stream {
+	trace := []Header{
+		{metaTrace, "W3C trace context: the span that it is from. None: it is not traced."},
+		{metaTraceState, "The rest of the W3C trace context."},
+	}
 	answer := []Header{
 		{metaReplyTo, "The boot of the gateway that waits."},
 		{metaCode, "Of a problem; none for a result."},
@@ -55,6 +59,7 @@ func Streams() []Stream {
 		{metaCorrelation, "Id of the command that began the chain."},
 		{metaForward, "true: it belongs to another lane, and is sent on."},
 	}
+	command, answer = append(command, trace...), append(answer, trace...)
 	return []Stream{
 		{CommandStreams, "cmd:{lane}", "Accepted commands that are not completed: the stream is the backlog. A command's entry is deleted by the commit of what it has brought about.", command},
 		{EventStreams, "evt:{lane}", "Events, requests to the nodes that hold sockets, and answers that change rooms.", append([]Header{

@@ -56,6 +56,7 @@ type Config struct {
 	CheckOutputs Limit `env:"CHECK_OUTPUTS" envDefault:"100" doc:"one in so many outputs of commands is held to its schema, 1: each (for development; make run does), or off; one that breaks it is answered with internal, and logged"`
 
 	Sockets Sockets
+	Tracing Tracing
 
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error, and others for components: info,broker=debug,socketio=warn; commands=debug logs each command, without secrets"`
 	LogFormat string `env:"LOG_FORMAT" doc:"text or json; empty: text on a terminal, else json"`
@@ -261,6 +262,7 @@ func (c Config) Validate() error {
 		wrong("CHECK_OUTPUTS", "%d is not between 1 and 1000000, and not off", c.CheckOutputs)
 	}
 	c.Sockets.validate(wrong)
+	c.Tracing.validate(wrong, oneOf)
 	if _, err := logging.ParseLevels(c.LogLevel); err != nil {
 		for mistake := range strings.SplitSeq(err.Error(), "\n") {
 			wrong("LOG_LEVEL", "%s", mistake)

@@ -43,6 +43,7 @@ func TestDefaults(t *testing.T) {
 			MaxPayload: 1_000_000, MaxAttachments: 8, AttachmentBytes: 1_000_000, AttachmentTimeout: 10 * time.Second,
 			MaxNamespaces: 16, Rate: 50, Unacked: 32, QueueMessages: 4096, QueueBytes: 4 << 20,
 		},
+		Tracing: config.Tracing{Protocol: "http/protobuf", Sampler: "parentbased_always_on"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -62,7 +63,9 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		"DOCS_ENABLED": "maybe",
 		"SOCKET_RATE":  "0", "SOCKET_UNACKED": "-1", "NODE_IN_FLIGHT": "0", "PARTITION_BACKLOG": "off",
 		"EVENTS": "pigeon", "EVENTS_TOPIC": "a.b",
-		"CHECK_OUTPUTS": "-1",
+		"CHECK_OUTPUTS":               "-1",
+		"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "ftp://:hunter2@x", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+		"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_TRACES_SAMPLER": "sometimes", "OTEL_SDK_DISABLED": "perhaps",
 	} {
 		t.Setenv(name, value)
 	}
@@ -76,6 +79,8 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `DLQ_MAX: -1 is not between`, `STRICT: "very" is no on, and not off`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
 		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_PARSER: "xml" is not one of json, msgpack`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
 		`DOCS_ENABLED: "maybe" is not one of true, false`,
+		`OTEL_EXPORTER_OTLP_ENDPOINT: it must look like http`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it must look like http`, `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is not one of http/protobuf, http/json`,
+		`OTEL_TRACES_EXPORTER: "zipkin" is not one of otlp, none`, `OTEL_TRACES_SAMPLER: "sometimes" is not one of always_on, `, `OTEL_SDK_DISABLED: "perhaps" is no bool`,
 		`LOG_LEVEL: "brokers" is no component; there are broker, `, `CHECK_OUTPUTS: -1 is not`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 		`SOCKET_RATE: "0" is no whole number above 0, or off`, `SOCKET_UNACKED: -1 is not between`, `NODE_IN_FLIGHT: 0 is not between 1 and`, `PARTITION_BACKLOG: "off" is no whole number`,

@@ -7,16 +7,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // A Sink holds the sockets of this node. Its methods must not block.
 type Sink interface {
-	// Emit sends an event to the sockets of an audience that are on this node. What it is
-	// given is good until it returns. A payload that is not what it should be is an error,
-	// if somebody would have heard it.
-	Emit(Emission) error
+	// Emit sends an event to the sockets of an audience that are on this node, and returns
+	// how many they are. What it is given is good until it returns. A payload that is not
+	// what it should be is an error, if somebody would have heard it.
+	Emit(Emission) (sockets int, err error)
 	// Move puts the sockets of an audience in rooms, or takes them out.
 	Move(namespace string, who Audience, rooms []string, leave bool)
 	// Disconnect ends the sockets of an audience.
@@ -47,12 +49,13 @@ type Audience struct {
 
 // An Emitter turns what comes off the event lanes into calls of a Sink.
 type Emitter struct {
-	sink Sink
-	node string // this one
+	sink   Sink
+	node   string // this one
+	tracer *tracing.Tracer
 }
 
 // New makes the emitter of a node.
-func New(s Sink, cfg broker.Config) *Emitter { return &Emitter{s, cfg.Node} }
+func New(s Sink, cfg broker.Config) *Emitter { return &Emitter{s, cfg.Node, cfg.Tracer} }
 
 // Missed hands over that this node has missed events. Nobody knows whose.
 func (e *Emitter) Missed(reason string) { e.sink.Resync(reason) }
@@ -79,7 +82,7 @@ func (e *Emitter) Handle(m *broker.Event) error {
 		if err != nil {
 			return fmt.Errorf("message %s: %s: %w", m.ID, broker.MetaBinary, err)
 		}
-		err = e.sink.Emit(Emission{
+		err = e.emit(m, Emission{
 			Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to,
 			Volatile: m.Volatile, Spread: m.Spread, Binary: binary,
 		})
@@ -96,6 +99,22 @@ func (e *Emitter) Handle(m *broker.Event) error {
 		return fmt.Errorf("message %s asks for %q, which this version does not know", m.ID, m.Action)
 	}
 	return nil
+}
+
+// emit hands an event to the sockets of this node. Of a traced one that is a span, where
+// somebody hears it.
+func (e *Emitter) emit(m *broker.Event, what Emission) error {
+	var began time.Time
+	if m.Trace.Parent != "" {
+		began = time.Now()
+	}
+	n, err := e.sink.Emit(what)
+	if n > 0 {
+		e.tracer.Follow(m.Trace, tracing.Deliver, tracing.About{
+			Name: m.Name, Namespace: m.Namespace, Message: m.ID, Sockets: n, Began: began,
+		}).End("")
+	}
+	return err
 }
 
 func audience(m *broker.Event) (Audience, error) {

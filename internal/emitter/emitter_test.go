@@ -15,12 +15,12 @@ import (
 
 type recorder struct{ calls []string }
 
-func (r *recorder) Emit(e emitter.Emission) error {
+func (r *recorder) Emit(e emitter.Emission) (int, error) {
 	if !json.Valid(e.Payload) {
-		return errors.New("no JSON")
+		return 0, errors.New("no JSON")
 	}
 	r.calls = append(r.calls, fmt.Sprintf("emit %s %s %s %+v %t", e.Namespace, e.Event, e.Payload, e.To, e.Volatile))
-	return nil
+	return 1, nil
 }
 
 func (r *recorder) Move(namespace string, who emitter.Audience, rooms []string, leave bool) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Commands is a middleware that logs one line each time a command runs: who sent what,
-// what came of it, and how long that took. Put it into the policy of whatever is to be
+// what came of it, and how long that took; a logger of New adds which command it is. Put it into the policy of whatever is to be
 // logged; with a logger that does not log the level it costs nothing.
 //
 // Of the input, what may be secret is left out: fields with the tag secret:"true", and
@@ -28,7 +28,7 @@ func Commands(log *slog.Logger, level slog.Level) contract.Middleware {
 			defer func() {
 				by := contract.CallerFrom(ctx)
 				log.LogAttrs(ctx, level, "a command has run",
-					slog.String("operation", by.Operation), slog.String("namespace", by.Namespace), slog.String("command", by.CommandID),
+					slog.String("operation", by.Operation), slog.String("namespace", by.Namespace),
 					slog.String("user", printable(by.UserID)), slog.String("tenant", printable(by.Tenant)), slog.String("socket", by.Socket), slog.String("node", by.Node),
 					slog.String("code", code), slog.Duration("duration", time.Since(began)), slog.String("input", secret.redact(input)))
 			}()

@@ -1,6 +1,8 @@
 // Package logging makes the service's logger: slog, as text or JSON, with a level for each
 // component. A component's lines have its name, and a component is whatever logs through
-// Of. It also has the middleware that logs commands, see Commands. Start at New.
+// Of. What is logged with the context of a command says which one, and what trace it is
+// in; what fails again and again does not fill the log. The middleware that logs commands
+// is here too, see Commands. Start at New.
 package logging
 
 import (
@@ -12,6 +14,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/example/switchyard/internal/contract"
 )
 
 // The components.
@@ -23,9 +29,10 @@ const (
 	RateLimit = "ratelimit" // rates of the cluster
 	Redis     = "redis"     // the client, and what the service expects of the server
 	Socket    = "socketio"  // sockets and namespaces
+	Tracing   = "tracing"   // the way to the collector of traces
 )
 
-var components = []string{Broker, Command, Engine, HTTP, RateLimit, Redis, Socket}
+var components = []string{Broker, Command, Engine, HTTP, RateLimit, Redis, Socket, Tracing}
 
 // component is the attribute that names the component.
 const component = "component"
@@ -82,9 +89,9 @@ func New(w io.Writer, text bool, l Levels) *slog.Logger {
 	}
 	opts := &slog.HandlerOptions{Level: least}
 	if text {
-		return slog.New(handler{slog.NewTextHandler(w, opts), l, l.rest})
+		return slog.New(handler{slog.NewTextHandler(w, opts), l, l.rest, newFloods()})
 	}
-	return slog.New(handler{slog.NewJSONHandler(w, opts), l, l.rest})
+	return slog.New(handler{slog.NewJSONHandler(w, opts), l, l.rest, newFloods()})
 }
 
 // A handler lets through what its component logs.
@@ -92,6 +99,27 @@ type handler struct {
 	slog.Handler
 	levels Levels
 	level  slog.Level
+	floods *floods
+}
+
+// Handle adds what the context knows of the line. Records are values: this one is ours.
+func (h handler) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		skipped, ok := h.floods.pass(r.Message, r.Time)
+		if !ok {
+			return nil
+		}
+		if skipped > 0 {
+			r.AddAttrs(slog.Int("not_logged", skipped))
+		}
+	}
+	if id := contract.CallerFrom(ctx).CommandID; id != "" {
+		r.AddAttrs(slog.String("command", id))
+	}
+	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+		r.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
+	}
+	return h.Handler.Handle(ctx, r)
 }
 
 func (h handler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }

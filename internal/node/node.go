@@ -18,6 +18,7 @@ import (
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
+	"github.com/example/switchyard/internal/tracing"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
 )
@@ -37,6 +38,7 @@ type Node struct {
 	Public   *web.Server
 	Admin    *web.Admin
 	Health   *web.Health
+	Tracer   *tracing.Tracer // nil: nothing is traced
 	Hooks    []contract.Hook // started in this order, on nodes that run use cases
 	Pages    web.Pages       // on nodes that hold sockets, below all routes
 
@@ -47,6 +49,7 @@ type Node struct {
 
 const (
 	handlersFinish = 15 * time.Second       // for what runs when the node shuts down
+	spansLeave     = 3 * time.Second        // for what the collector of traces has not got yet
 	clientsLeave   = 5 * time.Second        // for connections to close, and REST calls to be written
 	spreadLeaving  = 500 * time.Millisecond // over which clients are sent away, so that not all come back at once
 )
@@ -116,7 +119,7 @@ func (n *Node) startLanes(ctx context.Context) error {
 
 // Stop shuts the node down: it is no longer ready, takes no new commands, finishes
 // what runs, hands its partitions over, waits until every command has its answer,
-// sends the clients away, and ends its Hooks. Its error names what was not done in time.
+// sends the clients away, ends its Hooks, and sends what is left of traces. Its error names what was not done in time.
 // The Redis clients stay open.
 func (n *Node) Stop(ctx context.Context) error {
 	begin := time.Now()
@@ -137,6 +140,7 @@ func (n *Node) Stop(ctx context.Context) error {
 		cancel()
 	}
 	errs = append(errs, n.closeLanes(), n.hooks.end(ctx))
+	closeTracing(ctx, n.Tracer)
 	err := errors.Join(errs...)
 	n.Log.Info("stopped", "node", n.Config.NodeID, "took", time.Since(begin).Round(time.Millisecond), "error", err)
 	return err
@@ -160,6 +164,14 @@ func within(ctx context.Context, d time.Duration, f func(context.Context) error)
 	return f(ctx)
 }
 
+// closeTracing sends what waits. A collector that is away costs the node some time and
+// nothing else.
+func closeTracing(ctx context.Context, t *tracing.Tracer) {
+	ctx, cancel := context.WithTimeout(ctx, spansLeave)
+	defer cancel()
+	t.Close(ctx)
+}
+
 func wait(ctx context.Context, d time.Duration) {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -172,6 +184,7 @@ func wait(ctx context.Context, d time.Duration) {
 // Run starts the node, serves until ctx ends, and stops.
 func (n *Node) Run(ctx context.Context) error {
 	growSmallHeaps()
+	n.Tracer.Install()
 	// Bind first: a taken port should not cost the other nodes a hand-over.
 	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler(), n.Config.Sockets)
 	if err != nil {

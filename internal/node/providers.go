@@ -22,6 +22,7 @@ import (
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/spec"
+	"github.com/example/switchyard/internal/tracing"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
 	"github.com/example/switchyard/transport/socketio/engineio"
@@ -31,7 +32,7 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Mounts, Pages, NewAdmin, metrics.New,
+	NewLogger, OpenTracing, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Mounts, Pages, NewAdmin, metrics.New,
 )
 
 // NewLogger logs text on a terminal, else JSON.
@@ -51,6 +52,22 @@ func isTerminal(w io.Writer) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// OpenTracing makes what traces the node's commands; nil if nothing is to be traced.
+func OpenTracing(ctx context.Context, c config.Config, log *slog.Logger) (*tracing.Tracer, func(), error) {
+	if !c.Tracing.On() {
+		return nil, func() {}, nil
+	}
+	sampler, err := tracing.ParseSampler(c.Tracing.Sampler, c.Tracing.SamplerArg)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := tracing.Open(ctx, tracing.Config{URL: c.Tracing.URL(), Service: c.Tracing.Service, Node: c.NodeID, Sampler: sampler}, logging.Of(log, logging.Tracing))
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, func() { closeTracing(context.Background(), t) }, nil
 }
 
 // OpenRedis connects to REDIS_URL.
@@ -78,12 +95,12 @@ func OpenEvents(c config.Config, log *slog.Logger) (broker.Bus, func(), error) {
 }
 
 // LanesConfig is what the lanes are told.
-func LanesConfig(c config.Config, m *metrics.Metrics) broker.Config {
+func LanesConfig(c config.Config, m *metrics.Metrics, t *tracing.Tracer) broker.Config {
 	return broker.Config{
 		Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout,
 		InFlight: c.InFlight, Backlog: c.Backlog, IdempotencyTTL: time.Duration(c.IdempotencyTTL),
 		DeadLetters: c.DLQMax, Strict: bool(c.Strict), Topic: c.EventsTopic,
-		Metrics: m,
+		Metrics: m, Tracer: t,
 	}
 }
 

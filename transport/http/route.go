@@ -16,6 +16,7 @@ import (
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/schema"
+	"github.com/example/switchyard/internal/tracing"
 )
 
 // A route is one command as a REST route.
@@ -73,6 +74,7 @@ func (rt *route) command(w http.ResponseWriter, r *http.Request) (*broker.Comman
 	return &broker.Command{
 		Operation: rt.cmd.Operation, Key: admission.Key, IdempotencyKey: admission.IdempotencyKey,
 		Caller: caller, Input: input, Timeout: rt.cmd.Timeout,
+		Trace: tracing.Header{Parent: r.Header.Get(tracing.Traceparent), State: r.Header.Get(tracing.Tracestate)},
 	}, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/tracing"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -73,7 +74,7 @@ func (h *handler) admit(s *sockets.Socket, to *home, params map[string]string) e
 	if to.Dynamic() {
 		caller.Namespace, caller.Params = s.Namespace(), params
 	}
-	m := &member{home: to}
+	m := &member{home: to, trace: tracing.Given(hs.Auth)}
 	m.by.Store(&caller)
 	s.Data = m
 	connecting := contract.Connecting{Auth: hs.Auth, Header: hs.Header, Query: hs.Query, Address: hs.Address, Secure: hs.Secure}
@@ -82,13 +83,14 @@ func (h *handler) admit(s *sockets.Socket, to *home, params map[string]string) e
 	}
 	s.Listen()
 	s.Join(userPrefix + caller.UserID)
+	var trace tracing.Header
 	if to.connect != nil {
-		if err := h.ask(s, to, connecting); err != nil {
+		if trace, err = h.ask(s, to, connecting); err != nil {
 			return err
 		}
 	}
 	if route := to.departed; route != nil && perSocket(route) {
-		if m.stay, err = h.enter(route, caller, disconnected(contract.NodeLost)); err != nil {
+		if m.stay, err = h.enter(route, caller, disconnected(contract.NodeLost), trace); err != nil {
 			return h.refusal("note that a socket is connected", err)
 		}
 	}
@@ -97,41 +99,43 @@ func (h *handler) admit(s *sockets.Socket, to *home, params map[string]string) e
 }
 
 // ask lets the namespace's use case decide. Its effects are there before the client is
-// told that it is connected.
-func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) error {
+// told that it is connected. It returns the trace of the answer.
+func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) (trace tracing.Header, err error) {
 	caller := memberOf(s).caller()
 	input, err := json.Marshal(withoutSecrets(c))
 	if err != nil {
-		return h.refusal("encode a handshake", err)
+		return trace, h.refusal("encode a handshake", err)
 	}
 	admission, err := to.connect.Admit(caller, input)
 	if err != nil {
-		return h.refusal("admit "+to.connect.Operation, err)
+		return trace, h.refusal("admit "+to.connect.Operation, err)
 	}
 	answered := make(chan broker.Reply, 2) // the second is a late one, which nobody reads
 	h.lanes.Submit(&broker.Command{
 		Operation: to.connect.Operation, Key: admission.Key, Caller: caller, Input: input, Timeout: to.connect.Timeout,
+		Trace: memberOf(s).trace,
 	}, func(r broker.Reply) {
 		h.apply(s, r)
 		if r.Late && r.Code == "" {
-			h.turnedAway(s)
+			h.turnedAway(s, r.Trace)
 		}
 		answered <- r
 	})
-	if r := <-answered; r.Code != "" {
-		return &sockets.Refusal{Message: string(r.Code), Data: r.Body}
+	r := <-answered
+	if r.Code != "" {
+		return trace, &sockets.Refusal{Message: string(r.Code), Data: r.Body}
 	}
-	return nil
+	return r.Trace, nil
 }
 
 // turnedAway tells the use case that a socket has gone which it let in too late: the
 // client was refused meanwhile. Of rooms it has been told already.
-func (h *handler) turnedAway(s *sockets.Socket) {
+func (h *handler) turnedAway(s *sockets.Socket, trace tracing.Header) {
 	route := memberOf(s).home.departed
 	if route == nil || !perSocket(route) {
 		return
 	}
-	stay, err := h.enter(route, memberOf(s).caller(), disconnected(contract.NodeLost))
+	stay, err := h.enter(route, memberOf(s).caller(), disconnected(contract.NodeLost), trace)
 	if err != nil {
 		h.log.Error("nobody will be told that a socket has gone", "socket", s.ID(), "error", err)
 		return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/tracing"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -29,6 +30,8 @@ type member struct {
 	expiry stopper // of its token; nil for none; guarded by mu
 	gone   bool    // guarded by mu
 
+	trace tracing.Header // of the client, for its commands; only the goroutine that reads touches it
+
 	sessions map[string]json.RawMessage      // by name; guarded by mu
 	session  atomic.Pointer[json.RawMessage] // the same, encoded; nil for none
 }
@@ -39,8 +42,9 @@ func memberOf(s *sockets.Socket) *member { return s.Data.(*member) }
 func (m *member) caller() contract.Caller { return *m.by.Load() }
 
 // join puts a socket in rooms. Of one that went while its command ran the rooms are
-// told, as of one that was in.
-func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
+// told, as of one that was in. What that says belongs to the trace of the command that
+// put the socket in.
+func (h *handler) join(s *sockets.Socket, rooms []contract.Room, trace tracing.Header) {
 	rooms = h.admitted(s, rooms)
 	if len(rooms) == 0 {
 		return
@@ -58,7 +62,7 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room) {
 		if m.stays[room] != nil {
 			continue
 		}
-		stay, err := h.enter(route, m.caller(), departure(room, contract.NodeLost))
+		stay, err := h.enter(route, m.caller(), departure(room, contract.NodeLost), trace)
 		switch {
 		case err != nil:
 			h.log.Error("nobody will be told when a socket leaves a room", "room", room, "socket", s.ID(), "error", err)
@@ -84,12 +88,12 @@ func (h *handler) admitted(s *sockets.Socket, rooms []contract.Room) []contract.
 }
 
 // enter announces the command that is submitted should this process end.
-func (h *handler) enter(route *contract.Route, caller contract.Caller, input []byte) (broker.Stay, error) {
+func (h *handler) enter(route *contract.Route, caller contract.Caller, input []byte, trace tracing.Header) (broker.Stay, error) {
 	admission, err := route.Admit(caller, input)
 	if err != nil {
 		return nil, fmt.Errorf("admit %s: %w", route.Operation, err)
 	}
-	return h.lanes.Enter(&broker.Command{Operation: route.Operation, Key: admission.Key, Caller: caller, Input: input})
+	return h.lanes.Enter(&broker.Command{Operation: route.Operation, Key: admission.Key, Caller: caller, Input: input, Trace: trace})
 }
 
 func departure(room contract.Room, reason contract.Reason) []byte {

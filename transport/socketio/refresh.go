@@ -6,6 +6,7 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/tracing"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -50,6 +51,7 @@ func (h *handler) renew(s *sockets.Socket, auth json.RawMessage) error {
 	if !h.until(s, m, caller, expires) {
 		return errExpired
 	}
+	m.trace = tracing.Given(auth)
 	return nil
 }
 

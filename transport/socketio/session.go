@@ -9,7 +9,7 @@ import (
 
 // apply applies what a reply changes of its socket: rooms and session.
 func (h *handler) apply(s *sockets.Socket, r broker.Reply) {
-	h.join(s, r.Join)
+	h.join(s, r.Join, r.Trace)
 	h.leave(s, r.Leave)
 	if len(r.Session) == 0 {
 		return

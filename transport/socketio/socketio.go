@@ -32,6 +32,7 @@ import (
 	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/schema"
+	"github.com/example/switchyard/internal/tracing"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -200,23 +201,24 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 	ack := e.Ack
 	h.lanes.Submit(&broker.Command{
 		Operation: cmd.Operation, Key: admission.Key, IdempotencyKey: admission.IdempotencyKey,
-		Caller: caller, Input: input, Timeout: cmd.Timeout,
+		Caller: caller, Input: input, Timeout: cmd.Timeout, Trace: m.trace,
 	}, func(r broker.Reply) { h.reply(s, cmd, ack, r) })
 }
 
-// Emit sends an event to its audience on this node. A payload that is no JSON would break
-// the connections of all who hear it.
-func (g *Gateway) Emit(e emitter.Emission) error {
+// Emit sends an event to its audience on this node, and returns how many that are. A
+// payload that is no JSON would break the connections of all who hear it.
+func (g *Gateway) Emit(e emitter.Emission) (heard int, err error) {
 	to := audience(e.To)
-	if g.sockets.Count(e.Namespace, to) == 0 {
-		return nil
+	n := g.sockets.Count(e.Namespace, to)
+	if n == 0 {
+		return 0, nil
 	}
 	p := sockets.Payload{JSON: e.Payload, Spread: e.Spread, Binary: e.Binary}
 	if err := p.Check(); err != nil {
-		return err
+		return 0, err
 	}
 	g.sockets.Broadcast(e.Namespace, to, e.Event, p, e.Volatile)
-	return nil
+	return n, nil
 }
 
 // Move puts the sockets of an audience on this node in rooms, or takes them out.
@@ -229,7 +231,7 @@ func (g *Gateway) Move(namespace string, who emitter.Audience, rooms []string, l
 		if leave {
 			(*handler)(g).leave(s, names)
 		} else {
-			(*handler)(g).join(s, names)
+			(*handler)(g).join(s, names, tracing.Header{})
 		}
 	}
 }

@@ -348,17 +348,17 @@ func TestTheSink(t *testing.T) {
 	two.Connect("/board", `{"user":"alice"}`)
 	other.Connect("/board", `{"user":"room:x"}`) // a user whose name looks like a room's
 	emit := func(n string, to emitter.Audience) {
-		if err := g.Emit(emitter.Emission{Namespace: "/board", Event: "n", Payload: json.RawMessage(n), To: to}); err != nil {
+		if _, err := g.Emit(emitter.Emission{Namespace: "/board", Event: "n", Payload: json.RawMessage(n), To: to}); err != nil {
 			t.Error(err)
 		}
 	}
 	for _, broken := range []emitter.Emission{{Payload: json.RawMessage(`{`)}, {Payload: json.RawMessage(`[1,2`), Spread: true}, {Payload: json.RawMessage(`1`), Spread: true}} {
 		broken.Namespace, broken.Event = "/board", "n"
-		if err := g.Emit(broken); err != nil {
+		if _, err := g.Emit(broken); err != nil {
 			t.Errorf("nobody hears %s: %v", broken.Payload, err)
 		}
 		broken.To.Everyone = true
-		if err := g.Emit(broken); err == nil {
+		if _, err := g.Emit(broken); err == nil {
 			t.Errorf("%s was sent", broken.Payload)
 		}
 	}

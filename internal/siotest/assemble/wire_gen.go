@@ -24,14 +24,20 @@ import (
 // was opened.
 func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Service) (*node.Node, func(), error) {
 	metricsMetrics := metrics.New()
-	brokerConfig := node.LanesConfig(cfg, metricsMetrics)
 	logger := node.NewLogger(cfg, logs)
-	clients, cleanup, err := node.OpenRedis(ctx, cfg, logger)
+	tracer, cleanup, err := node.OpenTracing(ctx, cfg, logger)
 	if err != nil {
+		return nil, nil, err
+	}
+	brokerConfig := node.LanesConfig(cfg, metricsMetrics, tracer)
+	clients, cleanup2, err := node.OpenRedis(ctx, cfg, logger)
+	if err != nil {
+		cleanup()
 		return nil, nil, err
 	}
 	lanes, err := node.NewLanes(brokerConfig, clients, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -46,11 +52,13 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	catalog := Catalog(service, ports)
 	contract, err := node.Contract(cfg, catalog, clients, metricsMetrics, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	bus, cleanup2, err := node.OpenEvents(cfg, logger)
+	bus, cleanup3, err := node.OpenEvents(cfg, logger)
 	if err != nil {
+		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
@@ -62,6 +70,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	socketsConfig := node.SocketsConfig(cfg)
 	v, err := node.Mounts(cfg)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -71,20 +80,23 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	health := http.NewHealth(logger)
 	docs, err := node.NewDocs(cfg, contract, socketioGateway)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	server, err := http.New(contract, gateway, authenticator, policy, socketioGateway, health, docs, metricsMetrics, logger)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	admin := node.NewAdmin(cfg, metricsMetrics, contract, health, clients, socketioGateway, lanes, gateway, worker)
 	v2 := Hooks()
-	pages, cleanup3, err := node.Pages(cfg)
+	pages, cleanup4, err := node.Pages(cfg)
 	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -103,10 +115,12 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Public:   server,
 		Admin:    admin,
 		Health:   health,
+		Tracer:   tracer,
 		Hooks:    v2,
 		Pages:    pages,
 	}
 	return nodeNode, func() {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
