@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help init run test chaos lint generate verify command event usecase build up down clean
+.PHONY: help init run page test chaos lint generate verify command event usecase build up down clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -9,6 +9,11 @@ init: ## Make it yours: MODULE=your.domain/team/service NAME=service; EXAMPLE=dr
 
 run: build ## Start one node on :8080, with an embedded Redis
 	@CHECK_OUTPUTS=$${CHECK_OUTPUTS:-1} ./bin/server
+
+page: web/dist/index.html ## Build the demo page, with Node.js; the next build of the service has it
+
+web/dist/index.html: $(wildcard web/*.* web/src/* web/public/*) docs/contract/client.ts
+	@cd web && npm ci --no-audit --no-fund --ignore-scripts && npm run build
 
 test: ## Run all tests that this machine can run; the last line says which were left out
 	@bash scripts/test.sh
@@ -45,10 +50,11 @@ build: ## Build bin/server, bin/yard (the operator's tool) and bin/loadgen
 	@go build -o bin/ ./cmd/server ./cmd/yard ./cmd/loadgen
 
 up: ## Start two nodes, Redis and a load balancer on :8080
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page || echo "Without the demo page."; fi # no image here has Node.js
 	docker compose up --build --wait
 
 down: ## Stop them and forget their data
 	docker compose down --volumes
 
 clean: ## Delete what was built
-	rm -rf bin tests/js/node_modules examples/emit/node_modules
+	rm -rf bin web/dist/* tests/js/node_modules examples/emit/node_modules web/node_modules

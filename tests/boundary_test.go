@@ -20,6 +20,7 @@ var allowed = []struct {
 }{
 	{"internal/contract", nil, nil, "contract is values only: it depends on nothing, so that everything can depend on it"},
 	{"internal/fault", nil, nil, "fault is values only: it depends on nothing, so that everything can depend on it"},
+	{"web", nil, nil, "the page is files: it talks to the service from the browser, as a client"},
 	{"internal/jsonscan", nil, nil, "jsonscan reads bytes and knows nothing else"},
 	{"transport/socketio/client", nil, []string{"internal/contract", "internal/fault", "github.com/gorilla/websocket"},
 		"the client is for other programs too: it brings none of the server with it"},
@@ -53,6 +54,7 @@ var boundaries = []struct {
 	{"...", []string{"transport/socketio/sockets"}, "github.com/zishang520/...", "the Socket.IO library stays in one package, so that its successor is a change of one"},
 	{"...", []string{"transport/socketio", "internal/node", "tests/..."}, "transport/socketio/sockets", "sockets is the gateway's own; the node only configures it"},
 	{"transport/socketio/engineio", nil, "transport/socketio/sockets", "the engine knows nothing of Socket.IO"},
+	{"...", []string{"internal/node"}, "web", "what is served at / is chosen in one place; without it the page can be deleted"},
 	{"internal/broker", nil, "internal/schema", "the lanes carry bytes that were checked at the edge"},
 	{"internal/broker", nil, "internal/events/...", "the lanes know a Bus, not what is behind it"},
 	{"internal/broker", nil, "transport/...", "the lanes know no socket"},

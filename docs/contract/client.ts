@@ -113,9 +113,16 @@ export interface TasksClientToServerEvents {
   start: (input: TasksStartInput, ack: (answer: TasksStartOutput | Problem) => void) => void;
   /** Stop a task of yours after the step that runs. */
   cancel: (input: TasksCancelInput, ack: (answer: TasksCancelOutput | Problem) => void) => void;
+  /** See how far a task of yours is. */
+  status: (input: TasksStatusInput, ack: (answer: TasksStatusOutput | Problem) => void) => void;
 }
 
 // The types.
+
+export interface ChatConnection {
+  user: string;
+  node: string;
+}
 
 export interface ChatJoinInput {
   room: string;
@@ -152,6 +159,8 @@ export interface ChatMember {
 
 export interface ChatMembersInput {
   room: string;
+  /** Also tell which nodes serve them, and you. */
+  connections?: boolean;
 }
 
 export interface ChatMembersOutput {
@@ -160,6 +169,10 @@ export interface ChatMembersOutput {
   members: Array<string>;
   /** There may be others: a node did not answer, or there are too many. */
   partial: boolean;
+  /** If they were asked for: each user and node once, in their order. */
+  connections?: Array<ChatConnection>;
+  /** Likewise: your own. */
+  you?: ChatConnection | null;
 }
 
 export interface ChatMessage {
@@ -274,4 +287,17 @@ export interface TasksStartInput {
 
 export interface TasksStartOutput {
   task_id: string;
+}
+
+export interface TasksStatusInput {
+  task_id: string;
+}
+
+export interface TasksStatusOutput {
+  task_id: string;
+  title: string;
+  /** Steps; all of them: the task is finished. */
+  done: number;
+  total: number;
+  cancelled: boolean;
 }

@@ -42,7 +42,7 @@ type Config struct {
 	JWTSecret   string   `env:"JWT_SECRET" doc:"key of HMAC-signed tokens, at least 32 bytes; needed with AUTH_MODE=jwt"`
 	CORSOrigins []string `env:"CORS_ORIGINS" doc:"origins of web pages that may connect, separated by commas, or *; empty: only the service's own"`
 
-	StaticDir string `env:"STATIC_DIR" doc:"a directory whose files are served where no route is; empty: none. index.html for a directory, no listings, nothing that begins with a dot"`
+	StaticDir string `env:"STATIC_DIR" doc:"a directory whose files are served where no route is; empty: the demo page. index.html for a directory, no listings, nothing that begins with a dot"`
 
 	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5s" doc:"how long a client waits for an acknowledgement, where the command does not say"`
 	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis"`

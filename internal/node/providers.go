@@ -27,6 +27,7 @@ import (
 	"github.com/example/switchyard/transport/socketio"
 	"github.com/example/switchyard/transport/socketio/engineio"
 	"github.com/example/switchyard/transport/socketio/sockets"
+	demo "github.com/example/switchyard/web"
 )
 
 // Set provides a Node, and from the settings what its parts want to be told.
@@ -155,11 +156,12 @@ func Mounts(c config.Config) ([]socketio.Mount, error) {
 	return mounts, nil
 }
 
-// Pages are the files of STATIC_DIR. Put an embed.FS or another handler here, or set
-// Node.Pages.
+// Pages are the files of STATIC_DIR, or the demo page. Put an embed.FS or another handler
+// here, or set Node.Pages.
 func Pages(c config.Config) (web.Pages, func(), error) {
 	if c.StaticDir == "" {
-		return web.Pages{}, func() {}, nil
+		files, err := demo.Files()
+		return web.Pages{Files: files, Hashed: demo.Hashed, Policy: demo.Policy}, func() {}, err
 	}
 	root, err := os.OpenRoot(c.StaticDir) // so that no link leads out of it
 	if err != nil {

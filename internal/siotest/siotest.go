@@ -81,6 +81,9 @@ func (s *setup) start(t testing.TB, role, name string) *Server {
 		t.Fatalf("put %s together: %v", cfg.NodeID, err)
 	}
 	t.Cleanup(closeAll)
+	for _, prepare := range s.prepare {
+		prepare(n)
+	}
 	web := httptest.NewServer(n.Handler())
 	t.Cleanup(web.Close)
 	if err := n.Start(t.Context()); err != nil {
@@ -135,6 +138,7 @@ type setup struct {
 	make    func(context.Context, config.Config, io.Writer) (*node.Node, func(), error)
 	redis   *string // nil: one is found
 	changes []func(*config.Config)
+	prepare []func(*node.Node)
 	workers int
 }
 
@@ -144,6 +148,11 @@ type setup struct {
 // its NodeID names.
 func With(change func(*config.Config)) Option {
 	return func(s *setup) { s.changes = append(s.changes, change) }
+}
+
+// Prepare changes each node before it starts, where settings cannot: its Pages, its Hooks.
+func Prepare(change func(*node.Node)) Option {
+	return func(s *setup) { s.prepare = append(s.prepare, change) }
 }
 
 // Redis gives the nodes this Redis in place of one that testenv.Redis finds. Empty is the

@@ -34,7 +34,7 @@ func NodeModules(t testing.TB, what, dir string) {
 func RunNode(t testing.TB, what, dir, program string, args ...string) {
 	t.Helper()
 	node := Node(t, what)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, node, append([]string{program}, args...)...)
 	cmd.Dir = dir

@@ -10,11 +10,11 @@ import (
 
 // A Proxy stands between a client and a server and can play tricks with what passes.
 type Proxy struct {
-	target   string
 	listener net.Listener
 
-	mu    sync.Mutex
-	conns []*proxied
+	mu     sync.Mutex
+	target string
+	conns  []*proxied
 }
 
 // A proxied is one connection, both its ends.
@@ -48,7 +48,10 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		p.mu.Lock()
+		target := p.target
+		p.mu.Unlock()
+		server, err := net.Dial("tcp", target)
 		if err != nil {
 			_ = client.Close()
 			continue
@@ -77,6 +80,19 @@ func (c *proxied) pass(from, to net.Conn) {
 			return
 		}
 	}
+}
+
+// Turn has new connections go to the server of another URL.
+func (p *Proxy) Turn(t testing.TB, to string) {
+	t.Helper()
+	u, err := url.Parse(to)
+	if err != nil {
+		t.Error(err) // not Fatal: any goroutine may turn it
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = u.Host
 }
 
 // BlackHole makes every connection half open: it stays, and nothing passes any more,

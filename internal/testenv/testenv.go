@@ -56,6 +56,18 @@ func Node(t testing.TB, what string) string {
 	return path
 }
 
+// Chromium returns the path of a Chromium, or leaves the test out.
+func Chromium(t testing.TB, what string) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	LeaveOut(t, what, "no Chromium on the PATH")
+	return ""
+}
+
 // Python returns the path of a Python that has these modules, or leaves the test out.
 // Debian's own comes second, since its packages need not be those of the first python3
 // on the PATH.

@@ -25,6 +25,13 @@ type Pages struct {
 	// such files.
 	Files fs.FS
 
+	// Hashed is how the names of files begin that never change, since they have a hash of
+	// their content in them: "assets/". Browsers ask for them once. "": none do.
+	Hashed string
+
+	// Policy is the Content-Security-Policy of the files; "" for none.
+	Policy string
+
 	// Other is asked for whatever else there is. A body must have come within 10 s, as
 	// everywhere.
 	Other http.Handler
@@ -86,6 +93,12 @@ func (p *pages) file(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache") // kept, and asked about each time: a new version is seen at once
+	if p.Hashed != "" && strings.HasPrefix(name, p.Hashed) {
+		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	if p.Policy != "" {
+		h.Set("Content-Security-Policy", p.Policy)
+	}
 	if kind := contentType(name); kind != "" {
 		h.Set("Content-Type", kind)
 	}

@@ -128,6 +128,18 @@ func TestStaticFilesAreAskedAbout(t *testing.T) {
 	}
 }
 
+func TestStaticFilesWithAHashAndAPolicy(t *testing.T) {
+	t.Parallel()
+	h := servePages(t, web.Pages{Files: site(t), Hashed: "docs/", Policy: "default-src 'none'"})
+	for path, want := range map[string]string{"/docs/": "public, max-age=31536000, immutable", "/": "no-cache", "/nothing": "no-store"} {
+		w := request(h, "GET", path, "")
+		policy := w.Header().Get("Content-Security-Policy")
+		if got := w.Header().Get("Cache-Control"); got != want || (policy == "default-src 'none'") != (w.Code == 200) {
+			t.Errorf("%s: %d %q %q", path, w.Code, got, policy)
+		}
+	}
+}
+
 // Socket.IO, then REST, then files, then the other handler, then a problem.
 func TestOrderOfWhatIsServed(t *testing.T) {
 	t.Parallel()

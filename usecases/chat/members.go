@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,7 +19,8 @@ var Members = contract.Command[MembersInput, MembersOutput]{
 
 // MembersInput names the room.
 type MembersInput struct {
-	Room string `json:"room" minLength:"1" maxLength:"64"`
+	Room        string `json:"room" minLength:"1" maxLength:"64"`
+	Connections bool   `json:"connections,omitempty" doc:"Also tell which nodes serve them, and you."`
 }
 
 // MembersOutput says who is there.
@@ -26,6 +28,15 @@ type MembersOutput struct {
 	Room    string   `json:"room"`
 	Members []string `json:"members" doc:"Users, each once, in the order of their names."`
 	Partial bool     `json:"partial" doc:"There may be others: a node did not answer, or there are too many."`
+
+	Connections []Connection `json:"connections,omitempty" doc:"If they were asked for: each user and node once, in their order."`
+	You         *Connection  `json:"you,omitempty" doc:"Likewise: your own."`
+}
+
+// A Connection is a user who has a socket on a node.
+type Connection struct {
+	User string `json:"user"`
+	Node string `json:"node"`
 }
 
 func (s *Service) members(ctx context.Context, in MembersInput) (MembersOutput, []contract.Effect, error) {
@@ -38,7 +49,23 @@ func (s *Service) members(ctx context.Context, in MembersInput) (MembersOutput, 
 		users = append(users, socket.User)
 	}
 	slices.Sort(users)
-	return MembersOutput{
+	out := MembersOutput{
 		Room: in.Room, Members: slices.Compact(users), Partial: found.More > 0 || len(found.Missing) > 0,
-	}, nil, nil
+	}
+	if in.Connections {
+		c := contract.CallerFrom(ctx)
+		out.Connections, out.You = connections(found.Sockets), &Connection{User: c.UserID, Node: c.Node}
+	}
+	return out, nil, nil
+}
+
+func connections(sockets []contract.SocketInfo) []Connection {
+	var all []Connection
+	for _, s := range sockets {
+		all = append(all, Connection{User: s.User, Node: s.Node})
+	}
+	slices.SortFunc(all, func(a, b Connection) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Node, b.Node))
+	})
+	return slices.Compact(all)
 }

@@ -57,6 +57,23 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+func TestMembersWithTheirNodes(t *testing.T) {
+	t.Parallel()
+	on := func(user, node string) contract.SocketInfo { return contract.SocketInfo{User: user, Node: node} }
+	s := &connected{listing: contract.Listing{Sockets: []contract.SocketInfo{on("bob", "n2"), on("bob", "n1"), on("alice", "n2"), on("bob", "n2")}}}
+	by := alice
+	by.Node = "n2"
+	got, _, err := contracttest.Call(t, chat.New(nil, s).Routes(), chat.Members, by, chat.MembersInput{Room: "lobby", Connections: true})
+	want := chat.MembersOutput{
+		Room: "lobby", Members: []string{"alice", "bob"},
+		Connections: []chat.Connection{{User: "alice", Node: "n2"}, {User: "bob", Node: "n1"}, {User: "bob", Node: "n2"}},
+		You:         &chat.Connection{User: "alice", Node: "n2"},
+	}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
 func TestKick(t *testing.T) {
 	t.Parallel()
 	sam := contracttest.Caller("sam", "staff")

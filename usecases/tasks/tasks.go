@@ -95,6 +95,7 @@ func (s *Service) Routes() []contract.Route {
 	return []contract.Route{
 		Start.Handle(s.start),
 		Cancel.Handle(s.cancel),
+		Status.Handle(s.status),
 		advance.Handle(s.advance),
 	}
 }

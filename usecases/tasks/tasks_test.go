@@ -120,6 +120,18 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	s := New(fakeStore{"t1": {ID: "t1", Owner: "alice", Title: "count", Total: 3, Done: 2, Cancelled: true}}, noWork)
+	out, _, err := contracttest.Call(t, s.Routes(), Status, alice, StatusInput{TaskID: "t1"})
+	if diff := cmp.Diff(StatusOutput{TaskID: "t1", Title: "count", Done: 2, Total: 3, Cancelled: true}, out); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	if _, _, err := contracttest.Call(t, s.Routes(), Status, contracttest.Caller("bob"), StatusInput{TaskID: "t1"}); !errors.Is(err, fault.New(fault.NotFound, "")) {
+		t.Errorf("somebody else's: %v", err)
+	}
+}
+
 func TestShowWorkHonoursItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
