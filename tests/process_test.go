@@ -209,19 +209,3 @@ func TestUnknownArgumentsAreRefused(t *testing.T) {
 		}
 	}
 }
-
-func TestAWrongConfigurationNamesEveryProblem(t *testing.T) {
-	t.Parallel()
-	path := siotest.Program(t, "cmd/server")
-	cmd := exec.Command(path)
-	cmd.Env = append(siotest.Environ(), "AUTH_MODE=jwt", "PARTITIONS=many", "LOG_LEVEL=loud")
-	out, err := cmd.CombinedOutput()
-	if err == nil {
-		t.Fatal("it started")
-	}
-	for _, name := range []string{"JWT_SECRET", "PARTITIONS", "LOG_LEVEL"} {
-		if !strings.Contains(string(out), name) {
-			t.Errorf("%s is not named: %s", name, out)
-		}
-	}
-}

@@ -13,7 +13,9 @@ import (
 
 func TestCatalogHasNoMistakes(t *testing.T) {
 	t.Parallel()
-	if _, err := schema.Compile(usecases.Catalog(chat.New(contracttest.NewHistory(), nil), tasks.New(memstore.NewTasks(), tasks.NewWork()))); err != nil {
+	catalog := usecases.Catalog(chat.New(contracttest.NewHistory(), nil), tasks.New(memstore.NewTasks(), tasks.NewWork()))
+	if _, err := schema.Compile(catalog); err != nil {
 		t.Error(err)
 	}
+	contracttest.Mounted(t, ".", catalog)
 }

@@ -149,6 +149,7 @@ func problems(parsing, validation error) error {
 	if lines == nil {
 		return nil
 	}
+	lines = append(lines, Typos(os.Environ())...) // perhaps what one of them lacks
 	return fmt.Errorf("the configuration is wrong:\n  %s", strings.Join(lines, "\n  "))
 }
 

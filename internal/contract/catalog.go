@@ -125,8 +125,12 @@ func (k *checker) wrong(who, format string, args ...any) {
 }
 
 func (k *checker) unique(who, what string) {
-	if other, ok := k.seen[what]; ok {
-		k.wrong(who, "%s is taken by %s", what, other)
+	switch other, taken := k.seen[what]; {
+	case taken && other == who:
+		k.wrong(who, "%s is there twice: leave one of the two out, or rename it", what)
+		return
+	case taken:
+		k.wrong(who, "%s is taken by %s: rename one of them", what, other)
 		return
 	}
 	k.seen[what] = who
@@ -152,7 +156,7 @@ func (k *checker) hook(c *Catalog, who, field, operation string, inputs ...refle
 	}
 	r, ok := c.Route(operation)
 	if !ok {
-		k.wrong(who, "%s names %s, which no use case serves", field, operation)
+		k.wrong(who, "%s names %s, which no use case serves: add the command's Handle to Routes, or correct the name", field, operation)
 		return
 	}
 	if !r.Internal || !slices.Contains(inputs, r.In) {
@@ -167,7 +171,7 @@ func (k *checker) hook(c *Catalog, who, field, operation string, inputs ...refle
 func (k *checker) route(r Route) {
 	who := fmt.Sprintf("command %q", r.Operation)
 	if !operationRE.MatchString(r.Operation) {
-		k.wrong(who, "the operation must look like noun.verb")
+		k.wrong(who, "the operation must look like noun.verb, in lowercase")
 	}
 	k.unique(who, "the operation "+r.Operation)
 	k.doc(who, r.Doc)
@@ -178,7 +182,7 @@ func (k *checker) route(r Route) {
 	case r.mistake != nil:
 		k.wrong(who, "%w", r.mistake)
 	case r.Serve == nil:
-		k.wrong(who, "it has no handler")
+		k.wrong(who, "it has no handler: Handle was given nil")
 	}
 	if r.policy != nil && len(r.policy.Connect) > 0 {
 		k.wrong(who, "Connect guards are for namespaces and the service, not for a command")
@@ -227,7 +231,7 @@ func (k *checker) policy(c *Catalog, who string, p *Policy) {
 		case g.Allow == nil:
 			k.wrong(who, "the guard %q has no Allow", g.Name)
 		case !slices.ContainsFunc(c.Routes, func(r Route) bool { return matches(g.For, r.Operation) }):
-			k.wrong(who, "the guard %q is for %s, which no operation is called", g.Name, g.For)
+			k.wrong(who, "the guard %q is for %s, which no operation is called: correct its For", g.Name, g.For)
 		}
 	}
 	for i, m := range p.Middleware {

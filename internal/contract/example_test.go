@@ -95,7 +95,7 @@ func ExampleCatalog_Check() {
 	fmt.Println(catalog.Check())
 	// Output:
 	// command "boards.archive": it has no Doc; one sentence will do
-	// command "boards.archive": it has no handler
+	// command "boards.archive": it has no handler: Handle was given nil
 	// command "boards.archive": the event name "Archive!" must be lowercase and start with a letter
 }
 

@@ -25,7 +25,8 @@ func TestANameIsHeldByOne(t *testing.T) {
 			defer other.release(t.Context())
 			begin := time.Now()
 			err := second.take(t.Context(), 200*time.Millisecond)
-			if err == nil || !strings.Contains(err.Error(), first.mine.Host) || !strings.Contains(err.Error(), first.mine.Started.Format(time.RFC3339)) {
+			if err == nil || !strings.Contains(err.Error(), first.mine.Host) || !strings.Contains(err.Error(), first.mine.Started.Format(time.RFC3339)) ||
+				!strings.HasPrefix(err.Error(), "NODE_ID: another node has this name") || !strings.HasSuffix(err.Error(), "; give each node one of its own, or leave NODE_ID empty") {
 				t.Errorf("the second: %v", err)
 			}
 			if took := time.Since(begin); took < 200*time.Millisecond {

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/example/switchyard/internal/broker"
@@ -185,20 +187,15 @@ func wait(ctx context.Context, d time.Duration) {
 func (n *Node) Run(ctx context.Context) error {
 	growSmallHeaps()
 	n.Tracer.Install()
+	for _, typo := range config.Typos(os.Environ()) {
+		n.Log.Warn(typo)
+	}
 	// Bind first: a taken port should not cost the other nodes a hand-over.
-	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler(), n.Config.Sockets)
-	if err != nil {
-		return err
+	servers, err := n.listen()
+	if err == nil {
+		err = n.Start(ctx)
 	}
-	servers := []*server{public}
-	if n.Config.AdminAddr != config.Off {
-		admin, err := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin, n.Config.Sockets)
-		if err != nil {
-			return errors.Join(err, public.Shutdown(ctx))
-		}
-		servers = append(servers, admin)
-	}
-	if err = n.Start(ctx); err == nil {
+	if err == nil {
 		err = errors.Join(n.serve(ctx, servers), n.Stop(context.WithoutCancel(ctx)))
 	}
 	for _, s := range servers {
@@ -222,6 +219,22 @@ func (n *Node) serve(ctx context.Context, servers []*server) error {
 	}
 }
 
+// listen binds all addresses. Its error names each that cannot be had.
+func (n *Node) listen() (servers []*server, err error) {
+	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler(), n.Config.Sockets)
+	if err == nil {
+		servers = append(servers, public)
+	}
+	if n.Config.AdminAddr != config.Off {
+		admin, adminErr := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin, n.Config.Sockets)
+		if adminErr == nil {
+			servers = append(servers, admin)
+		}
+		err = errors.Join(err, adminErr)
+	}
+	return servers, err
+}
+
 // A server is an http.Server that is bound before it serves.
 type server struct {
 	*http.Server
@@ -230,6 +243,9 @@ type server struct {
 
 func listen(setting, address string, h http.Handler, s config.Sockets) (*server, error) {
 	l, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s: %s is taken, perhaps by another node: stop what listens there, or set %s to another address", setting, address, setting)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot listen on %s: %w", setting, address, err)
 	}

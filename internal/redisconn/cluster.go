@@ -1,6 +1,7 @@
 package redisconn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,23 +55,34 @@ var addrRE = regexp.MustCompile(`^[^\s/@]+:\d+$`)
 func (s *server) find(ctx context.Context, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	var told string
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		var failed error
-		for _, addr := range s.addrs {
-			var answered bool
-			if answered, failed = s.ask(ctx, addr); answered {
-				return failed
-			}
+		addr, err := s.askAny(ctx)
+		if err == nil || addr != "" {
+			return err
 		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("Redis does not answer: %w; is REDIS_URL right, and is Redis running?", failed)
+		if reason := err.Error(); ctx.Err() == nil && reason != told {
+			log.Warn("waiting for Redis", "error", err)
+			told = reason
 		}
-		log.Warn("waiting for Redis", "error", failed)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
+			return fmt.Errorf("REDIS_URL: no Redis answers at %s: %s. Start it, or name another; without REDIS_URL a node has an embedded one, for trying out",
+				strings.Join(s.addrs, ", "), cmp.Or(told, err.Error()))
 		}
 	}
+}
+
+// askAny asks one node after the other. It returns the address of the one that answered.
+func (s *server) askAny(ctx context.Context) (answered string, err error) {
+	for _, addr := range s.addrs {
+		var ok bool
+		if ok, err = s.ask(ctx, addr); ok {
+			return addr, err
+		}
+	}
+	return "", err
 }
 
 func (s *server) ask(ctx context.Context, addr string) (answered bool, err error) {
@@ -79,7 +91,7 @@ func (s *server) ask(ctx context.Context, addr string) (answered bool, err error
 	rdb := redis.NewClient(&opts)
 	defer func() { _ = rdb.Close() }()
 	if err := rdb.Ping(ctx).Err(); err != nil {
-		return false, err
+		return refuses(addr, err)
 	}
 	info, err := rdb.Info(ctx, "cluster").Result()
 	s.cluster = err == nil && strings.Contains(info, "cluster_enabled:1") // the embedded one knows no such section
@@ -92,6 +104,20 @@ func (s *server) ask(ctx context.Context, addr string) (answered bool, err error
 		return true, fmt.Errorf("REDIS_URL names %d addresses, but %s is no node of a Redis Cluster: name one Redis", len(s.addrs), addr)
 	}
 	return true, nil
+}
+
+// refuses tells an answer that waiting does not change from one that it may.
+func refuses(addr string, err error) (final bool, _ error) {
+	var answer redis.Error
+	switch {
+	case !errors.As(err, &answer):
+		return false, err
+	case redis.IsAuthError(err):
+		return true, fmt.Errorf("REDIS_URL: Redis at %s does not let us in: %s. Put the right password into it, redis://:password@host:port, or redis://user:password@host:port", addr, strings.TrimSuffix(answer.Error(), "."))
+	case redis.IsPermissionError(err):
+		return true, fmt.Errorf("REDIS_URL: Redis at %s does not let this user work: %w. Give it all commands and keys (ACL SETUSER), or name another user", addr, err)
+	}
+	return false, err
 }
 
 // client opens connections that are like the options.

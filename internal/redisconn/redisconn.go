@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -146,38 +147,52 @@ func (c *Clients) check(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
+// checkNode reports all that makes a Redis useless for us at once.
 func checkNode(ctx context.Context, rdb *redis.Client, log *slog.Logger) error {
-	if err := checkVersion(ctx, rdb); err != nil {
+	info, err := rdb.Info(ctx).Result()
+	if err != nil {
+		return fmt.Errorf("REDIS_URL: ask Redis at %s what it is: %w", rdb.Options().Addr, err)
+	}
+	if err := suitable(rdb.Options().Addr, info); err != nil {
 		return err
 	}
-	for setting, want := range map[string]string{"maxmemory-policy": "noeviction", "appendonly": "yes"} {
-		got, err := rdb.ConfigGet(ctx, setting).Result()
+	for _, s := range []struct{ name, want string }{{"maxmemory-policy", "noeviction"}, {"appendonly", "yes"}} {
+		got, err := rdb.ConfigGet(ctx, s.name).Result()
 		if err != nil {
-			log.Debug("cannot see a setting of Redis", "setting", setting, "error", err) // managed ones hide them
+			log.Debug("cannot see a setting of Redis", "setting", s.name, "error", err) // managed ones hide them
 			continue
 		}
-		if got[setting] != want {
-			log.Warn("Redis may lose what was accepted", "setting", setting, "is", got[setting], "should_be", want)
+		if got[s.name] != s.want {
+			log.Warn("Redis may lose what was accepted: change its setting", "setting", s.name, "is", got[s.name], "should_be", s.want)
 		}
 	}
 	return nil
 }
 
-var versionRE = regexp.MustCompile(`(?m)^redis_version:((\d+)\.\S+)`)
+var infoRE = regexp.MustCompile(`(?m)^(redis_version|role|master_host|master_port):(.*?)\r?$`)
 
-func checkVersion(ctx context.Context, rdb *redis.Client) error {
-	info, err := rdb.Info(ctx, "server").Result()
-	if err != nil {
-		return fmt.Errorf("ask Redis for its version: %w", err)
+// suitable looks at what Redis says of itself.
+func suitable(addr, info string) error {
+	says := map[string]string{}
+	for _, m := range infoRE.FindAllStringSubmatch(info, -1) {
+		says[m[1]] = m[2]
 	}
-	m := versionRE.FindStringSubmatch(info)
-	if m == nil {
-		return errors.New("Redis does not tell its version")
+	var errs []error
+	wrong := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("REDIS_URL: Redis at %s %w", addr, fmt.Errorf(format, args...)))
 	}
-	if major, err := strconv.Atoi(m[2]); err != nil || major < oldest {
-		return fmt.Errorf("this is Redis %s; at least %d.0 is needed", m[1], oldest)
+	version := says["redis_version"]
+	major, _, _ := strings.Cut(version, ".")
+	switch n, err := strconv.Atoi(major); {
+	case err != nil:
+		wrong("does not tell its version; %d.0 or newer is needed", oldest)
+	case n < oldest:
+		wrong("is version %s, and %d.0 or newer is needed: upgrade it, or name another", version, oldest)
 	}
-	return nil
+	if says["role"] == "slave" {
+		wrong("is a read-only replica: name its master, %s:%s", says["master_host"], says["master_port"])
+	}
+	return errors.Join(errs...)
 }
 
 // quiet sends what go-redis itself logs to our log; it can be told only once a

@@ -36,7 +36,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, _, err := redisconn.Open(ctx, "redis://127.0.0.1:1", log); err == nil || !strings.Contains(err.Error(), "Redis does not answer") {
+	if _, _, err := redisconn.Open(ctx, "redis://127.0.0.1:1", log); err == nil || !strings.Contains(err.Error(), "no Redis answers") {
 		t.Errorf("nobody listens: %v", err)
 	}
 	if _, _, err := redisconn.Open(t.Context(), "redis://:hunter2@[", log); err == nil || strings.Contains(err.Error(), "hunter2") {

@@ -111,7 +111,10 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 	ok := func(context.Context, fine) (fine, []contract.Effect, error) { return fine{}, nil, nil }
 	shouty := contract.Event[fine]{Namespace: ns, Name: "Shouted", Doc: "Loud."}
 	resync := contract.Event[fine]{Namespace: ns, Name: "resync", Doc: "The service's own."}
+	listed, other := contract.Event[fine]{Namespace: ns, Name: "board.listed", Doc: "Listed."}, contract.Event[out]{Namespace: ns, Name: "board.listed", Doc: "Listed, too."}
+	list := contract.Command[fine, fine]{Namespace: ns, Event: "list", Operation: "board.list", Doc: "List.", Raises: []contract.EventSpec{listed.Spec(), other.Spec()}}.Handle(ok)
 	cat := contract.NewCatalog([]contract.Route{
+		list, list,
 		contract.Command[in, out]{Namespace: ns, Event: "open", Operation: "board.open", Doc: "Open."}.Handle(h),
 		contract.Command[fine, fine]{Namespace: ns, Event: "open", Operation: "close", Raises: []contract.EventSpec{shouty.Spec(), resync.Spec()}}.Handle(ok),
 		contract.Command[fine, fine]{Namespace: ns, Event: "get", Operation: "board.get", Doc: "Get.", HTTP: contract.HTTP{Method: "FETCH", Path: "/v1/{nothing}"}}.Handle(nil),
@@ -122,17 +125,20 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 		t.Fatal("no mistake found")
 	}
 	want := []string{
-		`namespace "/board": OnDisconnect names board.gone, which no use case serves`,
+		`namespace "/board": OnDisconnect names board.gone, which no use case serves: add the command's Handle to Routes, or correct the name`,
 		`command "close": the operation must look like noun.verb`,
 		`command "close": it has no Doc`,
-		`command "close": the event "open" on /board is taken by command "board.open"`,
-		`command "board.get": it has no handler`,
+		`command "close": the event "open" on /board is taken by command "board.open": rename one of them`,
+		`command "board.get": it has no handler: Handle was given nil`,
+		`command "board.list": the operation board.list is there twice: leave one of the two out, or rename it`,
+		`command "board.list": the event "list" on /board is there twice: leave one of the two out, or rename it`,
+		`event "board.listed" on /board: the event name board.listed on /board is there twice: leave one of the two out, or rename it`,
 		`command "board.get": the HTTP method must be one of GET, POST`,
 		`command "board.get": the HTTP path has {nothing}, which is no field of the input`,
 		`event "Shouted" on /board: the name "Shouted" must be lowercase`,
 		`event "resync" on /board: the name "resync" is reserved`,
 		`command "board.fail": the event name "error" is reserved`,
-		`schema_test.in.Name: unknown tag "minlength"`,
+		`schema_test.in.Name: unknown tag "minlength"; the list is closed: doc, enum, example, format, maxItems, maxLength, `,
 		`schema_test.out.Bad: JSON has no chan`,
 	}
 	for _, w := range want {

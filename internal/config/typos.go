@@ -1,0 +1,34 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// Typos tells of variables in an environment that are no settings and look like one:
+// SOCKET_RATES, REDIS_URI. They need not be mistakes, since an environment belongs to many
+// programs, so nothing fails for them; a node warns when it starts.
+func Typos(environ []string) []string {
+	known := Table()
+	var typos []string
+	for _, variable := range environ {
+		name, _, _ := strings.Cut(variable, "=")
+		if slices.ContainsFunc(known, func(s Setting) bool { return s.Name == name }) {
+			continue
+		}
+		nearest, least := "", 3
+		for _, s := range known {
+			if d := levenshtein.ComputeDistance(name, s.Name); d < least {
+				nearest, least = s.Name, d
+			}
+		}
+		if least == 1 || least == 2 && len(name) > 8 { // short names are alike by chance
+			typos = append(typos, fmt.Sprintf("%s: there is no such setting; did you mean %s?", name, nearest))
+		}
+	}
+	slices.Sort(typos)
+	return typos
+}

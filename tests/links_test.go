@@ -1,0 +1,119 @@
+package tests
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	fenced   = regexp.MustCompile("(?ms)^```.*?^```$")
+	codeSpan = regexp.MustCompile("`[^`\n]*`")
+	linkRE   = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+	headline = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	notInID  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// pages are all Markdown files of the repository, by their path from its root.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() != ".." && d.Name() != ".github" && strings.HasPrefix(d.Name(), ".")):
+			return filepath.SkipDir
+		case filepath.Ext(path) != ".md":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		found[filepath.ToSlash(path[len("../"):])] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// anchors are the headlines of a page as links name them.
+func anchors(text string) map[string]bool {
+	ids := map[string]bool{}
+	for _, m := range headline.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
+		ids[strings.ReplaceAll(notInID.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")] = true
+	}
+	return ids
+}
+
+// A link in a document leads to a file that is there, and to a headline in it.
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	all, links := pages(t), 0
+	for from, text := range all {
+		text = codeSpan.ReplaceAllString(fenced.ReplaceAllString(text, ""), "")
+		for _, m := range linkRE.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			path, anchor, _ := strings.Cut(m[1], "#")
+			to := from
+			if path != "" {
+				to = filepath.ToSlash(filepath.Join(filepath.Dir(from), path))
+			}
+			if _, err := os.Stat(filepath.Join("..", to)); err != nil {
+				t.Errorf("%s links to %s: %v", from, m[1], err)
+			} else if anchor != "" && !anchors(all[to])[anchor] {
+				t.Errorf("%s links to %s: %s has no such headline", from, m[1], to)
+			}
+		}
+	}
+	if links < 30 {
+		t.Errorf("%d links in %d pages: has their form changed?", links, len(all))
+	}
+}
+
+// A page that the README does not name is read by nobody.
+func TestTheReadmeNamesEveryPage(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for path := range all {
+		if strings.HasPrefix(path, "docs/") && !strings.Contains(all["README.md"], "]("+path+")") {
+			t.Errorf("README.md does not link to %s: give it a line under \"The pages\"", path)
+		}
+	}
+}
+
+var (
+	wordsRow = regexp.MustCompile("(?m)^\\| (`.*?) \\|")
+	wordRE   = regexp.MustCompile("`([A-Z][A-Za-z]+)")
+)
+
+// The words of docs/words.md are those of the package.
+func TestTheWordsAreThoseOfTheContract(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("../internal/contract/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, path := range paths {
+		source.WriteString(text(t, path))
+	}
+	words := 0
+	for _, row := range wordsRow.FindAllStringSubmatch(text(t, "../docs/words.md"), -1) {
+		for _, word := range wordRE.FindAllStringSubmatch(row[1], -1) {
+			words++
+			if !regexp.MustCompile(`(?m)^(?:type|func|const|var) ` + word[1] + `\b`).MatchString(source.String()) {
+				t.Errorf("docs/words.md has %s, and internal/contract has not", word[1])
+			}
+		}
+	}
+	if words < 15 {
+		t.Errorf("it has %d words: has its form changed?", words)
+	}
+}

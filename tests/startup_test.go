@@ -1,0 +1,74 @@
+package tests
+
+import (
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/example/switchyard/internal/siotest"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// What whoever starts a node reads when it cannot start: what is wrong, where, and what to
+// do, all of it at once, as the last lines; it ends with 1. What Redis may be is in
+// internal/redisconn, two nodes of one name in internal/node, and mistakes of declarations
+// in internal/schema.
+func TestWhatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = taken.Close() }) // after the subtests
+	address := taken.Addr().String()
+	redis := testenv.Redis(t)
+	siotest.Launch(t, redis, "first", "PARTITIONS=4")
+	server := siotest.Program(t, "cmd/server")
+	for name, tc := range map[string]struct {
+		env   []string
+		warns string
+		want  string
+	}{
+		"settings": {
+			env: []string{"AUTH_MODE=jwt", "JWT_SECRETS=" + strings.Repeat("s", 32), "PARTITIONS=many", "LOG_LEVEL=loud"},
+			want: "the configuration is wrong:\n" +
+				"  PARTITIONS: \"many\" is no whole number\n" +
+				"  JWT_SECRET: AUTH_MODE=jwt needs a secret of at least 32 bytes\n" +
+				"  LOG_LEVEL: \"loud\" is not one of debug, info, warn, error\n" +
+				"  JWT_SECRETS: there is no such setting; did you mean JWT_SECRET?\n",
+		},
+		"both ports are taken": {
+			env:   []string{"HTTP_ADDR=" + address, "ADMIN_ADDR=" + address, "SOCKET_RATES=5"},
+			warns: `msg="SOCKET_RATES: there is no such setting; did you mean SOCKET_RATE?"`,
+			want: fmt.Sprintf("HTTP_ADDR: %[1]s is taken, perhaps by another node: stop what listens there, or set HTTP_ADDR to another address\n"+
+				"ADMIN_ADDR: %[1]s is taken, perhaps by another node: stop what listens there, or set ADMIN_ADDR to another address\n", address),
+		},
+		"other partitions than in Redis": {
+			env:  []string{"REDIS_URL=" + redis, "PARTITIONS=8"},
+			want: "PARTITIONS is 8 here and 4 in Redis: set it to 4, or stop all nodes, let the backlog run dry and delete the key \"partitions\"\n",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(server)
+			cmd.Env = append(append(siotest.Environ(), "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=off", "LOG_FORMAT=text"), tc.env...)
+			out, _ := cmd.CombinedOutput()
+			var logged, said strings.Builder
+			for line := range strings.Lines(string(out)) {
+				if strings.HasPrefix(line, "time=") {
+					logged.WriteString(line)
+				} else {
+					said.WriteString(line)
+				}
+			}
+			if code := cmd.ProcessState.ExitCode(); code != 1 || said.String() != tc.want || !strings.HasSuffix(string(out), tc.want) {
+				t.Errorf("it ends with %d and says:\n%s", code, out)
+			}
+			if !strings.Contains(logged.String(), tc.warns) {
+				t.Errorf("it does not warn: %s", tc.warns)
+			}
+		})
+	}
+}
