@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help init run page test chaos lint generate verify command event usecase build up down clean
+.PHONY: help init run page test chaos lint generate verify command event usecase build up roll down clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -49,9 +49,12 @@ usecase: ## Begin a noun, for commands and events of its own: NAME=board
 build: ## Build bin/server, bin/yard (the operator's tool) and bin/loadgen
 	@go build -o bin/ ./cmd/server ./cmd/yard ./cmd/loadgen
 
-up: ## Start two nodes, Redis and a load balancer on :8080
+up: ## Start three nodes, Redis and a load balancer on :8080
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page || echo "Without the demo page."; fi # no image here has Node.js
 	docker compose up --build --wait
+
+roll: ## Replace the nodes that run, one after the other, by the code as it is now
+	@bash scripts/roll.sh
 
 down: ## Stop them and forget their data
 	docker compose down --volumes

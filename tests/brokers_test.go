@@ -2,6 +2,8 @@ package tests
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +48,10 @@ func TestANodeDiesWhileItsRelayIsBehind(t *testing.T) {
 		}
 		return n >= all+1 // and that she has joined
 	})
+	testenv.WaitFor(t, 20*time.Second, "the node not to be ready", func() bool {
+		status, text := ready(t, one.URL)
+		return status == 503 && strings.Contains(text, "events failed") && strings.Contains(text, "redis ok")
+	})
 	one.Kill()
 	for n := 2; n <= all; n++ {
 		expect(n)
@@ -54,4 +60,19 @@ func TestANodeDiesWhileItsRelayIsBehind(t *testing.T) {
 	if more := alice.Events(); len(more) > 0 {
 		t.Errorf("heard besides: %v", more)
 	}
+}
+
+// ready is what a node says of its readiness.
+func ready(t *testing.T, url string) (status int, text string) {
+	t.Helper()
+	resp, err := http.Get(url + "/readyz?verbose")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
 }

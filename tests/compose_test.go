@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,8 @@ type composed struct {
 	port    int
 	url     string
 
-	prometheus int // its port
+	prometheus int      // its port
+	settings   []string // environment of compose
 }
 
 // composeUp brings everything up, and down again when the test ends.
@@ -33,7 +35,7 @@ func composeUp(t *testing.T) *composed {
 			logs, _ := c.run("logs", "--tail", "40")
 			t.Log(logs)
 		}
-		if out, err := c.run("down", "--volumes", "--rmi", "local", "--timeout", "1"); err != nil {
+		if out, err := c.run("--profile", "*", "down", "--volumes", "--rmi", "local", "--timeout", "1"); err != nil {
 			t.Errorf("down: %v\n%s", err, out)
 		}
 	})
@@ -47,24 +49,46 @@ func composeUp(t *testing.T) *composed {
 func (c *composed) run(args ...string) (string, error) {
 	cmd := exec.Command("docker", append([]string{"compose", "-p", c.project}, args...)...)
 	cmd.Dir = ".."
-	cmd.Env = append(os.Environ(), fmt.Sprint("PORT=", c.port), fmt.Sprint("PROMETHEUS_PORT=", c.prometheus), "COMPOSE_PROFILES=observability")
+	cmd.Env = c.environ()
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// stopNode stops one of the nodes, which must end well.
-func (c *composed) stopNode() {
+func (c *composed) environ() []string {
+	return append(os.Environ(), append(c.settings, fmt.Sprint("PORT=", c.port), fmt.Sprint("PROMETHEUS_PORT=", c.prometheus), "COMPOSE_PROFILES=observability")...)
+}
+
+// nodes are the ids of the nodes' containers.
+func (c *composed) nodes() []string {
 	c.t.Helper()
-	nodes, err := c.run("ps", "-q", "node")
+	out, err := c.run("ps", "-q", "node")
 	if err != nil {
-		c.t.Fatal(nodes)
+		c.t.Fatal(out)
 	}
-	first := strings.Fields(nodes)[0]
-	if out, err := exec.Command("docker", "stop", first).CombinedOutput(); err != nil {
-		c.t.Fatalf("stop a node: %v\n%s", err, out)
+	return strings.Fields(out)
+}
+
+// docker runs a command of Docker's.
+func (c *composed) docker(args ...string) {
+	c.t.Helper()
+	if out, err := exec.Command("docker", args...).CombinedOutput(); err != nil {
+		c.t.Fatalf("docker %v: %v\n%s", args, err, out)
 	}
-	if out, err := exec.Command("docker", "inspect", "-f", "{{.State.ExitCode}}", first).Output(); err != nil || strings.TrimSpace(string(out)) != "0" {
-		c.t.Errorf("the stopped node exited with %s (%v)", out, err)
+}
+
+// roll replaces all nodes, as docs/operating.md says.
+func (c *composed) roll() {
+	c.t.Helper()
+	before := c.nodes()
+	cmd := exec.Command("bash", "scripts/roll.sh")
+	cmd.Dir = ".."
+	cmd.Env = append(c.environ(), "COMPOSE_PROJECT_NAME="+c.project)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		c.t.Errorf("%s: %v\n%s", cmd, err, out)
+	}
+	after := c.nodes()
+	if len(after) != len(before) || slices.ContainsFunc(after, func(id string) bool { return slices.Contains(before, id) }) {
+		c.t.Errorf("nodes were %v, and are %v", before, after)
 	}
 }
 
@@ -93,8 +117,24 @@ func servedBy(c *rawsio.Client) string {
 	return ""
 }
 
-// The compose file as it is: people on different nodes talk through the load
-// balancer, and a node that is stopped leaves the others serving.
+// Every profile of the compose file is valid, with the settings that it needs.
+func TestComposeProfilesAreValid(t *testing.T) {
+	t.Parallel()
+	testenv.Docker(t, "docker compose")
+	c := &composed{t: t, project: "switchyard-test"}
+	profiles, err := c.run("config", "--profiles")
+	if err != nil {
+		t.Fatal(profiles)
+	}
+	for _, profile := range append(strings.Fields(profiles), "*", "") {
+		if out, err := c.run("--profile", profile, "config", "--quiet"); err != nil || out != "" {
+			t.Errorf("profile %q: %v\n%s", profile, err, out)
+		}
+	}
+}
+
+// The compose file as it is: people on different nodes talk through the load balancer, and
+// neither a rolling restart nor the death of a node loses anything, or keeps them away.
 func TestCompose(t *testing.T) { // not parallel: the build of the image takes the whole machine
 	testenv.Docker(t, "docker compose")
 	c := composeUp(t)
@@ -123,12 +163,37 @@ func TestCompose(t *testing.T) { // not parallel: the build of the image takes t
 		})
 	})
 
-	c.stopNode()
-	carol := rawsio.Dial(t, c.url)
-	carol.Connect("/chat", `{"user":"carol"}`)
-	for i := range 8 {
-		if got := carol.Call("/chat", "message", fmt.Sprintf(`{"room":"r%d","text":"still here"}`, i)); !strings.Contains(got, `"id"`) {
-			t.Error(got)
-		}
+	all := talkers(t, c.url, 24)
+	during(t, c.url, all, "rolling restart", c.roll)
+	during(t, c.url, all, "a node is killed", func() {
+		victim := c.nodes()[0]
+		c.docker("kill", victim)
+		goOn(t, all)
+		c.docker("start", victim)
+	})
+	t.Run("cluster", c.onCluster)
+}
+
+// onCluster moves the nodes to the Redis Cluster of the profile.
+func (c *composed) onCluster(t *testing.T) {
+	profile := []string{"--profile", "cluster", "up", "--wait", "--wait-timeout", "120", "--no-build", "--scale", "node=1"}
+	if out, err := c.run(profile...); err == nil || !strings.Contains(out, "redis-cluster") {
+		t.Errorf("without REDIS_URL: %v\n%s", err, out)
+	}
+	c.settings = []string{"REDIS_URL=redis://redis-1:6379"}
+	if out, err := c.run(profile...); err != nil {
+		t.Fatalf("up: %v\n%s", err, out)
+	}
+	if out, err := c.run("exec", "-T", "redis-1", "redis-cli", "cluster", "info"); err != nil || !strings.Contains(out, "cluster_size:3") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	testenv.WaitFor(t, time.Minute, "the node on the Cluster", func() bool { return status(c.url+"/readyz") == 200 })
+	if found := kept(t, c.url, "talk-0"); len(found) != 0 {
+		t.Errorf("it is the other Redis: %d messages", len(found))
+	}
+	alice := rawsio.Dial(t, c.url)
+	alice.Connect("/chat", `{"user":"alice"}`)
+	if got := alice.Call("/chat", "message", `{"room":"r0","text":"hello"}`); !strings.Contains(got, `"id"`) {
+		t.Error(got)
 	}
 }

@@ -57,6 +57,9 @@ func TestConversationsOverOtherBrokers(t *testing.T) {
 				name := strings.TrimSuffix(filepath.Base(file), ".txtar")
 				t.Run(name, func(t *testing.T) {
 					nodes := siotest.Cluster(t, 2, siotest.With(func(c *config.Config) { c.Events, c.EventsURL, c.EventsTopic = kind, events, name }))
+					if status, text := ready(t, nodes[0].URL); status != 200 || !strings.Contains(text, "events ok") {
+						t.Errorf("readiness: %d %s", status, text)
+					}
 					converse(t, file, map[string]string{"1": nodes[0].URL, "2": nodes[1].URL})
 				})
 			}

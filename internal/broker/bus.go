@@ -13,7 +13,8 @@ import (
 )
 
 // A Bus is another broker that takes events to the gateways, in place of their own reads
-// of Redis: two methods of Watermill's Publisher and Subscriber. Commands, and the answers
+// of Redis: two methods of Watermill's Publisher and Subscriber, and a third to see whether
+// it is there. Commands, and the answers
 // that come without an event, stay on Redis.
 //
 // Events are committed to Redis as ever, and a Relay forwards them from there, an entry a
@@ -31,6 +32,9 @@ type Bus interface {
 	// acknowledged. The channel is closed when ctx ends; before that, when messages may
 	// have been missed.
 	Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error)
+	// Ping tells whether the broker can be reached, soon and without waiting for it to come
+	// back.
+	Ping(ctx context.Context) error
 }
 
 // ErrTooLarge is what a Bus says of a message that its broker refuses for its size.

@@ -61,6 +61,8 @@ func btoi(b bool) int {
 	return 0
 }
 
+func (b *fakeBus) Ping(context.Context) error { return nil }
+
 func (b *fakeBus) Subscribe(context.Context, string) (<-chan *message.Message, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -52,6 +52,7 @@ type Config struct {
 	DLQMax         int           `env:"DLQ_MAX" envDefault:"100000" doc:"dead letters kept, about, of all partitions together; the oldest are dropped"`
 	Strict         Switch        `env:"STRICT" envDefault:"off" doc:"on: clients are told only what a replica of Redis has as well, so that a failover takes back nothing that was answered; needs a replica"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
+	DrainSpread    time.Duration `env:"DRAIN_SPREAD" envDefault:"500ms" doc:"over how long a node that shuts down sends its clients away, so that they do not come back all at once; more for more clients"`
 
 	CheckOutputs Limit `env:"CHECK_OUTPUTS" envDefault:"100" doc:"one in so many outputs of commands is held to its schema, 1: each (for development; make run does), or off; one that breaks it is answered with internal, and logged"`
 
@@ -258,6 +259,9 @@ func (c Config) Validate() error {
 	}
 	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
 		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)
+	}
+	if c.DrainSpread < 0 || c.DrainSpread > 10*time.Minute {
+		wrong("DRAIN_SPREAD", "%s is not between 0s and 10m", c.DrainSpread)
 	}
 	if c.CheckOutputs < 0 || c.CheckOutputs > 1_000_000 {
 		wrong("CHECK_OUTPUTS", "%d is not between 1 and 1000000, and not off", c.CheckOutputs)

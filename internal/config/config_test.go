@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	got.NodeID = ""
 	want := config.Config{
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
-		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, DLQMax: 100_000, CheckOutputs: 100, LogLevel: "info",
+		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, DLQMax: 100_000, DrainSpread: 500 * time.Millisecond, CheckOutputs: 100, LogLevel: "info",
 		Events: "redis", EventsTopic: "switchyard-events",
 		Sockets: config.Sockets{
 			Path: "/socket.io/", Parser: "json", Transports: []string{"polling", "websocket"},

@@ -50,10 +50,9 @@ type Node struct {
 }
 
 const (
-	handlersFinish = 15 * time.Second       // for what runs when the node shuts down
-	spansLeave     = 3 * time.Second        // for what the collector of traces has not got yet
-	clientsLeave   = 5 * time.Second        // for connections to close, and REST calls to be written
-	spreadLeaving  = 500 * time.Millisecond // over which clients are sent away, so that not all come back at once
+	handlersFinish = 15 * time.Second // for what runs when the node shuts down
+	spansLeave     = 3 * time.Second  // for what the collector of traces has not got yet
+	clientsLeave   = 5 * time.Second  // for connections to close, and REST calls to be written
 )
 
 // gateway tells whether this node holds sockets, worker whether it runs use cases.
@@ -87,9 +86,21 @@ func (n *Node) Start(ctx context.Context) error {
 		return errors.Join(err, n.closeLanes(), n.hooks.end(context.WithoutCancel(ctx)))
 	}
 	n.hooks.run()
-	n.Health.Add(web.Probe{Name: "redis", Check: n.Redis.Ping})
+	n.Health.Add(n.probes()...)
 	n.Log.Info("ready", "node", n.Config.NodeID, "role", n.Config.Role, "boot", n.Lanes.Boot())
 	return nil
+}
+
+// probes are what readiness hangs on.
+func (n *Node) probes() []web.Probe {
+	all := []web.Probe{{Name: "redis", Check: n.Redis.Ping}}
+	if n.Events != nil {
+		all = append(all, web.Probe{Name: "events", Check: n.Events.Ping})
+	}
+	if n.worker() {
+		all = append(all, web.Probe{Name: "lanes", Check: n.Worker.Fresh, Advisory: true})
+	}
+	return all
 }
 
 func (n *Node) startLanes(ctx context.Context) error {
@@ -119,17 +130,19 @@ func (n *Node) startLanes(ctx context.Context) error {
 	return nil
 }
 
-// Stop shuts the node down: it is no longer ready, takes no new commands, finishes
-// what runs, hands its partitions over, waits until every command has its answer,
-// sends the clients away, ends its Hooks, and sends what is left of traces. Its error names what was not done in time.
-// The Redis clients stay open.
+// Stop shuts the node down: it is no longer ready, sends away the clients that wait for
+// nothing, takes no new commands, finishes what runs, hands its partitions over, waits
+// until every command has its answer, sends the rest away, ends its Hooks, and sends what
+// is left of traces. Its error names what was not done in time. The Redis clients stay open.
 func (n *Node) Stop(ctx context.Context) error {
 	begin := time.Now()
 	n.Health.Drain()
+	n.Log.Info("draining", "node", n.Config.NodeID)
 	wait(ctx, n.Config.DrainDelay)
 	var errs []error
 	if n.gateway() {
 		n.Sockets.Refuse()
+		n.Sockets.SendAway(ctx, n.Config.DrainSpread)
 		n.Gateway.Refuse()
 	}
 	if n.worker() {
@@ -138,7 +151,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	if n.gateway() {
 		errs = append(errs, n.Gateway.Drain(ctx)) // each command that waits ends it by its own deadline
 		leave, cancel := context.WithTimeout(ctx, clientsLeave)
-		n.Sockets.Shutdown(leave, spreadLeaving)
+		n.Sockets.Shutdown(leave)
 		cancel()
 	}
 	errs = append(errs, n.closeLanes(), n.hooks.end(ctx))

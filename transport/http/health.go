@@ -14,7 +14,7 @@ import (
 )
 
 // Health answers /livez and /readyz. A node is live while it answers at all, and
-// ready while it has probes, every one passes, and it does not drain.
+// ready while it has probes, every one passes that is not Advisory, and it does not drain.
 type Health struct {
 	log      *slog.Logger
 	draining atomic.Bool
@@ -28,6 +28,10 @@ type Health struct {
 type Probe struct {
 	Name  string
 	Check func(context.Context) error
+
+	// Advisory: that it fails is told, and takes the node out of no service. For what other
+	// nodes do in its place.
+	Advisory bool
 }
 
 // NewHealth makes the health of a node that has not started: it is not ready before
@@ -72,11 +76,11 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 		lines = append(lines, "draining")
 	}
 	ok := len(lines) == 0
-	for _, p := range probes {
-		err := p.Check(ctx)
-		h.note(p.Name, err)
+	for i, err := range run(ctx, probes) {
+		p := probes[i]
+		h.note(p, err)
 		if err != nil {
-			ok = false
+			ok = ok && p.Advisory
 			lines = append(lines, p.Name+" failed")
 			continue
 		}
@@ -95,16 +99,27 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// run asks all at once, so that one that keeps silent takes no other one's time.
+func run(ctx context.Context, probes []Probe) []error {
+	errs := make([]error, len(probes))
+	var running sync.WaitGroup
+	for i, p := range probes {
+		running.Go(func() { errs[i] = p.Check(ctx) })
+	}
+	running.Wait()
+	return errs
+}
+
 // note logs a probe when it begins to fail and when it passes again.
-func (h *Health) note(probe string, err error) {
+func (h *Health) note(p Probe, err error) {
 	h.mu.Lock()
-	changed := h.failed[probe] != (err != nil)
-	h.failed[probe] = err != nil
+	changed := h.failed[p.Name] != (err != nil)
+	h.failed[p.Name] = err != nil
 	h.mu.Unlock()
 	switch {
 	case changed && err != nil:
-		h.log.Warn("not ready", "probe", probe, "error", err)
+		h.log.Warn("a probe of readiness fails", "probe", p.Name, "ready", p.Advisory, "error", err)
 	case changed:
-		h.log.Info("ready again", "probe", probe)
+		h.log.Info("a probe of readiness passes again", "probe", p.Name)
 	}
 }

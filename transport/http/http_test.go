@@ -198,8 +198,13 @@ func TestReadiness(t *testing.T) {
 	check(503, "redis failed")
 	broken = nil
 	check(200, "redis ok")
+	var late error
+	health.Add(web.Probe{Name: "lanes", Check: func(context.Context) error { return late }, Advisory: true})
+	check(200, "redis ok\nlanes ok")
+	late = errors.New("not renewed")
+	check(200, "redis ok\nlanes failed") // others have them
 	health.Drain()
-	check(503, "draining\nredis ok")
+	check(503, "draining\nredis ok\nlanes failed")
 	if w := request(h, "GET", "/livez", ``); w.Code != 200 {
 		t.Errorf("a draining node is alive: %d", w.Code)
 	}

@@ -15,6 +15,7 @@ func (h *handler) reply(s *sockets.Socket, cmd *command, ack sockets.AckID, r br
 	if !r.Late {
 		s.Done()
 		cmd.metrics.Answered(r.Code)
+		defer s.Answered()
 	}
 	h.apply(s, r)
 	switch {

@@ -134,11 +134,15 @@ func (g *Gateway) Release() { g.sockets.Release() }
 // Refuse lets no new client connect.
 func (g *Gateway) Refuse() { g.refusing.Store(true) }
 
-// Shutdown sends the clients away, spread over a time, and waits until they have
-// gone. They connect again by themselves, elsewhere. Those that have not gone when ctx
-// ends are cut.
-func (g *Gateway) Shutdown(ctx context.Context, over time.Duration) {
-	if cut := g.sockets.Shutdown(ctx, over); cut > 0 {
+// SendAway closes connections, spread over a time, so that their clients connect again
+// elsewhere and not all at once: each when it waits for no answer. It returns when the last
+// was told.
+func (g *Gateway) SendAway(ctx context.Context, over time.Duration) { g.sockets.SendAway(ctx, over) }
+
+// Shutdown closes all connections and waits until they have gone. Those that have not
+// gone when ctx ends are cut.
+func (g *Gateway) Shutdown(ctx context.Context) {
+	if cut := g.sockets.Shutdown(ctx); cut > 0 {
 		g.log.Warn("cut connections that did not close", "connections", cut)
 	}
 }
@@ -157,6 +161,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		}
 		if !submitted {
 			s.Done()
+			s.Answered()
 		}
 	}()
 	if e.Name == contract.Refresh {

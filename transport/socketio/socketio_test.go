@@ -404,7 +404,7 @@ func TestRefuseAndShutdown(t *testing.T) {
 	if g.Connections() != 1 {
 		t.Errorf("%d connections", g.Connections())
 	}
-	g.Shutdown(t.Context(), 0)
+	g.Shutdown(t.Context())
 	_ = c.Ended()
 }
 

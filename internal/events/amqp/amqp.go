@@ -5,6 +5,7 @@ package amqp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -62,4 +63,12 @@ func (b *Bus) Publish(topic string, messages ...*message.Message) error {
 // Subscribe is that of broker.Bus.
 func (b *Bus) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	return b.subscriber.Subscribe(ctx, topic)
+}
+
+// Ping is that of broker.Bus: it tells what heartbeats have found, which is within 20 s.
+func (b *Bus) Ping(context.Context) error {
+	if !b.publisher.IsConnected() || !b.subscriber.IsConnected() {
+		return errors.New("there is no connection to the AMQP broker")
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/IBM/sarama"
 	"github.com/ThreeDotsLabs/watermill"
@@ -21,12 +22,14 @@ import (
 const (
 	largest   = 64 << 20  // bytes; the broker's own limit, message.max.bytes, is lower
 	retention = "3600000" // ms that a topic which we make keeps events
+	pingTime  = 900 * time.Millisecond
 )
 
 // A Bus is a producer, and the consumers of its subscriptions.
 type Bus struct {
 	publisher  *watermillkafka.Publisher
 	subscriber *watermillkafka.Subscriber
+	pings      sarama.Client
 }
 
 // Open connects to kafka://host:9092,host:9092, with user:password@ in front of them by
@@ -52,7 +55,32 @@ func Open(address string, log *slog.Logger) (*Bus, error) {
 		_ = publisher.Close()
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
-	return &Bus{publisher, subscriber}, nil
+	pings, err := newPings(brokers, *config)
+	if err != nil {
+		_, _ = subscriber.Close(), publisher.Close()
+		return nil, fmt.Errorf("connect to Kafka: %w", err)
+	}
+	return &Bus{publisher, subscriber, pings}, nil
+}
+
+// newPings makes the client of Ping, apart from the others' because of its times: sarama
+// knows no contexts.
+func newPings(brokers []string, c sarama.Config) (sarama.Client, error) {
+	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = pingTime, pingTime, pingTime
+	c.Metadata.Retry.Max, c.Metadata.RefreshFrequency, c.Metadata.Timeout = 0, 0, pingTime
+	c.Metadata.Full, c.Metadata.AllowAutoTopicCreation = false, false
+	return sarama.NewClient(brokers, &c)
+}
+
+// Ping is that of broker.Bus: it asks any broker of the cluster for a topic that need not be
+// there.
+func (b *Bus) Ping(context.Context) error {
+	err := b.pings.RefreshMetadata("switchyard-ping")
+	var answer sarama.KError
+	if errors.As(err, &answer) { // whatever it says, it comes from a broker
+		return nil
+	}
+	return err
 }
 
 func parse(address string) (brokers []string, c *sarama.Config, err error) {
@@ -80,6 +108,7 @@ func parse(address string) (brokers []string, c *sarama.Config, err error) {
 func (b *Bus) Close() {
 	_ = b.subscriber.Close()
 	_ = b.publisher.Close()
+	_ = b.pings.Close()
 }
 
 // Publish is that of broker.Bus.

@@ -1,8 +1,11 @@
 package kafka
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 func TestAddresses(t *testing.T) {
@@ -21,5 +24,28 @@ func TestAddresses(t *testing.T) {
 		if _, _, err := parse(bad); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+func TestPing(t *testing.T) {
+	t.Parallel()
+	server, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	b, err := Open("kafka://"+server.ListenAddrs()[0], slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for range 2 {
+		if err := b.Ping(t.Context()); err != nil {
+			t.Errorf("it is there: %v", err)
+		}
+	}
+	server.Close()
+	if b.Ping(t.Context()) == nil {
+		t.Error("it is gone, and answers")
 	}
 }

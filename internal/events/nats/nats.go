@@ -25,6 +25,7 @@ const keep = 10 * time.Minute
 
 // A Bus is a connection to NATS.
 type Bus struct {
+	conn       *nats.Conn
 	publisher  *watermillnats.Publisher
 	subscriber *watermillnats.Subscriber
 	streams    nats.JetStreamContext
@@ -39,7 +40,7 @@ func Open(url string, log *slog.Logger) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
-	b := &Bus{there: map[string]bool{}}
+	b := &Bus{conn: conn, there: map[string]bool{}}
 	if b.streams, err = conn.JetStream(); err == nil {
 		logger := watermill.NewSlogLogger(log)
 		// Ordered: a consumer of this subscription alone, without acknowledgements.
@@ -89,6 +90,14 @@ func (b *Bus) Subscribe(ctx context.Context, topic string) (<-chan *message.Mess
 		return nil, err
 	}
 	return b.subscriber.Subscribe(ctx, topic)
+}
+
+// Ping is that of broker.Bus.
+func (b *Bus) Ping(ctx context.Context) error {
+	if !b.conn.IsConnected() {
+		return fmt.Errorf("the connection to NATS is %s", b.conn.Status())
+	}
+	return b.conn.FlushWithContext(ctx) // a round trip
 }
 
 // ensure makes the stream of a topic, unless there is one, whoever has made it.

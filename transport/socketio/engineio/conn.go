@@ -109,6 +109,13 @@ func (c *Conn) Transport() string {
 	return Polling
 }
 
+// Receiver is what the Handler's Open has returned; nil before that.
+func (c *Conn) Receiver() Receiver {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.receiver
+}
+
 // Open tells whether the connection is neither closed nor closing.
 func (c *Conn) Open() bool {
 	c.mu.Lock()

@@ -33,9 +33,14 @@ type asked struct {
 // Ask sends an event that the client acknowledges. done is called once, within the time,
 // with the arguments of the acknowledgement, which may be kept, by the goroutine that reads the client or by one of its own, and must not block.
 func (s *Socket) Ask(event string, within time.Duration, p Payload, done func(args []json.RawMessage, err error)) {
-	id, err := s.asks.add(within, done)
+	s.conn.owe() // it stays for its answer
+	id, err := s.asks.add(within, func(args []json.RawMessage, err error) {
+		done(args, err)
+		s.conn.settle()
+	})
 	if err != nil {
 		done(nil, err)
+		s.conn.settle()
 		return
 	}
 	s.write(s.conn.srv.eventFrames(s.namespace, event, id, p), false)

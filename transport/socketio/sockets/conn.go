@@ -27,7 +27,8 @@ type conn struct {
 	args    [2]json.RawMessage // of the event that is handled: most have a name and one argument
 	last    string             // name of an event
 
-	limits limits
+	limits    limits
+	departure departure
 
 	mu      sync.Mutex
 	sockets map[string]*Socket // by namespace

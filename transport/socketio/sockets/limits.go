@@ -71,6 +71,7 @@ func (l *limits) tell(now time.Duration) bool {
 func (c *conn) refused(p packet) bool {
 	limit := c.limits.take(now(), c.srv.cfg.EventRate, c.srv.cfg.EventsOpen)
 	if limit == NoLimit {
+		c.owe()
 		return false
 	}
 	c.srv.refused[limit].Add(1)

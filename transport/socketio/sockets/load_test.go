@@ -32,7 +32,7 @@ func arena(t *testing.T, cfg engineio.Config, h sockets.Handler) (*sockets.Serve
 	mux.Handle("/socket.io/", srv)
 	web := httptest.NewServer(mux)
 	t.Cleanup(web.Close)
-	t.Cleanup(func() { srv.Shutdown(t.Context(), 0) })
+	t.Cleanup(func() { srv.Shutdown(t.Context()) })
 	return srv, strings.TrimPrefix(web.URL, "http://")
 }
 

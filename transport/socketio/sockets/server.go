@@ -1,7 +1,6 @@
 package sockets
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/zishang520/engine.io/v2/engine"
 	"github.com/zishang520/socket.io/v2/socket"
@@ -207,40 +205,6 @@ func (srv *Server) CountRooms(namespace, prefix string) (these, others int) {
 
 // Refused counts the events that a limit has refused, those that were not told of too.
 func (srv *Server) Refused(limit Limit) uint64 { return srv.refused[limit].Load() }
-
-// Shutdown closes every connection, so that its client connects again elsewhere,
-// and waits until all have gone. What was sent before arrives first, but when ctx ends
-// the rest are cut, whose number it returns. over spreads the closing, so that not all
-// clients come back at the same moment.
-func (srv *Server) Shutdown(ctx context.Context, over time.Duration) (cut int) {
-	all := srv.connections()
-	for _, c := range all {
-		c.Close()
-		if over > 0 {
-			wait(ctx, over/time.Duration(len(all)))
-		}
-	}
-	for ctx.Err() == nil {
-		if srv.Connections() == 0 {
-			return 0
-		}
-		wait(ctx, 5*time.Millisecond)
-	}
-	left := srv.connections()
-	for _, c := range left {
-		c.Cut()
-	}
-	return len(left)
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
-}
 
 // recovered turns a panic into a log line: one client's goroutine must not end the
 // node. Use it with defer.

@@ -86,7 +86,7 @@ type Handler interface {
 
 	// Event gets one event. The events of a connection come one at a time, in the
 	// order in which they were sent, on the goroutine that reads it: while Event
-	// runs, nothing more is read from that client. Socket.Done follows each.
+	// runs, nothing more is read from that client. Socket.Done and Answered follow each.
 	Event(*Socket, Event)
 
 	// Exceeded answers an event that a limit refuses, in place of Event: by its

@@ -1,0 +1,86 @@
+package sockets
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/example/switchyard/transport/socketio/engineio"
+)
+
+// A departure is how a connection is sent away: when nothing is owed to its client any
+// more, so that no answer is lost with it.
+type departure struct {
+	owed    atomic.Int32 // events whose answer has not been sent, and questions to the client
+	leaving atomic.Bool
+}
+
+// owe counts what the connection is to stay for.
+func (c *conn) owe() { c.departure.owed.Add(1) }
+
+// settle follows each owe.
+func (c *conn) settle() {
+	if c.departure.owed.Add(-1) == 0 && c.departure.leaving.Load() {
+		c.engine.Close()
+	}
+}
+
+// leave closes the connection, now or when all is settled.
+func (c *conn) leave() {
+	c.departure.leaving.Store(true)
+	if c.departure.owed.Load() == 0 {
+		c.engine.Close()
+	}
+}
+
+// Answered says that the acknowledgement of an event was sent, or that there is none. Call
+// it once for each Handler.Event, after that.
+func (s *Socket) Answered() { s.conn.settle() }
+
+// SendAway closes connections, spread over a time, so that their clients connect again
+// elsewhere and not all at once. One that waits for answers, or was asked something, stays
+// until it has them. It returns when the last was told.
+func (srv *Server) SendAway(ctx context.Context, over time.Duration) {
+	all, begin := srv.connections(), time.Now()
+	for i, e := range all {
+		// By the clock: the shortest time that can be slept is longer than the pause between
+		// two of many.
+		due := begin.Add(over * time.Duration(i) / time.Duration(len(all)))
+		if d := time.Until(due); d >= time.Millisecond {
+			wait(ctx, d)
+		}
+		if c, ok := e.Receiver().(*conn); ok {
+			c.leave()
+		}
+	}
+}
+
+// Shutdown closes every connection and waits until all have gone. What was sent before
+// arrives first, but when ctx ends the rest are cut, whose number it returns.
+func (srv *Server) Shutdown(ctx context.Context) (cut int) {
+	each(srv.connections(), (*engineio.Conn).Close)
+	for ctx.Err() == nil {
+		if srv.Connections() == 0 {
+			return 0
+		}
+		wait(ctx, 5*time.Millisecond)
+	}
+	left := srv.connections()
+	each(left, (*engineio.Conn).Cut)
+	return len(left)
+}
+
+func each(all []*engineio.Conn, f func(*engineio.Conn)) {
+	for _, c := range all {
+		f(c)
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}
