@@ -26,7 +26,7 @@ func Prometheus(t testing.TB, what, folder string) string {
 		}
 	})
 	out, err := exec.Command("docker", "run", "--detach", "--name", name, "--network", "host", "--volume", folder+":/etc/prometheus:ro", prometheusImage,
-		"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/tmp/data", fmt.Sprint("--web.listen-address=127.0.0.1:", port)).CombinedOutput()
+		"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", fmt.Sprint("--web.listen-address=127.0.0.1:", port)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("start %s: %v\n%s", prometheusImage, err, out)
 	}

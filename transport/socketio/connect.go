@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 
@@ -52,11 +53,9 @@ func (h *handler) Connect(s *sockets.Socket) error {
 	to, params := (*Gateway)(h).home(s.Namespace())
 	err := h.admit(s, to, params)
 	var code fault.Code
-	if err != nil {
-		code = fault.Internal
-		if refused, ok := err.(*sockets.Refusal); ok {
-			code = fault.Code(refused.Message)
-		}
+	var refused *sockets.Refusal
+	if errors.As(err, &refused) {
+		code = fault.Code(refused.Message)
 	}
 	h.metrics.Connected(to.Name, code)
 	return err
