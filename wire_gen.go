@@ -65,10 +65,10 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		cleanup()
 		return nil, nil, err
 	}
+	authenticator := node.Authenticator(cfg, logger)
 	gateway := broker.NewGateway(lanes)
 	handlers := node.NewHandlers(contract)
 	worker := broker.NewWorker(lanes, handlers)
-	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
 	v, err := node.Mounts(cfg)
@@ -104,6 +104,13 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		cleanup()
 		return nil, nil, err
 	}
+	trusted, err := node.Proxies(cfg)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	nodeNode := &node.Node{
 		Config:   cfg,
 		Contract: contract,
@@ -111,6 +118,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		Redis:    clients,
 		Lanes:    lanes,
 		Events:   bus,
+		Auth:     authenticator,
 		Gateway:  gateway,
 		Worker:   worker,
 		Emitter:  emitterEmitter,
@@ -121,6 +129,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		Tracer:   tracer,
 		Hooks:    v2,
 		Pages:    pages,
+		Proxies:  trusted,
 	}
 	return nodeNode, func() {
 		cleanup4()

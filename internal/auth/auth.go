@@ -3,14 +3,18 @@
 //
 // Mode "none" believes what callers say of themselves. It is for development, and
 // for services behind a gateway that has authenticated already. Mode "jwt" wants a
-// token signed with the service's secret. Start at Authenticator.
+// token: signed with the service's secret, or with one of the keys that an identity
+// provider publishes (keys.go); never either. Start at Authenticator.
 package auth
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,22 +34,74 @@ const (
 	JWT  = "jwt"
 )
 
+// Config says how callers prove who they are.
+type Config struct {
+	Mode     string // None or JWT
+	Secret   string // JWT: tokens are signed with it, by HMAC; or
+	KeysURL  string // by somebody whose public keys are there, a JSON Web Key Set
+	Issuer   string // JWT: the tokens' iss; "": any
+	Audience string // JWT: in the tokens' aud; "": any
+	Log      *slog.Logger
+
+	Through http.RoundTripper // has the keys fetched; nil: http.DefaultTransport
+}
+
 // An Authenticator finds out who is calling. Its errors are faults. It looks once, and
 // tells until when that holds. Safe for concurrent use.
 type Authenticator struct {
-	secret []byte // nil: mode none
-	parser *jwt.Parser
+	parser *jwt.Parser // nil: mode none
+	key    jwt.Keyfunc
+	keys   *keys // nil: none are fetched
 }
 
-// New makes an authenticator; the secret is for mode jwt.
-func New(mode, secret string) *Authenticator {
-	if mode == None {
+// The algorithms, apart: one who knows a public key must not be able to sign with it as
+// if it were the secret.
+var (
+	withSecret = []string{"HS256", "HS384", "HS512"}
+	withKeys   = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+)
+
+// leeway is how far ahead the clock of who signs may be. A token ends when it says: its
+// connections do, too.
+const leeway = 10 * time.Second
+
+// New makes an authenticator. It does not wait for keys.
+func New(c Config) *Authenticator {
+	if c.Mode == None {
 		return &Authenticator{}
 	}
-	return &Authenticator{secret: []byte(secret), parser: jwt.NewParser(
-		jwt.WithValidMethods([]string{"HS256", "HS384", "HS512"}),
+	a := &Authenticator{key: func(*jwt.Token) (any, error) { return []byte(c.Secret), nil }}
+	methods := withSecret
+	if c.KeysURL != "" {
+		a.keys = newKeys(c.KeysURL, c.Through, c.Log)
+		a.key, methods = a.keys.find, withKeys
+		a.keys.fetch(false)
+	}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(methods), jwt.WithLeeway(leeway),
 		jwt.WithExpirationRequired(), // a token that leaks must not be valid for ever
-	)}
+	}
+	if c.Issuer != "" {
+		options = append(options, jwt.WithIssuer(c.Issuer))
+	}
+	if c.Audience != "" {
+		options = append(options, jwt.WithAudience(c.Audience))
+	}
+	a.parser = jwt.NewParser(options...)
+	return a
+}
+
+// Ready tells whether there are keys to check tokens with, if they have to be fetched. It
+// does not wait for them, but has them fetched.
+func (a *Authenticator) Ready(context.Context) error {
+	if a.keys == nil {
+		return nil
+	}
+	if set, _ := a.keys.current(); set == nil {
+		a.keys.fetch(false)
+		return errNoKeys
+	}
+	return nil
 }
 
 // credentials is what a caller says of itself.
@@ -78,7 +134,11 @@ func (c *credentials) read(auth []byte) error {
 const (
 	maxName  = 128 // bytes of a user's or a role's name
 	maxRoles = 64
+	maxToken = 16 << 10 // bytes
 )
+
+// errInvalid does not say what is wrong: who guesses is not helped.
+var errInvalid = fault.New(fault.Unauthenticated, "the token is not valid, or no longer")
 
 // Handshake authenticates a Socket.IO connection: auth is its auth object, {} for
 // none. In mode jwt the token is auth.token, or the header's bearer token. In mode
@@ -119,7 +179,7 @@ func bearer(h http.Header) string {
 }
 
 func (a *Authenticator) caller(c credentials) (caller contract.Caller, expires time.Time, err error) {
-	if a.secret != nil {
+	if a.parser != nil {
 		if c, err = a.verify(c.Token); err != nil {
 			return caller, expires, err
 		}
@@ -146,9 +206,15 @@ func (a *Authenticator) verify(token string) (credentials, error) {
 	if token == "" {
 		return credentials{}, fault.New(fault.Unauthenticated, "a token is needed: auth.token in the handshake, or the header Authorization: Bearer")
 	}
+	if len(token) > maxToken {
+		return credentials{}, fault.New(fault.Unauthenticated, "a token has at most %d bytes", maxToken)
+	}
 	c := jwt.MapClaims{} // exact keys, as in read
-	if _, err := a.parser.ParseWithClaims(token, c, func(*jwt.Token) (any, error) { return a.secret, nil }); err != nil {
-		return credentials{}, fault.New(fault.Unauthenticated, "the token is not valid, or no longer")
+	switch _, err := a.parser.ParseWithClaims(token, c, a.key); {
+	case errors.Is(err, errNoKeys):
+		return credentials{}, fault.New(fault.Unavailable, "tokens cannot be checked at the moment: their keys could not be fetched").After(fetchPause)
+	case err != nil:
+		return credentials{}, errInvalid
 	}
 	subject, err := c.GetSubject()
 	if err != nil || subject == "" {
@@ -163,8 +229,8 @@ func (a *Authenticator) verify(token string) (credentials, error) {
 		return credentials{}, fault.New(fault.Unauthenticated, "the token's tenant must be a text")
 	}
 	expires, err := c.GetExpirationTime()
-	if err != nil || expires == nil { // the parser wants one
-		return credentials{}, fault.New(fault.Unauthenticated, "the token does not expire")
+	if err != nil || expires == nil || !time.Now().Before(expires.Time) { // the parser wants one, and allows for leeway
+		return credentials{}, errInvalid
 	}
 	return credentials{User: subject, Tenant: tenant, Roles: roles, expires: expires.Time}, nil
 }

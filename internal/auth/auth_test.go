@@ -39,7 +39,7 @@ func handshakeAuth(t *testing.T, token string) json.RawMessage {
 
 func TestJWT(t *testing.T) {
 	t.Parallel()
-	a := auth.New(auth.JWT, secret)
+	a := auth.New(auth.Config{Mode: auth.JWT, Secret: secret})
 	soon, past := time.Now().Add(time.Minute).Unix(), time.Now().Add(-time.Minute).Unix()
 	good := token(t, jwt.SigningMethodHS256, []byte(secret), jwt.MapClaims{"sub": "alice", "roles": []string{"staff"}, "exp": soon})
 	want := contract.Caller{UserID: "alice", Roles: []string{"staff"}}
@@ -94,7 +94,7 @@ func TestKeysAreExact(t *testing.T) {
 		"claims":    {auth.JWT, string(handshakeAuth(t, signed))},
 		"handshake": {auth.None, `{"user":"alice","USER":"bob","Roles":["staff"]}`},
 	} {
-		got, _, err := auth.New(tc.mode, secret).Handshake(json.RawMessage(tc.auth), nil)
+		got, _, err := auth.New(auth.Config{Mode: tc.mode, Secret: secret}).Handshake(json.RawMessage(tc.auth), nil)
 		if diff := cmp.Diff(contract.Caller{UserID: "alice"}, got); err != nil || diff != "" {
 			t.Errorf("%s: %v %s", name, err, diff)
 		}
@@ -103,7 +103,7 @@ func TestKeysAreExact(t *testing.T) {
 
 func TestNamesCanBeShown(t *testing.T) {
 	t.Parallel()
-	a := auth.New(auth.None, "")
+	a := auth.New(auth.Config{Mode: auth.None})
 	for _, bad := range []string{"\xff\xfe", "a\tb", "a\u0085b", "a\x7fb"} {
 		for _, header := range []string{"X-User", "X-Roles"} {
 			r := httptest.NewRequest("GET", "/", nil)
@@ -124,7 +124,7 @@ func TestNamesCanBeShown(t *testing.T) {
 
 func TestNone(t *testing.T) {
 	t.Parallel()
-	a := auth.New(auth.None, "")
+	a := auth.New(auth.Config{Mode: auth.None})
 	got, _, err := a.Handshake(json.RawMessage(`{"user":"alice","roles":["staff"]}`), nil)
 	if diff := cmp.Diff(contract.Caller{UserID: "alice", Roles: []string{"staff"}}, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)

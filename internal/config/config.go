@@ -21,6 +21,7 @@ import (
 
 	"github.com/example/switchyard/internal/auth"
 	"github.com/example/switchyard/internal/logging"
+	"github.com/example/switchyard/internal/proxies"
 	"github.com/example/switchyard/internal/redisconn"
 )
 
@@ -39,8 +40,13 @@ type Config struct {
 	DocsEnabled string `env:"DOCS_ENABLED" doc:"whether /asyncapi, its documents and client.ts are served to everybody: true or false; empty: true with AUTH_MODE=none, else false"`
 
 	AuthMode    string   `env:"AUTH_MODE" envDefault:"none" doc:"none (callers are believed; for development) or jwt"`
-	JWTSecret   string   `env:"JWT_SECRET" doc:"key of HMAC-signed tokens, at least 32 bytes; needed with AUTH_MODE=jwt"`
+	JWTSecret   string   `env:"JWT_SECRET" secret:"true" doc:"key of HMAC-signed tokens, at least 32 bytes; AUTH_MODE=jwt needs it, or JWKS_URL, and not both"`
+	JWKSURL     string   `env:"JWKS_URL" doc:"where an identity provider publishes the public keys of its tokens (RS, PS, ES, EdDSA), https:// or http://; redirects are not followed"`
+	JWTIssuer   string   `env:"JWT_ISSUER" doc:"what a token's iss must be; empty: anything"`
+	JWTAudience string   `env:"JWT_AUDIENCE" doc:"what a token's aud must name; empty: anything. With JWKS_URL set it, or tokens for other services are valid, too"`
 	CORSOrigins []string `env:"CORS_ORIGINS" doc:"origins of web pages that may connect, separated by commas, or *; empty: only the service's own"`
+
+	TrustedProxies []string `env:"TRUSTED_PROXIES" doc:"networks and addresses of load balancers, like 10.0.0.0/8, separated by commas: the client's address is what they append to X-Forwarded-For; empty: nobody's counts"`
 
 	StaticDir string `env:"STATIC_DIR" doc:"a directory whose files are served where no route is; empty: the demo page. index.html for a directory, no listings, nothing that begins with a dot"`
 
@@ -102,7 +108,7 @@ func (s *Switch) UnmarshalText(b []byte) error {
 func Load() (Config, error) {
 	var c Config
 	err := env.Parse(&c)
-	for _, list := range [][]string{c.CORSOrigins, c.Sockets.Transports, c.Sockets.Mounts} {
+	for _, list := range [][]string{c.CORSOrigins, c.TrustedProxies, c.Sockets.Transports, c.Sockets.Mounts} {
 		for i, item := range list {
 			list[i] = strings.TrimSpace(item)
 		}
@@ -222,16 +228,14 @@ func (c Config) Validate() error {
 		oneOf("DOCS_ENABLED", c.DocsEnabled, "true", "false")
 	}
 	oneOf("AUTH_MODE", c.AuthMode, auth.None, auth.JWT)
-	if c.AuthMode == auth.JWT && len(c.JWTSecret) < 32 {
-		wrong("JWT_SECRET", "AUTH_MODE=jwt needs a secret of at least 32 bytes")
-	}
-	if c.AuthMode == auth.None && c.JWTSecret != "" {
-		wrong("JWT_SECRET", "it is set, but AUTH_MODE is none: set AUTH_MODE=jwt, or remove it")
-	}
+	c.validateTokens(wrong)
 	for _, o := range c.CORSOrigins {
 		if !isOrigin(o) {
 			wrong("CORS_ORIGINS", "%q is no origin, like https://app.example, and not *", o)
 		}
+	}
+	if _, err := proxies.Parse(c.TrustedProxies); err != nil {
+		wrong("TRUSTED_PROXIES", "%v", err)
 	}
 	if info, err := os.Stat(c.StaticDir); c.StaticDir != "" && (err != nil || !info.IsDir()) {
 		wrong("STATIC_DIR", "%q is no directory that can be read", c.StaticDir)

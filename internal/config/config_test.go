@@ -66,6 +66,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		"CHECK_OUTPUTS":               "-1",
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "ftp://:hunter2@x", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
 		"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_TRACES_SAMPLER": "sometimes", "OTEL_SDK_DISABLED": "perhaps",
+		"TRUSTED_PROXIES": "10.0.0.0/8, proxy",
 	} {
 		t.Setenv(name, value)
 	}
@@ -81,7 +82,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`DOCS_ENABLED: "maybe" is not one of true, false`,
 		`OTEL_EXPORTER_OTLP_ENDPOINT: it must look like http`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it must look like http`, `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is not one of http/protobuf, http/json`,
 		`OTEL_TRACES_EXPORTER: "zipkin" is not one of otlp, none`, `OTEL_TRACES_SAMPLER: "sometimes" is not one of always_on, `, `OTEL_SDK_DISABLED: "perhaps" is no bool`,
-		`LOG_LEVEL: "brokers" is no component; there are broker, `, `CHECK_OUTPUTS: -1 is not`,
+		`LOG_LEVEL: "brokers" is no component; there are auth, broker, `, `CHECK_OUTPUTS: -1 is not`, `TRUSTED_PROXIES: "proxy" is no network`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 		`SOCKET_RATE: "0" is no whole number above 0, or off`, `SOCKET_UNACKED: -1 is not between`, `NODE_IN_FLIGHT: 0 is not between 1 and`, `PARTITION_BACKLOG: "off" is no whole number`,
 		`EVENTS: "pigeon" is not one of redis, nats, amqp, kafka`, `EVENTS_TOPIC: "a.b" must have`,
@@ -108,6 +109,11 @@ func TestOneProblem(t *testing.T) {
 	}{
 		"secret unused":      {[]string{"JWT_SECRET", strings.Repeat("s", 32)}, "JWT_SECRET: it is set, but AUTH_MODE is none: set AUTH_MODE=jwt, or remove it"},
 		"secret used":        {[]string{"JWT_SECRET", strings.Repeat("s", 32), "AUTH_MODE", "jwt"}, ""},
+		"two kinds of keys":  {[]string{"JWT_SECRET", strings.Repeat("s", 32), "JWKS_URL", "https://id.example/keys", "AUTH_MODE", "jwt"}, "JWKS_URL: JWT_SECRET is set, too: tokens are signed with the one or with the others, so remove one of both"},
+		"published keys":     {[]string{"JWKS_URL", "https://id.example/keys", "JWT_ISSUER", "https://id.example", "JWT_AUDIENCE", "chat", "AUTH_MODE", "jwt"}, ""},
+		"keys of no server":  {[]string{"JWKS_URL", "file:///keys?hunter2", "AUTH_MODE", "jwt"}, "JWKS_URL: it must look like https://id.example/keys"},
+		"keys unused":        {[]string{"JWKS_URL", "https://id.example/keys"}, "JWKS_URL: it is set, but AUTH_MODE is none: set AUTH_MODE=jwt, or remove it"},
+		"audience unused":    {[]string{"JWT_AUDIENCE", "chat"}, "JWT_AUDIENCE: it is set, but AUTH_MODE is none: set AUTH_MODE=jwt, or remove it"},
 		"unknown role":       {[]string{"ROLE", "boss"}, `ROLE: "boss" is not one of all, gateway, worker`},
 		"role without Redis": {[]string{"ROLE", "worker"}, `ROLE: "worker" needs REDIS_URL: no other node reaches an embedded Redis`},
 		"host by name":       {[]string{"HTTP_ADDR", "no-such-host.invalid:80"}, ""},

@@ -27,7 +27,7 @@ type Sockets struct {
 	AttachmentBytes   int           `env:"ATTACHMENT_BYTES" envDefault:"1000000" doc:"bytes of all attachments of one event"`
 	AttachmentTimeout time.Duration `env:"ATTACHMENT_TIMEOUT" envDefault:"10s" doc:"how long the attachments of an event may take to arrive"`
 	MaxNamespaces     int           `env:"MAX_NAMESPACES" envDefault:"16" doc:"namespaces of one connection"`
-	ConnsPerAddress   Limit         `env:"CONNS_PER_ADDRESS" envDefault:"off" doc:"connections of one IP address, or off; a load balancer counts as one address"`
+	ConnsPerAddress   Limit         `env:"CONNS_PER_ADDRESS" envDefault:"off" doc:"connections of one IP address, of IPv6 of one /64 network, or off; behind a load balancer set TRUSTED_PROXIES, or it counts as one address"`
 	Rate              Limit         `env:"SOCKET_RATE" envDefault:"50" doc:"commands a second of one connection, all its namespaces together, or off; twice as many may come at once"`
 	Unacked           Limit         `env:"SOCKET_UNACKED" envDefault:"32" doc:"commands of one connection that wait for an answer, or off"`
 	QueueMessages     int           `env:"QUEUE_MESSAGES" envDefault:"4096" doc:"messages that wait for one slow client before it is cut"`

@@ -45,7 +45,7 @@ type Connecting struct {
 	Auth    json.RawMessage     `json:"auth" doc:"What the client gave as auth: an object, {} for none."`
 	Header  map[string][]string `json:"header" doc:"Of its first request."`
 	Query   map[string][]string `json:"query" doc:"Of its first request."`
-	Address string              `json:"address" doc:"Host and port of the peer."`
+	Address string              `json:"address" doc:"Host and port of the client, or of the last proxy that is not trusted; the port 0 if it is not known."`
 	Secure  bool                `json:"secure" doc:"Whether it came over TLS."`
 }
 

@@ -14,10 +14,12 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/example/switchyard/internal/auth"
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/emitter"
+	"github.com/example/switchyard/internal/proxies"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/tracing"
@@ -33,6 +35,7 @@ type Node struct {
 	Redis    *redisconn.Clients
 	Lanes    *broker.Lanes
 	Events   broker.Bus // nil: events stay on Redis
+	Auth     *auth.Authenticator
 	Gateway  *broker.Gateway
 	Worker   *broker.Worker
 	Emitter  *emitter.Emitter
@@ -43,6 +46,7 @@ type Node struct {
 	Tracer   *tracing.Tracer // nil: nothing is traced
 	Hooks    []contract.Hook // started in this order, on nodes that run use cases
 	Pages    web.Pages       // on nodes that hold sockets, below all routes
+	Proxies  proxies.Trusted
 
 	name  *name         `wire:"-"` // while it runs
 	relay *broker.Relay `wire:"-"` // likewise, if there is a Bus
@@ -65,7 +69,7 @@ func (n *Node) Handler() http.Handler {
 	if !n.gateway() {
 		return web.NewWorker(n.Health)
 	}
-	return n.Public.With(n.Pages)
+	return n.Proxies.Middleware(n.Public.With(n.Pages))
 }
 
 // Start starts the lanes. When it returns nil, the node is ready; else nothing runs
@@ -96,6 +100,9 @@ func (n *Node) probes() []web.Probe {
 	all := []web.Probe{{Name: "redis", Check: n.Redis.Ping}}
 	if n.Events != nil {
 		all = append(all, web.Probe{Name: "events", Check: n.Events.Ping})
+	}
+	if n.gateway() && n.Config.JWKSURL != "" {
+		all = append(all, web.Probe{Name: "keys", Check: n.Auth.Ready})
 	}
 	if n.worker() {
 		all = append(all, web.Probe{Name: "lanes", Check: n.Worker.Fresh, Advisory: true})
@@ -203,6 +210,7 @@ func (n *Node) Run(ctx context.Context) error {
 	for _, typo := range config.Typos(os.Environ()) {
 		n.Log.Warn(typo)
 	}
+	n.Log.Debug("settings", "config", n.Config)
 	// Bind first: a taken port should not cost the other nodes a hand-over.
 	servers, err := n.listen()
 	if err == nil {

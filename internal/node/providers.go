@@ -18,6 +18,7 @@ import (
 	"github.com/example/switchyard/internal/events"
 	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/internal/metrics"
+	"github.com/example/switchyard/internal/proxies"
 	"github.com/example/switchyard/internal/ratelimit/redisrate"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
@@ -33,7 +34,7 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenTracing, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Mounts, Pages, NewAdmin, metrics.New,
+	NewLogger, OpenTracing, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Proxies, Mounts, Pages, NewAdmin, metrics.New,
 )
 
 // NewLogger logs text on a terminal, else JSON.
@@ -138,10 +139,21 @@ func NewDocs(c config.Config, contract *schema.Contract, s *socketio.Gateway) (w
 }
 
 // Authenticator authenticates as AUTH_MODE says.
-func Authenticator(c config.Config) *auth.Authenticator { return auth.New(c.AuthMode, c.JWTSecret) }
+func Authenticator(c config.Config, log *slog.Logger) *auth.Authenticator {
+	log = logging.Of(log, logging.Auth)
+	if c.JWKSURL != "" && c.JWTAudience == "" {
+		log.Warn("JWT_AUDIENCE is empty: tokens that the same provider has signed for other services are valid here, too")
+	}
+	return auth.New(auth.Config{
+		Mode: c.AuthMode, Secret: c.JWTSecret, KeysURL: c.JWKSURL, Issuer: c.JWTIssuer, Audience: c.JWTAudience, Log: log,
+	})
+}
 
 // Origins allows CORS_ORIGINS.
 func Origins(c config.Config) cors.Policy { return cors.Policy{Origins: c.CORSOrigins} }
+
+// Proxies are TRUSTED_PROXIES.
+func Proxies(c config.Config) (proxies.Trusted, error) { return proxies.Parse(c.TrustedProxies) }
 
 // Mounts are SOCKET_MOUNTS.
 func Mounts(c config.Config) ([]socketio.Mount, error) {

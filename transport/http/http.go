@@ -143,12 +143,17 @@ func boundBodies(next http.Handler) http.Handler {
 	})
 }
 
+// framePolicy lets no other site show our pages in a frame, to have people click there. A
+// page with a policy of its own sets both.
+const framePolicy = "frame-ancestors 'self'"
+
 // secure sets what every answer but a websocket's should say.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 			w.Header().Set("X-Content-Type-Options", "nosniff")
 			w.Header().Set("Cache-Control", "no-store")
+			w.Header().Set("Content-Security-Policy", framePolicy)
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -82,7 +82,7 @@ func serve(t *testing.T, mode string) (*lanes, *web.Health, http.Handler) {
 	l := &lanes{}
 	log := slog.New(slog.DiscardHandler)
 	health := web.NewHealth(log)
-	s, err := web.New(c, l, auth.New(mode, strings.Repeat("s", 32)), cors.Policy{Origins: []string{"https://app.example"}}, sockets{}, health, nil, nil, log)
+	s, err := web.New(c, l, auth.New(auth.Config{Mode: mode, Secret: strings.Repeat("s", 32)}), cors.Policy{Origins: []string{"https://app.example"}}, sockets{}, health, nil, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +143,9 @@ func TestPathAndQueryJoinTheBody(t *testing.T) {
 			}
 			if w.Header().Get("X-Content-Type-Options") != "nosniff" {
 				t.Error("no nosniff")
+			}
+			if got := w.Header().Get("Content-Security-Policy"); got != "frame-ancestors 'self'" {
+				t.Errorf("others may frame it: %q", got)
 			}
 		})
 	}
@@ -221,7 +224,7 @@ func TestOverlappingRoutesAreAnErrorNotAPanic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(slog.Default()), nil, nil, slog.Default())
+	_, err = web.New(c, &lanes{}, auth.New(auth.Config{Mode: auth.None}), cors.Policy{}, sockets{}, web.NewHealth(slog.Default()), nil, nil, slog.Default())
 	if err == nil || !strings.Contains(err.Error(), `command "board.b": its path cannot be mounted`) {
 		t.Errorf("got %v", err)
 	}

@@ -28,7 +28,7 @@ func servePages(t *testing.T, p web.Pages) http.Handler {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	s, err := web.New(c, &lanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets{}, web.NewHealth(log), nil, nil, log)
+	s, err := web.New(c, &lanes{}, auth.New(auth.Config{Mode: auth.None}), cors.Policy{}, sockets{}, web.NewHealth(log), nil, nil, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +76,7 @@ func TestStaticFiles(t *testing.T) {
 		body         string
 	}{
 		"index":                  {"GET", "/", 200, "Content-Type", "text/html; charset=utf-8", "<h1>home</h1>"},
+		"no frames":              {"GET", "/", 200, "Content-Security-Policy", "frame-ancestors 'self'", ""},
 		"index by name":          {"GET", "/index.html", 200, "Cache-Control", "no-cache", "<h1>home</h1>"},
 		"script":                 {"GET", "/app.mjs", 200, "Content-Type", "text/javascript; charset=utf-8", "export {}"},
 		"font":                   {"GET", "/font.woff2", 200, "Content-Type", "font/woff2", "f"},

@@ -59,7 +59,7 @@ func hold(t *testing.T, url, name string) *holder {
 		t.Fatal(err)
 	}
 	lanes := broker.NewGateway(newLanes(t, url, name))
-	g := socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, sockets.Config{}, metrics.New(), slog.New(slog.DiscardHandler))
+	g := socketio.New(c, lanes, auth.New(auth.Config{Mode: auth.None}), cors.Policy{}, sockets.Config{}, metrics.New(), slog.New(slog.DiscardHandler))
 	e := emitter.New(g, broker.Config{Node: name})
 	lanes.Answering(g.Answer)
 	if err := lanes.Start(t.Context(), e.Handle, e.Missed); err != nil {

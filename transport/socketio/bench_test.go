@@ -79,7 +79,7 @@ func newBenchGateway(b *testing.B, lanes socketio.Lanes) *socketio.Gateway {
 		b.Fatal(err)
 	}
 	limits := sockets.Config{EventRate: int(time.Second), EventsOpen: 1 << 30} // counted, and never reached
-	return socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, limits, metrics.New(), slog.New(slog.DiscardHandler))
+	return socketio.New(c, lanes, auth.New(auth.Config{Mode: auth.None}), cors.Policy{}, limits, metrics.New(), slog.New(slog.DiscardHandler))
 }
 
 func benchGateway(b *testing.B, lanes socketio.Lanes) (g *socketio.Gateway, address string) {

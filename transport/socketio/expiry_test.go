@@ -94,7 +94,7 @@ func TestASocketDoesNotOutliveItsToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	lanes, now := &fakeLanes{}, &fakeClock{now: time.Now()}
-	g := socketio.New(c, lanes, auth.New(auth.JWT, secret), cors.Policy{}, sockets.Config{}, metrics.New(), slog.New(slog.DiscardHandler))
+	g := socketio.New(c, lanes, auth.New(auth.Config{Mode: auth.JWT, Secret: secret}), cors.Policy{}, sockets.Config{}, metrics.New(), slog.New(slog.DiscardHandler))
 	g.SetClock(now.Now, now.After)
 	web := httptest.NewServer(g)
 	defer web.Close()

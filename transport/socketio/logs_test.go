@@ -53,7 +53,7 @@ func TestSocketsAndConnectionsLogApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out lines
-		g := socketio.New(c, &fakeLanes{}, auth.New(auth.None, ""), cors.Policy{}, sockets.Config{}, metrics.New(), logging.New(&out, true, parsed))
+		g := socketio.New(c, &fakeLanes{}, auth.New(auth.Config{Mode: auth.None}), cors.Policy{}, sockets.Config{}, metrics.New(), logging.New(&out, true, parsed))
 		web := httptest.NewServer(g)
 		client := rawsio.Dial(t, web.URL)
 		client.Connect("/board", `{"user":"alice"}`)

@@ -154,7 +154,7 @@ func startWith(t *testing.T, cfg sockets.Config) (*socketio.Gateway, *fakeLanes,
 		t.Fatal(err)
 	}
 	lanes := &fakeLanes{}
-	g := socketio.New(c, lanes, auth.New(auth.None, ""), cors.Policy{}, cfg, metrics.New(), slog.New(slog.DiscardHandler))
+	g := socketio.New(c, lanes, auth.New(auth.Config{Mode: auth.None}), cors.Policy{}, cfg, metrics.New(), slog.New(slog.DiscardHandler))
 	web := httptest.NewServer(g)
 	t.Cleanup(web.Close)
 	return g, lanes, web.URL
@@ -414,7 +414,7 @@ func TestAuthenticationIsRefusedWithAProblem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := socketio.New(c, &fakeLanes{}, auth.New(auth.JWT, strings.Repeat("s", 32)), cors.Policy{}, sockets.Config{}, metrics.New(), slog.New(slog.DiscardHandler))
+	g := socketio.New(c, &fakeLanes{}, auth.New(auth.Config{Mode: auth.JWT, Secret: strings.Repeat("s", 32)}), cors.Policy{}, sockets.Config{}, metrics.New(), slog.New(slog.DiscardHandler))
 	web := httptest.NewServer(g)
 	defer web.Close()
 	client := rawsio.Dial(t, web.URL)

@@ -62,10 +62,10 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		cleanup()
 		return nil, nil, err
 	}
+	authenticator := node.Authenticator(cfg, logger)
 	gateway := broker.NewGateway(lanes)
 	handlers := node.NewHandlers(contract)
 	worker := broker.NewWorker(lanes, handlers)
-	authenticator := node.Authenticator(cfg)
 	policy := node.Origins(cfg)
 	socketsConfig := node.SocketsConfig(cfg)
 	v, err := node.Mounts(cfg)
@@ -101,6 +101,13 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		cleanup()
 		return nil, nil, err
 	}
+	trusted, err := node.Proxies(cfg)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
 	nodeNode := &node.Node{
 		Config:   cfg,
 		Contract: contract,
@@ -108,6 +115,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Redis:    clients,
 		Lanes:    lanes,
 		Events:   bus,
+		Auth:     authenticator,
 		Gateway:  gateway,
 		Worker:   worker,
 		Emitter:  emitterEmitter,
@@ -118,6 +126,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Tracer:   tracer,
 		Hooks:    v2,
 		Pages:    pages,
+		Proxies:  trusted,
 	}
 	return nodeNode, func() {
 		cleanup4()

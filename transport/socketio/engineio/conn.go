@@ -16,7 +16,7 @@ type Conn struct {
 	header  http.Header
 	query   url.Values
 	address string // host and port
-	host    string // of address
+	host    string // of address, see network
 	secure  bool
 
 	handling sync.Mutex // held while one packet is handled

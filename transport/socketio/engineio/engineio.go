@@ -53,8 +53,8 @@ type Config struct {
 	// and websocket messages that arrive; those may have MaxPayload bytes afterwards.
 	Compression bool
 
-	// ConnsPerAddress bounds the connections of one IP address; 0 does not. Behind a
-	// load balancer all clients have the balancer's address.
+	// ConnsPerAddress bounds the connections of one IP address, as the request's
+	// RemoteAddr tells it, and of IPv6 those of a network of /64; 0 does not.
 	ConnsPerAddress int
 
 	// Allow refuses handshakes, before anything else of a connection runs. Nil: all

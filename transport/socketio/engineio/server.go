@@ -5,8 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -122,10 +122,7 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, q url.Value
 			return
 		}
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
+	host := network(r.RemoteAddr)
 	if !srv.reserve(host) {
 		srv.crowded.Add(1)
 		reject(w, tooMany)
@@ -155,6 +152,20 @@ func (srv *Server) conn(id string) *Conn {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	return srv.conns[id]
+}
+
+// network is what counts as one address: of IPv6 a network of /64, which is what one
+// customer of a provider has at least.
+func network(address string) string {
+	ap, err := netip.ParseAddrPort(address)
+	if err != nil { // not TCP
+		return address
+	}
+	a := ap.Addr().Unmap().WithZone("")
+	if a.Is4() {
+		return a.String()
+	}
+	return netip.PrefixFrom(a, 64).Masked().String()
 }
 
 // reserve counts a connection of an address; false means that it has too many.

@@ -584,3 +584,27 @@ func TestTransportsAndHandshakesCanBeRefused(t *testing.T) {
 	}
 	s.dial("EIO=4&transport=websocket&token=x")
 }
+
+func TestLimitOfConnectionsOfANetwork(t *testing.T) {
+	t.Parallel()
+	s := engineio.New(engineio.Config{ConnsPerAddress: 1, PingInterval: time.Hour, Log: slog.New(slog.DiscardHandler)}, &echo{})
+	t.Cleanup(func() {
+		for _, c := range s.All() {
+			c.Cut()
+		}
+	})
+	for _, tc := range []struct {
+		address string
+		status  int
+	}{
+		{"192.0.2.1:1", 200}, {"192.0.2.1:2", 429}, {"[::ffff:192.0.2.1]:3", 429}, {"192.0.2.2:1", 200},
+		{"[2001:db8::1]:1", 200}, {"[2001:db8::ffff:2]:1", 429}, {"[2001:db8:0:1::1]:1", 200}, {"@", 200},
+	} {
+		r := httptest.NewRequest("GET", "/?"+polling, nil)
+		r.RemoteAddr = tc.address
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, r); w.Code != tc.status {
+			t.Errorf("%s: %d %s", tc.address, w.Code, w.Body)
+		}
+	}
+}

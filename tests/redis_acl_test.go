@@ -1,0 +1,111 @@
+package tests
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/siotest"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// The Redis users of deployments/redis/users.acl: nodes and the operator's tool do their
+// work, are refused nothing of it, and may do no more.
+func TestRedisUsersHaveTheRightsThatTheyNeed(t *testing.T) {
+	t.Parallel()
+	example, err := os.ReadFile("../deployments/redis/users.acl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "users.acl") // with passwords: as it is, it lets nobody in
+	text := strings.ReplaceAll(string(example), " off resetpass ", " on resetpass >hunter2 ")
+	if err := os.WriteFile(file, []byte(strings.Replace(text, "user default on", "user default off", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := testenv.RedisServer(t, "users of Redis", "--aclfile", file)
+	url := func(user string) string { return "redis://" + user + ":hunter2@" + address }
+	admin := testenv.Client(t, url("admin"))
+	converseAs(t, url("node"), admin)
+	siotest.Start(t, siotest.Redis(url("node")))
+	operate(t, url("yard"), admin)
+
+	denied, err := admin.ACLLog(t.Context(), 100).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range denied {
+		if d.Object != "config|get" && d.Object != "client|setinfo" { // for a warning at the start, and for the name of the library; the first would show passwords
+			t.Errorf("%s was refused %s (%s)", d.Username, d.Object, d.ClientInfo.LastCmd)
+		}
+	}
+	may := func(user string, allowed bool, args ...any) {
+		t.Helper()
+		if err := testenv.Client(t, url(user)).Do(t.Context(), args...).Err(); (err == nil) != allowed {
+			t.Errorf("%s: %v: %v", user, args, err)
+		}
+	}
+	for _, user := range []string{"node", "yard"} {
+		may(user, true, "TIME")
+		for _, args := range [][]any{
+			{"FLUSHALL"}, {"KEYS", "*"}, {"CONFIG", "GET", "*"}, {"CONFIG", "SET", "dir", "/"}, {"ACL", "LIST"}, {"MONITOR"}, {"SHUTDOWN"}, {"DEBUG", "SLEEP", "0"},
+			{"GET", "somebody's"}, {"SET", "somebody's", "1"}, {"EVAL", "return redis.call('GET', 'somebody\\'s')", "0"}, {"SUBSCRIBE", "x"}, {"REPLICAOF", "NO", "ONE"},
+		} {
+			may(user, false, args...)
+		}
+	}
+	may("yard", false, "DEL", "own:{p0}")
+	may("yard", false, "GET", "task:1")
+	may("yard", false, "SET", "partitions", "1")
+}
+
+// converseAs has nodes of a Redis user hold conversations.
+func converseAs(t *testing.T, url string, admin *redis.Client) {
+	t.Helper()
+	for _, name := range []string{"chat-moderation", "chat-retry", "tasks"} {
+		t.Run(name, func(t *testing.T) {
+			nodes := siotest.Cluster(t, 2, siotest.Redis(url))
+			converse(t, "conversations/"+name+".txtar", map[string]string{"1": nodes[0].URL, "2": nodes[1].URL})
+		})
+		if err := admin.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// operate does all that the operator's tool can do.
+func operate(t *testing.T, url string, admin *redis.Client) {
+	t.Helper()
+	program := siotest.Program(t, "cmd/yard")
+	yard := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command(program, args...)
+		cmd.Env = append(os.Environ(), "REDIS_URL="+url)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("yard %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+		return string(out)
+	}
+	for _, args := range [][]string{{"lag"}, {"nodes"}, {"partitions"}, {"emit", "/chat", "message.posted", "--room", "lobby", `{"text":"hello"}`}} {
+		yard(args...)
+	}
+	const unknown = "\x81\xa9operation\xa7no.such" // as msgpack
+	if err := admin.XAdd(t.Context(), &redis.XAddArgs{Stream: "cmd:{p0}", Values: []any{"_watermill_message_uuid", "01a200d1-7d14-72ad-ac48-c1db74b7d0dc", "metadata", unknown, "payload", "{}"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	letters := func(want int) {
+		t.Helper()
+		testenv.WaitFor(t, rawsio.Patience, "the dead letter", func() bool { return strings.Count(yard("dlq", "list", "--json"), `"command_id"`) == want })
+	}
+	letters(1)
+	yard("dlq", "show", "01a200d1-7d14-72ad-ac48-c1db74b7d0dc")
+	yard("dlq", "replay", "--all") // it fails once more
+	letters(1)
+	yard("dlq", "drop", "--all")
+	letters(0)
+}
