@@ -70,7 +70,8 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	handlers := node.NewHandlers(contract)
 	worker := broker.NewWorker(lanes, handlers)
 	policy := node.Origins(cfg)
-	socketsConfig := node.SocketsConfig(cfg)
+	record := node.NewAdminRecord(cfg, contract)
+	socketsConfig := node.SocketsConfig(cfg, record)
 	v, err := node.Mounts(cfg)
 	if err != nil {
 		cleanup3()
@@ -95,10 +96,18 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(cfg, metricsMetrics, contract, health, clients, socketioGateway, lanes, gateway, worker)
-	v2 := usecases.Hooks()
-	pages, cleanup4, err := node.Pages(cfg)
+	adminServer := node.NewAdminUI(cfg, record, socketioGateway, asker, clients, logger)
+	admin, cleanup4, err := node.NewAdmin(cfg, metricsMetrics, contract, health, clients, socketioGateway, lanes, gateway, worker, adminServer)
 	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := usecases.Hooks()
+	pages, cleanup5, err := node.Pages(cfg)
+	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -106,6 +115,8 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 	}
 	trusted, err := node.Proxies(cfg)
 	if err != nil {
+		cleanup5()
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -125,6 +136,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		Sockets:  socketioGateway,
 		Public:   server,
 		Admin:    admin,
+		AdminUI:  adminServer,
 		Health:   health,
 		Tracer:   tracer,
 		Hooks:    v2,
@@ -132,6 +144,7 @@ func New(ctx context.Context, cfg config.Config, logs io.Writer) (*node.Node, fu
 		Proxies:  trusted,
 	}
 	return nodeNode, func() {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()

@@ -38,8 +38,9 @@ const usage = `usage: yard COMMAND [flags]
   tail cmd|evt|dlq          what comes to a lane from now on; --all: also what is there
   emit NAMESPACE EVENT --room R|--user U|--everyone JSON
                             an event from outside
+  hash                      reads a password, and prints what ADMIN_UI_PASSWORD_HASH wants
 
-Every command takes --redis URL (else REDIS_URL is used) and --json.
+Every other command takes --redis URL (else REDIS_URL is used) and --json.
 `
 
 // A command is one word of the tool. Its flags may stand before, between and after the
@@ -101,6 +102,9 @@ func main() {
 func run(ctx context.Context, args []string, redisURL string, out, errs io.Writer) int {
 	if len(args) > 0 && slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
 		return printed(fmt.Fprint(out, usage))
+	}
+	if slices.Equal(args, []string{"hash"}) {
+		return hash(os.Stdin, out, errs, hashCost)
 	}
 	c, rest, ok := find(args)
 	if !ok {

@@ -26,6 +26,7 @@ const (
 	AskList  = "list"
 	AskCount = "count"
 	AskCall  = "call"
+	AskNode  = "node" // about the node itself, see Asker.Nodes
 )
 
 // A Question is what a node is asked about its sockets: those in a room, of a user, one,
@@ -44,6 +45,8 @@ type Question struct {
 type Answer struct {
 	Count   int            `json:"count"`
 	Sockets []SocketAnswer `json:"sockets,omitempty"`
+
+	Body json.RawMessage `json:"body,omitempty"` // of the node itself
 }
 
 // A SocketAnswer is one socket, or what it said.

@@ -104,6 +104,17 @@ func (a *Asker) Ask(ctx context.Context, s contract.AskSpec, who contract.Who, v
 	return replies, nil
 }
 
+// Nodes puts a question that is no use case's to the nodes that hold sockets, about a
+// namespace, and returns what they say by their boots. Who knows no such question says
+// nothing. What one asker asks of one namespace reaches each node in that order.
+func (a *Asker) Nodes(ctx context.Context, namespace string, question json.RawMessage) (answers map[string]Answer, missing []string, err error) {
+	q := Question{Action: AskNode, Namespace: namespace, Payload: question, Within: within(ctx, 0)}
+	if answers, missing, err = a.ask(ctx, q); err != nil {
+		return nil, nil, fmt.Errorf("ask the nodes: %w", err)
+	}
+	return answers, missing, nil
+}
+
 // askProblem is why a socket has said nothing, as an error.
 func askProblem(name, problem string) error {
 	switch problem {

@@ -64,6 +64,7 @@ type Config struct {
 
 	Sockets Sockets
 	Tracing Tracing
+	AdminUI AdminUI
 
 	LogLevel  string `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error, and others for components: info,broker=debug,socketio=warn; commands=debug logs each command, without secrets"`
 	LogFormat string `env:"LOG_FORMAT" doc:"text or json; empty: text on a terminal, else json"`
@@ -108,7 +109,7 @@ func (s *Switch) UnmarshalText(b []byte) error {
 func Load() (Config, error) {
 	var c Config
 	err := env.Parse(&c)
-	for _, list := range [][]string{c.CORSOrigins, c.TrustedProxies, c.Sockets.Transports, c.Sockets.Mounts} {
+	for _, list := range [][]string{c.CORSOrigins, c.TrustedProxies, c.Sockets.Transports, c.Sockets.Mounts, c.AdminUI.Origins} {
 		for i, item := range list {
 			list[i] = strings.TrimSpace(item)
 		}
@@ -192,6 +193,15 @@ var (
 	nodeIDRE    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 )
 
+// isDirectory tells whether a directory can be read; none given is well.
+func isDirectory(path string) bool {
+	if path == "" {
+		return true
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // Validate returns every problem, joined.
 func (c Config) Validate() error {
 	var errs []error
@@ -237,7 +247,7 @@ func (c Config) Validate() error {
 	if _, err := proxies.Parse(c.TrustedProxies); err != nil {
 		wrong("TRUSTED_PROXIES", "%v", err)
 	}
-	if info, err := os.Stat(c.StaticDir); c.StaticDir != "" && (err != nil || !info.IsDir()) {
+	if !isDirectory(c.StaticDir) {
 		wrong("STATIC_DIR", "%q is no directory that can be read", c.StaticDir)
 	}
 	if c.CommandTimeout < 100*time.Millisecond || c.CommandTimeout > time.Hour {
@@ -272,6 +282,7 @@ func (c Config) Validate() error {
 	}
 	c.Sockets.validate(wrong)
 	c.Tracing.validate(wrong, oneOf)
+	c.AdminUI.validate(c.AdminAddr, wrong)
 	if _, err := logging.ParseLevels(c.LogLevel); err != nil {
 		for mistake := range strings.SplitSeq(err.Error(), "\n") {
 			wrong("LOG_LEVEL", "%s", mistake)

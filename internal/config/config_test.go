@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
 		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, DLQMax: 100_000, DrainSpread: 500 * time.Millisecond, CheckOutputs: 100, LogLevel: "info",
-		Events: "redis", EventsTopic: "switchyard-events",
+		Events: "redis", EventsTopic: "switchyard-events", AdminUI: config.AdminUI{Mode: "production"},
 		Sockets: config.Sockets{
 			Path: "/socket.io/", Parser: "json", Transports: []string{"polling", "websocket"},
 			PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 5 * time.Second,
@@ -63,6 +63,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		"DOCS_ENABLED": "maybe",
 		"SOCKET_RATE":  "0", "SOCKET_UNACKED": "-1", "NODE_IN_FLIGHT": "0", "PARTITION_BACKLOG": "off",
 		"EVENTS": "pigeon", "EVENTS_TOPIC": "a.b",
+		"ADMIN_UI_USER": "ops", "ADMIN_UI_PASSWORD_HASH": "hunter2", "ADMIN_UI_MODE": "debug", "ADMIN_UI_READONLY": "yes", "ADMIN_UI_ORIGINS": "*", "ADMIN_UI_DIR": "/no/such",
 		"CHECK_OUTPUTS":               "-1",
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "ftp://:hunter2@x", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
 		"OTEL_TRACES_EXPORTER": "zipkin", "OTEL_TRACES_SAMPLER": "sometimes", "OTEL_SDK_DISABLED": "perhaps",
@@ -82,9 +83,11 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		`DOCS_ENABLED: "maybe" is not one of true, false`,
 		`OTEL_EXPORTER_OTLP_ENDPOINT: it must look like http`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it must look like http`, `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is not one of http/protobuf, http/json`,
 		`OTEL_TRACES_EXPORTER: "zipkin" is not one of otlp, none`, `OTEL_TRACES_SAMPLER: "sometimes" is not one of always_on, `, `OTEL_SDK_DISABLED: "perhaps" is no bool`,
-		`LOG_LEVEL: "brokers" is no component; there are auth, broker, `, `CHECK_OUTPUTS: -1 is not`, `TRUSTED_PROXIES: "proxy" is no network`,
+		`LOG_LEVEL: "brokers" is no component; there are admin, auth, broker, `, `CHECK_OUTPUTS: -1 is not`, `TRUSTED_PROXIES: "proxy" is no network`,
 		`MAX_PAYLOAD: 1 is not between`, `CONNS_PER_ADDRESS: "none" is no whole number above 0, or off`,
 		`SOCKET_RATE: "0" is no whole number above 0, or off`, `SOCKET_UNACKED: -1 is not between`, `NODE_IN_FLIGHT: 0 is not between 1 and`, `PARTITION_BACKLOG: "off" is no whole number`,
+		`ADMIN_UI_PASSWORD_HASH: it is no bcrypt hash`, `ADMIN_UI_MODE: "debug" is not one of production, development`, `ADMIN_UI_READONLY: "yes" is no on`,
+		`ADMIN_UI_ORIGINS: "*" is no origin`, `ADMIN_UI_DIR: "/no/such" is no directory`,
 		`EVENTS: "pigeon" is not one of redis, nats, amqp, kafka`, `EVENTS_TOPIC: "a.b" must have`,
 	} {
 		if !strings.Contains(err.Error(), "\n  "+want) {
@@ -101,6 +104,8 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 		t.Log(err)
 	}
 }
+
+const adminHash = "$2a$10$5BApy.WsSF/7BKsl9JZKQuBWKbsvpbQH3S.c9vBtGEeu4sQi43l6u"
 
 func TestOneProblem(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -135,6 +140,10 @@ func TestOneProblem(t *testing.T) {
 		"events of a kind":   {[]string{"EVENTS", "kafka", "EVENTS_URL", "amqp://me:hunter2@x", "REDIS_URL", "redis://x"}, "EVENTS_URL: EVENTS=kafka needs a URL like kafka://host:port"},
 		"events nowhere":     {[]string{"EVENTS", "amqp", "REDIS_URL", "redis://x"}, "EVENTS_URL: EVENTS=amqp needs a URL like amqp://host:port"},
 		"events unused":      {[]string{"EVENTS_URL", "nats://x"}, "EVENTS_URL: it is set, but EVENTS is redis: set EVENTS, or remove it"},
+		"an admin":           {[]string{"ADMIN_UI_USER", "ops", "ADMIN_UI_PASSWORD_HASH", adminHash}, ""},
+		"an admin nowhere":   {[]string{"ADMIN_UI_USER", "ops", "ADMIN_UI_PASSWORD_HASH", adminHash, "ADMIN_ADDR", "off"}, "ADMIN_UI_USER: the Admin UI is on ADMIN_ADDR, which is off"},
+		"a cheap password":   {[]string{"ADMIN_UI_USER", "ops", "ADMIN_UI_PASSWORD_HASH", strings.Replace(adminHash, "$10$", "$04$", 1)}, "ADMIN_UI_PASSWORD_HASH: its cost, 4, is not between 10 and 14"},
+		"no admin":           {[]string{"ADMIN_UI_PASSWORD_HASH", adminHash}, "ADMIN_UI_USER: ADMIN_UI_PASSWORD_HASH is set, but nobody is named who has the password"},
 		"spaces in lists":    {[]string{"CORS_ORIGINS", "https://a.example , https://b.example", "SOCKET_TRANSPORTS", "polling, websocket"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 
 // The components.
 const (
+	Admin     = "admin"     // what operators do with the Admin UI
 	Auth      = "auth"      // the keys of tokens
 	Broker    = "broker"    // the lanes
 	Command   = "commands"  // each command that is run, at debug
@@ -33,7 +34,7 @@ const (
 	Tracing   = "tracing"   // the way to the collector of traces
 )
 
-var components = []string{Auth, Broker, Command, Engine, HTTP, RateLimit, Redis, Socket, Tracing}
+var components = []string{Admin, Auth, Broker, Command, Engine, HTTP, RateLimit, Redis, Socket, Tracing}
 
 // component is the attribute that names the component.
 const component = "component"

@@ -54,7 +54,7 @@ func TestEachComponentHasItsLevel(t *testing.T) {
 func TestEveryMistakeInLevelsIsTold(t *testing.T) {
 	t.Parallel()
 	_, err := logging.ParseLevels("loud,info,brokers=debug,http=5,http=info,redis=")
-	const there = "; there are auth, broker, commands, engineio, http, ratelimit, redis, socketio, tracing"
+	const there = "; there are admin, auth, broker, commands, engineio, http, ratelimit, redis, socketio, tracing"
 	want := `"loud" is not one of debug, info, warn, error
 there are two levels for all components
 "brokers" is no component` + there + `

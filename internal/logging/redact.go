@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/example/switchyard/internal/contract"
 )
 
 const (
@@ -30,6 +32,32 @@ func secretsOf(t reflect.Type) secrets {
 	s.gather(t, map[reflect.Type]bool{})
 	return s
 }
+
+// Secrets tells what is not to be shown of what clients send and hear: what is secret by
+// its name, whoever declares it, and the fields that types of a catalog say are secret.
+type Secrets struct{ names secrets }
+
+// SecretsOf are those of a catalog.
+func SecretsOf(c *contract.Catalog) Secrets {
+	s, seen := secrets{}, map[reflect.Type]bool{}
+	for _, r := range c.Routes {
+		s.gather(r.In, seen)
+		s.gather(r.Out, seen)
+	}
+	for _, e := range c.Events {
+		s.gather(e.Type, seen)
+	}
+	for _, a := range c.Asks {
+		s.gather(a.Question, seen)
+	}
+	return Secrets{s}
+}
+
+// Has tells whether what has this name is a secret.
+func (s Secrets) Has(name string) bool { return s.names.has(name) }
+
+// Without puts a note in place of each secret in a decoded JSON value, and returns it.
+func (s Secrets) Without(value any) any { return s.names.without(value) }
 
 func (s secrets) gather(t reflect.Type, seen map[reflect.Type]bool) {
 	if t == nil || seen[t] {

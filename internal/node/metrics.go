@@ -12,10 +12,12 @@ import (
 	"github.com/example/switchyard/internal/schema"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
+	"github.com/example/switchyard/transport/socketio/admin"
 )
 
-// NewAdmin serves the metrics, of which some are read of the node's parts.
-func NewAdmin(c config.Config, m *metrics.Metrics, contract *schema.Contract, h *web.Health, r *redisconn.Clients, s *socketio.Gateway, l *broker.Lanes, g *broker.Gateway, w *broker.Worker) *web.Admin {
+// NewAdmin serves the metrics, of which some are read of the node's parts, and the Admin
+// UI, if there is one.
+func NewAdmin(c config.Config, m *metrics.Metrics, contract *schema.Contract, h *web.Health, r *redisconn.Clients, s *socketio.Gateway, l *broker.Lanes, g *broker.Gateway, w *broker.Worker, ui *admin.Server) (*web.Admin, func(), error) {
 	m.Read(func(ctx context.Context) metrics.Reading {
 		is := metrics.Reading{
 			Node: c.NodeID, Role: c.Role, Version: version(), Draining: h.Draining(),
@@ -32,7 +34,9 @@ func NewAdmin(c config.Config, m *metrics.Metrics, contract *schema.Contract, h 
 		}
 		return is
 	})
-	return web.NewAdmin(m)
+	a := web.NewAdmin(m)
+	closeFiles, err := mountAdminUI(a, ui, c.AdminUI.Dir)
+	return a, closeFiles, err
 }
 
 // partitions are those that this node has to tell of: its own, so that each has one who

@@ -25,6 +25,7 @@ import (
 	"github.com/example/switchyard/internal/tracing"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
+	"github.com/example/switchyard/transport/socketio/admin"
 )
 
 // A Node is one process of the service, put together but not started.
@@ -42,6 +43,7 @@ type Node struct {
 	Sockets  *socketio.Gateway
 	Public   *web.Server
 	Admin    *web.Admin
+	AdminUI  *admin.Server // nil: there is none
 	Health   *web.Health
 	Tracer   *tracing.Tracer // nil: nothing is traced
 	Hooks    []contract.Hook // started in this order, on nodes that run use cases
@@ -116,7 +118,7 @@ func (n *Node) startLanes(ctx context.Context) error {
 			return err
 		}
 		n.Gateway.Evicted(n.Sockets.Evict)
-		n.Gateway.Answering(n.Sockets.Answer)
+		n.Gateway.Answering(n.AdminUI.Answering(n.Sockets.Answer))
 		n.Gateway.Around(n.Sockets.Hold, n.Sockets.Release)
 		if n.Events != nil {
 			n.Gateway.Through(n.Config.Events, n.Events)
@@ -161,6 +163,9 @@ func (n *Node) Stop(ctx context.Context) error {
 		n.Sockets.Shutdown(leave)
 		cancel()
 	}
+	leave, cancel := context.WithTimeout(ctx, clientsLeave)
+	n.AdminUI.Shutdown(leave)
+	cancel()
 	errs = append(errs, n.closeLanes(), n.hooks.end(ctx))
 	closeTracing(ctx, n.Tracer)
 	err := errors.Join(errs...)

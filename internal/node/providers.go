@@ -26,6 +26,7 @@ import (
 	"github.com/example/switchyard/internal/tracing"
 	web "github.com/example/switchyard/transport/http"
 	"github.com/example/switchyard/transport/socketio"
+	"github.com/example/switchyard/transport/socketio/admin"
 	"github.com/example/switchyard/transport/socketio/engineio"
 	"github.com/example/switchyard/transport/socketio/sockets"
 	demo "github.com/example/switchyard/web"
@@ -34,7 +35,7 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenTracing, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Proxies, Mounts, Pages, NewAdmin, metrics.New,
+	NewLogger, OpenTracing, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Proxies, Mounts, Pages, NewAdmin, NewAdminUI, NewAdminRecord, metrics.New,
 )
 
 // NewLogger logs text on a terminal, else JSON.
@@ -107,9 +108,9 @@ func LanesConfig(c config.Config, m *metrics.Metrics, t *tracing.Tracer) broker.
 }
 
 // SocketsConfig is what the sockets are told.
-func SocketsConfig(c config.Config) sockets.Config {
+func SocketsConfig(c config.Config, r *admin.Record) sockets.Config {
 	s := c.Sockets
-	return sockets.Config{
+	cfg := sockets.Config{
 		Path: s.Path, Parser: s.Parser, ConnectTimeout: s.ConnectTimeout, MaxNamespaces: s.MaxNamespaces,
 		MaxAttachments: s.MaxAttachments, AttachmentBytes: s.AttachmentBytes, AttachmentTimeout: s.AttachmentTimeout,
 		EventRate: int(s.Rate), EventsOpen: int(s.Unacked),
@@ -119,6 +120,13 @@ func SocketsConfig(c config.Config) sockets.Config {
 			Transports: s.Transports, AllowEIO3: s.AllowEIO3, Compression: s.Compression, ConnsPerAddress: int(s.ConnsPerAddress),
 		},
 	}
+	if r != nil { // somebody may look on
+		cfg.Engine.Traffic = &r.Traffic
+		if c.AdminUI.Mode == "development" {
+			cfg.Watcher = r
+		}
+	}
+	return cfg
 }
 
 // NewLanes makes the lanes on the connections to Redis.

@@ -67,7 +67,8 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	handlers := node.NewHandlers(contract)
 	worker := broker.NewWorker(lanes, handlers)
 	policy := node.Origins(cfg)
-	socketsConfig := node.SocketsConfig(cfg)
+	record := node.NewAdminRecord(cfg, contract)
+	socketsConfig := node.SocketsConfig(cfg, record)
 	v, err := node.Mounts(cfg)
 	if err != nil {
 		cleanup3()
@@ -92,10 +93,18 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		cleanup()
 		return nil, nil, err
 	}
-	admin := node.NewAdmin(cfg, metricsMetrics, contract, health, clients, socketioGateway, lanes, gateway, worker)
-	v2 := Hooks()
-	pages, cleanup4, err := node.Pages(cfg)
+	adminServer := node.NewAdminUI(cfg, record, socketioGateway, asker, clients, logger)
+	admin, cleanup4, err := node.NewAdmin(cfg, metricsMetrics, contract, health, clients, socketioGateway, lanes, gateway, worker, adminServer)
 	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := Hooks()
+	pages, cleanup5, err := node.Pages(cfg)
+	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -103,6 +112,8 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	}
 	trusted, err := node.Proxies(cfg)
 	if err != nil {
+		cleanup5()
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -122,6 +133,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Sockets:  socketioGateway,
 		Public:   server,
 		Admin:    admin,
+		AdminUI:  adminServer,
 		Health:   health,
 		Tracer:   tracer,
 		Hooks:    v2,
@@ -129,6 +141,7 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 		Proxies:  trusted,
 	}
 	return nodeNode, func() {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()

@@ -60,6 +60,7 @@ func newConn(srv *Server, r *http.Request, q url.Values, eio3 bool, host string)
 
 // open tells the client its session's id and begins the heartbeat.
 func (c *Conn) open(upgrades []string) {
+	c.srv.cfg.Traffic.opened()
 	c.Send(false, c.srv.openPacket(c.id, upgrades))
 	receiver := c.srv.handler.Open(c)
 	c.srv.add(c)
@@ -131,6 +132,7 @@ func (c *Conn) Send(volatile bool, frames ...*Frame) {
 	if c.state != open || volatile && c.busy() {
 		return
 	}
+	c.srv.cfg.Traffic.out(frames)
 	c.enqueue(frames...)
 	if len(c.queue.frames) > c.srv.cfg.QueueMessages || c.queue.bytes > c.srv.cfg.QueueBytes {
 		c.srv.slow.Add(1)
@@ -234,6 +236,7 @@ func (c *Conn) finish(reason string) {
 		}
 	}
 	c.srv.remove(c)
+	c.srv.cfg.Traffic.ended(reason)
 	defer c.srv.recovered()
 	receiver.Close(reason)
 }
@@ -297,6 +300,7 @@ func (c *Conn) text(packet []byte) bool {
 func (c *Conn) message(data []byte, binary bool) {
 	defer c.srv.recovered()
 	if c.Open() {
+		c.srv.cfg.Traffic.in(data)
 		c.receiver.Message(data, binary)
 	}
 }

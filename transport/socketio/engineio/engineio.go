@@ -61,6 +61,9 @@ type Config struct {
 	// are allowed.
 	Allow func(*http.Request) error
 
+	// Traffic counts what connections bring and take. Nil: nobody counts.
+	Traffic *Traffic
+
 	Log *slog.Logger // required
 }
 

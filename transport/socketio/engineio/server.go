@@ -213,6 +213,17 @@ func (srv *Server) Connections() int {
 	return len(srv.conns)
 }
 
+// Polling counts the open connections that long polling carries.
+func (srv *Server) Polling() int {
+	n := 0
+	for _, c := range srv.All() {
+		if c.Transport() == Polling {
+			n++
+		}
+	}
+	return n
+}
+
 // SlowConsumers counts the connections that were cut because their queue was full.
 func (srv *Server) SlowConsumers() uint64 { return srv.slow.Load() }
 

@@ -44,6 +44,7 @@ func (s *Socket) Ask(event string, within time.Duration, p Payload, done func(ar
 		return
 	}
 	s.write(s.conn.srv.eventFrames(s.namespace, event, id, p), false)
+	s.sent(event, p)
 }
 
 func (a *asks) add(within time.Duration, done func([]json.RawMessage, error)) (AckID, error) {

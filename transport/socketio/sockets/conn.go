@@ -194,7 +194,11 @@ func (c *conn) event(p packet) {
 		c.last = name
 	}
 	s.awaitReady() // nothing is answered before CONNECT
-	c.srv.handler.Event(s, Event{Name: name, Args: p.args[1:], Ack: p.id, Attachments: p.attachments})
+	e := Event{Name: name, Args: p.args[1:], Ack: p.id, Attachments: p.attachments}
+	if w := c.srv.cfg.Watcher; w != nil {
+		w.Received(s, e)
+	}
+	c.srv.handler.Event(s, e)
 }
 
 // fail ends the connection of a client that breaks the protocol.

@@ -46,7 +46,7 @@ func (srv *Server) enter(namespace string) *rooms {
 	defer srv.mu.Unlock()
 	home := srv.dynamic[namespace]
 	if home == nil {
-		home = newRooms()
+		home = newRooms(srv.cfg.Watcher)
 		srv.dynamic[namespace] = home
 	}
 	home.holders++

@@ -80,6 +80,15 @@ func (srv *Server) Connections() int {
 	return n
 }
 
+// Polling counts the connections that long polling carries. It looks at each.
+func (srv *Server) Polling() int {
+	n := 0
+	for _, d := range srv.doors {
+		n += d.engine.Polling()
+	}
+	return n
+}
+
 // SlowConsumers counts the connections that were cut because they took too little of
 // what they were sent.
 func (srv *Server) SlowConsumers() uint64 {

@@ -54,6 +54,15 @@ func (p Payload) find(patterns []string) (all []span) {
 	return all
 }
 
+// Args are the arguments of the payload, with binary data as base64.
+func (p Payload) Args() []json.RawMessage {
+	var all []json.RawMessage
+	for _, arg := range p.arguments() {
+		all = append(all, p.JSON[arg.start:arg.end])
+	}
+	return all
+}
+
 // A blob is binary data of a payload, and the text that stands for it.
 type blob struct {
 	span

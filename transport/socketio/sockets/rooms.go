@@ -16,10 +16,11 @@ type rooms struct {
 	mu      sync.RWMutex
 	sockets map[string]*Socket
 	members map[string]map[*Socket]struct{}
+	watcher Watcher // nil: nobody watches
 }
 
-func newRooms() *rooms {
-	return &rooms{sockets: map[string]*Socket{}, members: map[string]map[*Socket]struct{}{}}
+func newRooms(w Watcher) *rooms {
+	return &rooms{watcher: w, sockets: map[string]*Socket{}, members: map[string]map[*Socket]struct{}{}}
 }
 
 func (r *rooms) add(s *Socket) {
@@ -47,6 +48,9 @@ func (r *rooms) join(s *Socket, names []string) bool {
 		if s.rooms == nil {
 			s.rooms = map[string]struct{}{}
 		}
+		if _, in := s.rooms[name]; !in && r.watcher != nil {
+			r.watcher.Joined(s, name)
+		}
 		s.rooms[name] = struct{}{}
 	}
 	return true
@@ -56,7 +60,22 @@ func (r *rooms) leave(s *Socket, names []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, name := range names {
+		if _, in := s.rooms[name]; in && r.watcher != nil {
+			r.watcher.Left(s, name)
+		}
 		r.remove(s, name)
+	}
+}
+
+// connected tells the watcher of a socket that was let in, unless it has gone.
+func (r *rooms) connected(s *Socket) {
+	if r.watcher == nil {
+		return
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if !s.gone {
+		r.watcher.Connected(s, slices.Collect(maps.Keys(s.rooms)))
 	}
 }
 

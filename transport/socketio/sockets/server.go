@@ -61,7 +61,7 @@ func New(cfg Config, namespaces []string, h Handler) *Server {
 	})
 	known := slices.Clone(namespaces)
 	for _, name := range namespaces {
-		srv.namespaces[name] = newRooms()
+		srv.namespaces[name] = newRooms(srv.cfg.Watcher)
 	}
 	if cfg.Dynamic != nil {
 		for i := range cfg.MaxNamespaces + 1 {
@@ -118,6 +118,7 @@ func (srv *Server) admit(lib *socket.Socket) (refused *socket.ExtendedError) {
 		s.end("connection closed")
 		return socket.NewExtendedError("connection closed, connected to this namespace already, or to too many", nil)
 	}
+	s.home.connected(s)
 	return nil
 }
 
@@ -169,6 +170,7 @@ func (srv *Server) Broadcast(namespace string, to Audience, event string, p Payl
 			f = srv.eventFrames(namespace, event, NoAck, p)
 		}
 		s.write(f, volatile)
+		s.sent(event, p)
 	})
 }
 

@@ -55,6 +55,14 @@ func (s *Socket) Transport() string { return s.conn.engine.Transport() }
 // Emit sends an event. Its payload must be JSON.
 func (s *Socket) Emit(event string, p Payload) {
 	s.write(s.conn.srv.eventFrames(s.namespace, event, NoAck, p), false)
+	s.sent(event, p)
+}
+
+// sent tells the watcher of an event.
+func (s *Socket) sent(event string, p Payload) {
+	if w := s.conn.srv.cfg.Watcher; w != nil {
+		w.Sent(s, event, p)
+	}
 }
 
 // Ack answers an event. The payload must be JSON. Answer each id once.
@@ -87,6 +95,14 @@ func (s *Socket) Rooms() []string { return s.home.of(s) }
 // Disconnect ends the socket's connection to its namespace. What was sent before
 // arrives first. The client does not come back by itself.
 func (s *Socket) Disconnect() { s.lib.Disconnect(false) }
+
+// DisconnectAll ends the whole connection, with the sockets of all its namespaces, of
+// which each is told as by Disconnect. The client does not come back by itself.
+func (s *Socket) DisconnectAll() { s.lib.Disconnect(true) }
+
+// Connection names the connection that carries the socket, the same in all its
+// namespaces. Who knows it can speak for the client.
+func (s *Socket) Connection() string { return s.conn.engine.ID() }
 
 // Close ends the whole connection, with the sockets of all its namespaces. What was sent
 // before arrives first. The client comes back by itself.
@@ -141,6 +157,9 @@ func (s *Socket) end(reason string) {
 	if ok {
 		defer close(s.done)
 		defer s.conn.srv.recovered("disconnect a socket")
+		if w := s.conn.srv.cfg.Watcher; w != nil {
+			w.Disconnected(s, reason)
+		}
 		s.conn.srv.handler.Disconnect(s, names, reason)
 	}
 }

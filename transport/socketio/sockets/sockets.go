@@ -55,6 +55,9 @@ type Config struct {
 	AttachmentBytes   int           // 1,000,000 bytes of them together
 	AttachmentTimeout time.Duration // 10 s until the last of them is there
 
+	// Watcher is told what happens on the sockets, for who looks on. Nil: nobody does.
+	Watcher Watcher
+
 	// Of one connection, the sockets of all its namespaces together. Zero: no limit.
 	EventRate  int // events a second; twice as many may come at once
 	EventsOpen int // events that have no answer yet, see Socket.Done
