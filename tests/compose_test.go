@@ -76,7 +76,7 @@ func (c *composed) docker(args ...string) {
 	}
 }
 
-// roll replaces all nodes, as docs/operating.md says.
+// roll replaces all nodes, as docs/operate.md says.
 func (c *composed) roll() {
 	c.t.Helper()
 	before := c.nodes()
