@@ -238,7 +238,7 @@ func TestDecompressionBombs(t *testing.T) {
 		for err = nil; err == nil; {
 			_, _, err = c.ReadMessage()
 		}
-		if network, late := err.(net.Error); late && network.Timeout() {
+		if network := net.Error(nil); errors.As(err, &network) && network.Timeout() {
 			t.Error("it is still connected")
 		}
 		_ = c.Close()

@@ -1,7 +1,6 @@
-// Package web is the demo page at /: people in a room, on whichever nodes, and a task
-// with its progress. It is a client like any other, built from src by Vite with the
-// client that docs/contract has (make page), and embedded if it was built; else a hint
-// says how. It never knows more of the service than what the contract tells.
+// Package web is the page at /: a client like any other, built from src by Vite with the
+// client that docs/contract has, and embedded if it was built; else a hint says what is
+// served here. It never knows more of the service than what the contract tells.
 //
 // Start at src/main.ts; to serve pages of your own, at node.Pages.
 package web

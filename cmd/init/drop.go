@@ -19,12 +19,19 @@ import (
 // example are the folders of the example.
 var example = []string{"usecases/chat", "usecases/tasks", "internal/store"}
 
+// page is its page in browsers. What serves one, or a hint, stays.
+var page = []string{
+	"web/src", "web/public", "web/tests", "web/index.html", "web/package.json", "web/package-lock.json", "web/tsconfig.json",
+	"web/vite.config.js", "docs/page.md",
+}
+
 // made are files made from it, which are made again.
 var made = []string{"wire_gen.go", "docs/contract/asyncapi.yaml", "docs/contract/asyncapi.bus.yaml", "docs/contract/client.ts", "docs/contract/openapi.yaml"}
 
 // beside are tests that need others which go with the example: helpers, and the programs
 // that they run; and those that hold documents to naming tests of it.
-var beside = []string{"tests/cluster_test.go", "tests/javascript_test.go", "tests/python_test.go", "tests/readme_test.go", "tests/guarantees_test.go"}
+var beside = []string{"tests/cluster_test.go", "tests/javascript_test.go", "tests/python_test.go", "tests/readme_test.go", "tests/guarantees_test.go",
+	"tests/page_test.go", "scripts/first-command.sh"}
 
 // smallest is the service that is left: one command, its tests, and what tests of whole
 // nodes say to it. Go does not look into a folder that begins with a _.
@@ -38,7 +45,7 @@ func (r *repository) drop() error {
 	if err != nil {
 		return err
 	}
-	gone := slices.Concat(example, made, beside)
+	gone := slices.Concat(example, page, made, beside)
 	for _, file := range all {
 		about, err := r.aboutExample(file)
 		if err != nil {
@@ -57,7 +64,7 @@ func (r *repository) drop() error {
 			return err
 		}
 	}
-	return errors.Join(begin(), edit("wire.go", withoutStores), documents(explained))
+	return errors.Join(begin(), edit("wire.go", withoutStores), edit("Makefile", withoutPage), documents(explained))
 }
 
 // begin puts the smallest service there.
@@ -126,6 +133,19 @@ func withoutStores(text string) (string, error) {
 	return text, nil
 }
 
+// ofPage are the lines of the Makefile that build the page.
+var ofPage = regexp.MustCompile(`(?m)^page: .*\n\n^web/dist/index.html: .*\n\t.*\n\n|^\t@if command -v npm .*\n`)
+
+func withoutPage(text string) (string, error) {
+	if n := len(ofPage.FindAllString(text, -1)); n != 2 {
+		return "", fmt.Errorf("the Makefile has %d targets that build the page, and not 2", n)
+	}
+	return strings.Replace(ofPage.ReplaceAllString(text, ""), " page", "", 1), nil // and in .PHONY
+}
+
+// ofPageToo are rows of tables that lead to the document of the page.
+var ofPageToo = regexp.MustCompile(`(?m)^\|.*\]\((?:docs/)?page\.md\).*\n`)
+
 // named are words of the example's: chat.Join, TestX as a proof of something.
 var named = regexp.MustCompile("\\b(chat|tasks)\\.[A-Z]|/(chat|tasks)\\b|`Test[A-Z]|\"lobby\"")
 
@@ -134,7 +154,7 @@ const note = "> The chat, the tasks, and tests that are named here and are not i
 // explained leaves out what a document says of the example alone, and says of the rest whose
 // the examples are.
 func explained(text string) string {
-	text = without(text, "example|walkthrough")
+	text = ofPageToo.ReplaceAllString(without(text, "example|walkthrough"), "")
 	heading, rest, ok := strings.Cut(text, "\n\n")
 	if !ok || !named.MatchString(text) {
 		return text

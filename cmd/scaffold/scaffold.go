@@ -192,8 +192,10 @@ func (t *tree) callers(n name) error {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
+		// Where Go does not look, and other modules.
+		unread := d.IsDir() && (strings.ContainsAny(d.Name()[:1], "._") || d.Name() == "node_modules" || d.Name() == "vendor" || t.exists(path.Join(rel, "go.mod")))
 		switch {
-		case d.IsDir() && rel != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "vendor" || t.exists(path.Join(rel, "go.mod"))):
+		case unread && rel != ".":
 			return filepath.SkipDir
 		case d.IsDir() || !strings.HasSuffix(rel, ".go") || d.Name() == "wire_gen.go":
 			return nil

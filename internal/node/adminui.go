@@ -69,7 +69,7 @@ func mountAdminUI(to *web.Admin, ui *admin.Server, dir string) (closeFiles func(
 	if err != nil {
 		return nil, fmt.Errorf("ADMIN_UI_DIR: %w", err)
 	}
-	to.Pages(adminUIPath, web.Pages{Files: root.FS()})
+	to.Pages(adminUIPath, web.Pages{Files: root.FS(), Other: http.HandlerFunc(noAdminUI)})
 	return func() { _ = root.Close() }, nil
 }
 

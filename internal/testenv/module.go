@@ -22,12 +22,13 @@ func Module(t testing.TB, root string) (copied string) {
 			return err
 		}
 		to := filepath.Join(copied, rel)
+		built := filepath.Base(filepath.Dir(rel)) == "dist" && d.Name() != ".gitkeep"
 		switch {
-		case d.IsDir() && slices.Contains([]string{".git", "bin", "dist", "node_modules"}, d.Name()):
+		case d.IsDir() && (built || slices.Contains([]string{".git", "bin", "node_modules"}, d.Name())):
 			return filepath.SkipDir
 		case d.IsDir():
 			return os.MkdirAll(to, 0o755)
-		case d.Name() == ".git" || !d.Type().IsRegular(): // of a worktree it is a file
+		case built || d.Name() == ".git" || !d.Type().IsRegular(): // of a worktree it is a file
 			return nil
 		}
 		info, err := d.Info()

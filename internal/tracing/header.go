@@ -70,7 +70,7 @@ func headerOf(c trace.SpanContext) (h Header) {
 	return h
 }
 
-// Get, Set and Keys make it a carrier.
+// Get returns one part. With Set and Keys it makes a header a carrier.
 func (h *Header) Get(key string) string {
 	switch key {
 	case Traceparent:

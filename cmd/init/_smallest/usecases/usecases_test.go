@@ -3,6 +3,7 @@ package usecases_test
 import (
 	"testing"
 
+	"github.com/example/switchyard/internal/contract/contracttest"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/usecases"
 	"github.com/example/switchyard/usecases/hello"
@@ -10,7 +11,9 @@ import (
 
 func TestCatalogHasNoMistakes(t *testing.T) {
 	t.Parallel()
-	if _, err := schema.Compile(usecases.Catalog(hello.New())); err != nil {
+	catalog := usecases.Catalog(hello.New())
+	if _, err := schema.Compile(catalog); err != nil {
 		t.Error(err)
 	}
+	contracttest.Mounted(t, ".", catalog)
 }
