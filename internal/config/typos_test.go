@@ -33,7 +33,7 @@ func TestTyposAreToldWithTheProblems(t *testing.T) {
 	t.Setenv("AUTH_MODE", "jwt")
 	t.Setenv("JWT_SECERT", strings.Repeat("s", 32))
 	want := "the configuration is wrong:\n" +
-		"  JWT_SECRET: AUTH_MODE=jwt needs a secret of at least 32 bytes\n" +
+		"  JWT_SECRET: AUTH_MODE=jwt needs a secret of at least 32 bytes, or JWKS_URL\n" +
 		"  JWT_SECERT: there is no such setting; did you mean JWT_SECRET?"
 	if _, err := config.Load(); err == nil || err.Error() != want {
 		t.Errorf("it says %v", err)
