@@ -2,8 +2,6 @@ package tests
 
 import (
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -60,19 +58,4 @@ func TestANodeDiesWhileItsRelayIsBehind(t *testing.T) {
 	if more := alice.Events(); len(more) > 0 {
 		t.Errorf("heard besides: %v", more)
 	}
-}
-
-// ready is what a node says of its readiness.
-func ready(t *testing.T, url string) (status int, text string) {
-	t.Helper()
-	resp, err := http.Get(url + "/readyz?verbose")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
 }

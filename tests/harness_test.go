@@ -3,6 +3,8 @@
 package tests
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"testing"
 
@@ -10,3 +12,18 @@ import (
 )
 
 func TestMain(m *testing.M) { os.Exit(siotest.Main(m)) }
+
+// ready is what a node says of its readiness.
+func ready(t *testing.T, url string) (status int, text string) {
+	t.Helper()
+	resp, err := http.Get(url + "/readyz?verbose")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -26,7 +27,7 @@ func executed(t *testing.T, replyTo string, serve func(context.Context) error, c
 		return contract.None{}, nil, serve(ctx)
 	})
 	var out strings.Builder
-	l := &Lanes{cfg: Config{Partitions: 1, CommandTimeout: time.Minute}, log: slog.New(slog.NewTextHandler(&out, nil))}
+	l := &Lanes{cfg: Config{Partitions: 1, CommandTimeout: time.Minute}, log: slog.New(slog.NewTextHandler(&out, nil)), metrics: metrics.New()}
 	w := NewWorker(l, NewHandlers(contract.NewCatalog([]contract.Route{route}), chain...))
 	sent := &Command{ID: "some-id", Operation: "x.e", Input: []byte("{}"), replyTo: replyTo}
 	e := entry{id: fmt.Sprintf("%d-0", time.Now().UnixMilli()), uuid: sent.ID, metadata: string(encodePairs(sent.metadata())), payload: sent.Input}
