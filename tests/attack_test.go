@@ -312,25 +312,3 @@ func TestAttacksWithMsgpack(t *testing.T) {
 	}
 	testenv.WaitFor(t, 2*rawsio.Patience, "all attackers to be gone", func() bool { return metric(t, admin, "switchyard_connections") == 0 })
 }
-
-// metric reads one from the admin port.
-func metric(t *testing.T, admin, name string) float64 {
-	t.Helper()
-	resp, err := http.Get("http://" + admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(b)) {
-		var value float64
-		if _, err := fmt.Sscanf(line, name+" %g", &value); err == nil {
-			return value
-		}
-	}
-	t.Fatalf("no metric %s", name)
-	return 0
-}

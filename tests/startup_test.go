@@ -35,7 +35,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 			env: []string{"AUTH_MODE=jwt", "JWT_SECRETS=" + strings.Repeat("s", 32), "PARTITIONS=many", "LOG_LEVEL=loud"},
 			want: "the configuration is wrong:\n" +
 				"  PARTITIONS: \"many\" is no whole number\n" +
-				"  JWT_SECRET: AUTH_MODE=jwt needs a secret of at least 32 bytes\n" +
+				"  JWT_SECRET: AUTH_MODE=jwt needs a secret of at least 32 bytes, or JWKS_URL\n" +
 				"  LOG_LEVEL: \"loud\" is not one of debug, info, warn, error\n" +
 				"  JWT_SECRETS: there is no such setting; did you mean JWT_SECRET?\n",
 		},

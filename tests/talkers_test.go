@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,17 +34,20 @@ type talker struct {
 	acks    []time.Duration // from the first attempt on
 	answers map[string]int
 	acked   []string
+
+	resynced atomic.Int64
 }
 
 // startTalker connects one.
 func startTalker(t *testing.T, url, name, room string, transports ...string) *talker {
 	t.Helper()
-	k := &talker{name: name, room: room, seen: map[string]int{}, heard: map[string]bool{}, answers: map[string]int{}}
+	k := &talker{name: name, room: room, newest: beginning, seen: map[string]int{}, heard: map[string]bool{}, answers: map[string]int{}}
 	ctx := soon(t)
 	var err error
 	k.client, err = client.Dial(ctx, url, chat.Namespace, client.Auth(map[string]any{"user": name}), client.Transports(transports...),
 		client.Handlers(func(c *client.Client) {
 			c.OnConnect(func() { k.connected(t.Context(), c) })
+			c.OnResync(func(client.Resync) { k.resynced.Add(1); k.catchUp(t.Context(), c) })
 			c.OnDisconnect(func(error) { k.mu.Lock(); k.lost = time.Now(); k.mu.Unlock() })
 			client.On(c, chat.Posted, k.hear)
 		}))
@@ -54,6 +58,9 @@ func startTalker(t *testing.T, url, name, room string, transports ...string) *ta
 	return k
 }
 
+// beginning is before all that is kept.
+const beginning = "0-1"
+
 // connected is back in its room, with all that was said meanwhile.
 func (k *talker) connected(ctx context.Context, c *client.Client) {
 	k.mu.Lock()
@@ -61,13 +68,20 @@ func (k *talker) connected(ctx context.Context, c *client.Client) {
 		k.back = append(k.back, time.Since(k.lost))
 	}
 	clear(k.heard)
-	after := k.newest
 	k.mu.Unlock()
 	if _, err := again(ctx, k, func() (chat.JoinOutput, error) {
 		return client.Call(ctx, c, chat.Join, chat.JoinInput{Room: k.room})
-	}); err != nil || after == "" {
+	}); err != nil {
 		return
 	}
+	k.catchUp(ctx, c)
+}
+
+// catchUp asks for what was said since the newest message that the talker has seen.
+func (k *talker) catchUp(ctx context.Context, c *client.Client) {
+	k.mu.Lock()
+	after := k.newest
+	k.mu.Unlock()
 	for after != "" {
 		page, err := again(ctx, k, func() (chat.ReadOutput, error) {
 			return client.Call(ctx, c, chat.Read, chat.ReadInput{Room: k.room, After: after, Limit: 100})
@@ -77,6 +91,9 @@ func (k *talker) connected(ctx context.Context, c *client.Client) {
 		}
 		k.mu.Lock()
 		for _, m := range page.Messages {
+			if _, known := k.heard[m.ID]; known {
+				continue
+			}
 			k.seen[m.ClientID]++
 			k.newest = m.ID
 			k.heard[m.ID] = false // it may come as an event too, once
@@ -240,6 +257,13 @@ func (k *talker) said() int {
 	return len(k.acked)
 }
 
+// saw is how many messages it has seen.
+func (k *talker) saw() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.seen)
+}
+
 func (k *talker) judge(t *testing.T, kept map[string]int) {
 	t.Helper()
 	for _, id := range k.acked {
@@ -247,13 +271,14 @@ func (k *talker) judge(t *testing.T, kept map[string]int) {
 			t.Errorf("%s was acknowledged and is kept %d times", id, kept[id])
 		}
 	}
-	testenv.WaitFor(t, 20*time.Second, k.name+" to have seen all", func() bool {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		return len(k.seen) >= len(kept)
-	})
+	for deadline := time.Now().Add(20 * time.Second); k.saw() < len(kept) && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if len(k.seen) < len(kept) {
+		t.Logf("%s: %d resyncs, over %s, lost at %s, back after %s, answers %v", k.name, k.resynced.Load(), k.client.Transport(), k.lost, k.back, k.answers)
+	}
 	for id := range kept {
 		if k.seen[id] != 1 {
 			t.Errorf("%s has seen %s %d times", k.name, id, k.seen[id])

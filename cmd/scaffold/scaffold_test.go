@@ -86,6 +86,9 @@ func TestFromNothingToACommand(t *testing.T) {
 	edit(t, filepath.Join(dir, "usecases/board/archive_test.go"),
 		"len(effects) != 0", `len(contracttest.Emitted(effects, board.Archived)) != 1`)
 	must(t, dir, "go", "test", "-run", "TestArchive|TestItHasCommands", "./usecases/board")
+	if err := os.RemoveAll(filepath.Join(dir, "usecases/shelf")); err != nil { // of which usecases.go knows nothing
+		t.Fatal(err)
+	}
 	must(t, dir, "go", "test", "./usecases")
 }
 
