@@ -28,6 +28,9 @@ var page = []string{
 // made are files made from it, which are made again.
 var made = []string{"wire_gen.go", "docs/contract/asyncapi.yaml", "docs/contract/asyncapi.bus.yaml", "docs/contract/client.ts", "docs/contract/openapi.yaml"}
 
+// faulty are tests of faults, whose clients talk in the chat.
+const faulty = "tests/faults"
+
 // beside are tests that need others which go with the example: helpers, and the programs
 // that they run; and those that hold documents to naming tests of it.
 var beside = []string{"tests/cluster_test.go", "tests/javascript_test.go", "tests/python_test.go", "tests/readme_test.go", "tests/guarantees_test.go", "tests/security_doc_test.go",
@@ -45,7 +48,7 @@ func (r *repository) drop() error {
 	if err != nil {
 		return err
 	}
-	gone := slices.Concat(example, page, made, beside)
+	gone := slices.Concat(example, page, made, beside, []string{faulty})
 	for _, file := range all {
 		about, err := r.aboutExample(file)
 		if err != nil {
@@ -64,7 +67,8 @@ func (r *repository) drop() error {
 			return err
 		}
 	}
-	return errors.Join(begin(), edit("wire.go", withoutStores), edit("Makefile", withoutPage), documents(explained))
+	return errors.Join(begin(), edit("wire.go", withoutStores), edit("Makefile", withoutTargets),
+		edit("scripts/test.sh", withoutFaults), documents(explained))
 }
 
 // begin puts the smallest service there.
@@ -133,14 +137,23 @@ func withoutStores(text string) (string, error) {
 	return text, nil
 }
 
-// ofPage are the lines of the Makefile that build the page.
-var ofPage = regexp.MustCompile(`(?m)^page: .*\n\n^web/dist/index.html: .*\n\t.*\n\n|^\t@if command -v npm .*\n`)
+// ofTargets are the lines of the Makefile that build the page, and that run faults.
+var ofTargets = regexp.MustCompile(`(?m)^page: .*\n\n^web/dist/index.html: .*\n\t.*\n\n|^\t@if command -v npm .*\n|^chaos: .*\n\t.*\n\n`)
 
-func withoutPage(text string) (string, error) {
-	if n := len(ofPage.FindAllString(text, -1)); n != 2 {
-		return "", fmt.Errorf("the Makefile has %d targets that build the page, and not 2", n)
+func withoutTargets(text string) (string, error) {
+	if n := len(ofTargets.FindAllString(text, -1)); n != 3 {
+		return "", fmt.Errorf("the Makefile has %d places with the targets page and chaos, and not 3", n)
 	}
-	return strings.Replace(ofPage.ReplaceAllString(text, ""), " page", "", 1), nil // and in .PHONY
+	text = ofTargets.ReplaceAllString(text, "")
+	return strings.Replace(strings.Replace(text, " page ", " ", 1), " chaos ", " ", 1), nil // in .PHONY
+}
+
+func withoutFaults(text string) (string, error) {
+	before, after, ok := strings.Cut(text, " ./"+faulty)
+	if !ok {
+		return "", fmt.Errorf("scripts/test.sh does not run ./%s", faulty)
+	}
+	return before + after, nil
 }
 
 // ofPageToo are rows of tables that lead to the document of the page.
