@@ -159,6 +159,9 @@ func withoutFaults(text string) (string, error) {
 // ofPageToo are rows of tables that lead to the document of the page.
 var ofPageToo = regexp.MustCompile(`(?m)^\|.*\]\((?:docs/)?page\.md\).*\n`)
 
+// toTests are links to tests that go.
+var toTests = regexp.MustCompile(`\[([^\]]*)\]\((?:\.\./)?tests/(?:compose_test\.go|faults)[^)]*\)`)
+
 // named are words of the example's: chat.Join, TestX as a proof of something.
 var named = regexp.MustCompile("\\b(chat|tasks)\\.[A-Z]|/(chat|tasks)\\b|`Test[A-Z]|\"lobby\"")
 
@@ -168,6 +171,7 @@ const note = "> The chat, the tasks, and tests that are named here and are not i
 // the examples are.
 func explained(text string) string {
 	text = ofPageToo.ReplaceAllString(without(text, "example|walkthrough"), "")
+	text = toTests.ReplaceAllString(text, "$1")
 	heading, rest, ok := strings.Cut(text, "\n\n")
 	if !ok || !named.MatchString(text) {
 		return text

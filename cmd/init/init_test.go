@@ -84,6 +84,7 @@ func TestInitWithoutTheExample(t *testing.T) {
 	commit(t, dir)
 	said := must(t, dir, "make", "init", "MODULE="+yours, "NAME=hyphen-ated", "EXAMPLE=drop")
 	initialised(t, dir, said)
+	must(t, dir, "go", "test", "-run", "TestLinks", "./tests")
 	for _, pattern := range []string{"usecases/(chat|tasks)", "redisstore\\.", `"/(chat|tasks)"`} {
 		if out, err := in(dir, nil, "git", "grep", "-E", pattern, "--", ":(glob)tests/*_test.go", "wire*.go", "usecases", "cmd/loadgen", "cmd/server", "cmd/contract"); err == nil {
 			t.Errorf("%s is still there:\n%s", pattern, out)
