@@ -1,8 +1,8 @@
-// Package web is the page at /: a client like any other, built from src by Vite with the
-// client that docs/contract has, and embedded if it was built; else a hint says what is
-// served here. It never knows more of the service than what the contract tells.
+// Package web is the page at /: a client like any other, embedded if it was built into dist;
+// else a hint says what is served here. It never knows more of the service than what the
+// contract tells.
 //
-// Start at src/main.ts; to serve pages of your own, at node.Pages.
+// Start at Files; to serve pages from elsewhere, at node.Pages.
 package web
 
 import (
@@ -31,7 +31,7 @@ func Files() (fs.FS, error) {
 }
 
 const (
-	// Hashed is where Vite puts what has a hash of its content in its name.
+	// Hashed is where a build puts what has a hash of its content in its name, as Vite does.
 	Hashed = "assets/"
 
 	// Policy is what the page may do: run its own script, look as its own style sheet

@@ -97,10 +97,14 @@ export interface ChatClientToServerEvents {
 
 /** What clients of /tasks hear. Work that takes a while, with its progress. */
 export interface TasksServerToClientEvents {
+  /** A task was stopped. */
+  "task.cancelled": (payload: TasksCancelledPayload) => void;
   /** One more step of a task is done. */
   "task.progress": (payload: TasksProgressPayload) => void;
   /** All steps of a task are done. */
   "task.finished": (payload: TasksFinishedPayload) => void;
+  /** A task has ended before its last step. */
+  "task.failed": (payload: TasksFailedPayload) => void;
   /** You may have missed events: read again the state that you show. */
   resync: (payload: ResyncPayload) => void;
   /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
@@ -266,8 +270,18 @@ export interface TasksCancelInput {
 
 export interface TasksCancelOutput {
   task_id: string;
-  /** False if the task was finished before. */
+  /** False if the task had ended before. */
   cancelled: boolean;
+}
+
+export interface TasksCancelledPayload {
+  task_id: string;
+}
+
+export interface TasksFailedPayload {
+  task_id: string;
+  /** One sentence for people. */
+  reason: string;
 }
 
 export interface TasksFinishedPayload {
@@ -300,4 +314,6 @@ export interface TasksStatusOutput {
   done: number;
   total: number;
   cancelled: boolean;
+  /** Why it has ended before its last step; none: it has not. */
+  failed?: string;
 }

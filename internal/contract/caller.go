@@ -11,7 +11,7 @@ import (
 // context it is in, it is all that a handler, a middleware or a dependency knows of the
 // command besides its input.
 type Caller struct {
-	UserID string
+	UserID string // must be unique over all tenants, see docs/auth.md
 	Tenant string // what the user belongs to; "" for none
 	Roles  []string
 	Socket string // id of the socket; "" for a REST call

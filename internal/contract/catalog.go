@@ -64,7 +64,8 @@ func (c *Catalog) Route(operation string) (Route, bool) {
 }
 
 var (
-	namespaceRE      = regexp.MustCompile(`^(/[a-z0-9][a-z0-9_-]*|/([a-z0-9][a-z0-9_-]*)?\{[a-z_]+\})+$`)
+	versionRE        = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+	namespaceRE      = regexp.MustCompile(`^/$|^(/[a-z0-9][a-z0-9_-]*|/([a-z0-9][a-z0-9_-]*)?\{[a-z_]+\})+$`)
 	namespaceParamRE = regexp.MustCompile(`\{[a-z_]+\}`)
 	operationRE      = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
 	eventRE          = regexp.MustCompile(`^[a-z][a-z0-9_.:-]*$`)
@@ -90,10 +91,16 @@ type ResyncPayload struct {
 // them. User and tenant must stay the same. No use case serves it.
 const Refresh = "auth.refresh"
 
+// Reserved tells whether no command, event or question can have a name on the wire.
+func Reserved(event string) bool { return slices.Contains(reserved, event) }
+
 // Check returns every mistake in the declarations, joined. What is wrong with
 // their types is found by schema.Compile.
 func (c *Catalog) Check() error {
 	k := checker{seen: map[string]string{}, rates: map[*Rate]bool{}}
+	if c.Version != "" && !versionRE.MatchString(c.Version) {
+		k.wrong("the catalog", "Version %q must look like 1.0.0: a first number that is raised says that clients break", c.Version)
+	}
 	for _, p := range c.used {
 		k.policy(c, "the service's policy", p)
 	}
@@ -139,7 +146,7 @@ func (k *checker) unique(who, what string) {
 func (k *checker) namespace(c *Catalog, n Namespace) {
 	who := fmt.Sprintf("namespace %q", n.Name)
 	if !namespaceRE.MatchString(n.Name) && n.Name != anyNamespace {
-		k.wrong(who, "the name must look like /noun or /noun-{id}, or be *")
+		k.wrong(who, "the name must look like /noun or /noun-{id}, or be / or *")
 	}
 	k.dynamic(who, n)
 	k.doc(who, n.Doc)
@@ -280,7 +287,7 @@ func (k *checker) wireName(who, what, name string) {
 	switch {
 	case !eventRE.MatchString(name):
 		k.wrong(who, "the %s %q must be lowercase and start with a letter", what, name)
-	case slices.Contains(reserved, name):
+	case Reserved(name):
 		k.wrong(who, "the %s %q is reserved", what, name)
 	}
 }

@@ -46,7 +46,9 @@ type Command[In, Out any] struct {
 }
 
 // HTTP serves a command as a REST route as well. Path values and query values
-// join the JSON body by field name: "POST", "/v1/rooms/{room}/messages".
+// join the JSON body by field name: "POST", "/v1/rooms/{room}/messages". Over REST there
+// is no socket: effects on the caller's (Join, Leave, ToCaller, a session) do nothing, and
+// the call is answered as if they had.
 type HTTP struct {
 	Method string
 	Path   string

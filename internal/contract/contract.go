@@ -19,7 +19,9 @@ import "encoding/json"
 // A Namespace is one Socket.IO namespace: a separate set of sockets, rooms and
 // event names on the same connection.
 type Namespace struct {
-	Name string // wire name, "/chat"; permanent. A pattern, "/org-{org}", is many: see dynamic.go
+	// Name is the wire name, "/chat"; permanent. "/" is the main namespace, where clients
+	// are that name none. A pattern, "/org-{org}", is many: see dynamic.go.
+	Name string
 	Doc  string // one sentence
 
 	// OnConnect is the operation key of an internal command whose input is Connecting. A
@@ -40,7 +42,7 @@ type Namespace struct {
 // A Connecting is what a client says when it connects to a namespace: what guards on
 // connect see, and the input of a namespace's OnConnect command. What commands that come
 // later need of it belongs into the session. On the lanes, where it is kept for a while,
-// it has no auth.token and no headers Authorization and Cookie: guards see them.
+// what is named like a secret is left out: tokens, cookies, passwords. Guards see it.
 type Connecting struct {
 	Auth    json.RawMessage     `json:"auth" doc:"What the client gave as auth: an object, {} for none."`
 	Header  map[string][]string `json:"header" doc:"Of its first request."`

@@ -136,8 +136,14 @@ func (c *Catalog) Namespace(name string) (n Namespace, params map[string]string,
 	return Namespace{}, nil, false
 }
 
-// shape is the same for patterns that match the same names.
-func (n Namespace) shape() string { return namespaceParamRE.ReplaceAllString(n.Name, "{}") }
+// shape is the same for patterns that match the same names, and for what documents call
+// the same: "/" is main there.
+func (n Namespace) shape() string {
+	if n.Name == "/" {
+		return "/main"
+	}
+	return namespaceParamRE.ReplaceAllString(n.Name, "{}")
+}
 
 // dynamic checks what holds for patterns.
 func (k *checker) dynamic(who string, n Namespace) {

@@ -88,6 +88,19 @@ func TestMistakesOfDynamicNamespaces(t *testing.T) {
 	}
 }
 
+// Documents call "/" main, so nothing else is called so.
+func TestTheMainNamespace(t *testing.T) {
+	t.Parallel()
+	main := contract.Namespace{Name: "/", Doc: "N."}
+	for below, want := range map[string]string{"/rooms": "", "/main": "the namespace name /main is taken by"} {
+		n := main.Nested(contract.Namespace{Name: below, Doc: "N."})
+		err := contract.NewCatalog([]contract.Route{none(main, "n.a"), none(n, "n.b")}).Check()
+		if n.Name != below || (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %s, %v", below, n.Name, err)
+		}
+	}
+}
+
 func TestWhereEventsOfDynamicNamespacesAreHeard(t *testing.T) {
 	t.Parallel()
 	orgs := contract.Namespace{Name: "/org-{org}", Doc: "N."}

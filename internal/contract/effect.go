@@ -45,7 +45,8 @@ func (m Emission) To(rooms ...Room) Emission {
 	return m
 }
 
-// ToUser adds all sockets of a user, on whichever node they are.
+// ToUser adds all sockets of a user, on whichever node they are. The id alone says
+// who that is, and must be unique over all tenants: see docs/auth.md.
 func (m Emission) ToUser(id string) Emission {
 	m.Audience.Users = append(slices.Clip(m.Audience.Users), id)
 	return m

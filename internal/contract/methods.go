@@ -13,8 +13,8 @@ import (
 type Binding interface{ bind(*methods) Route }
 
 // Methods binds commands to the methods of a service, by name: of the operation
-// "chat.join_room" it is JoinRoom. A command that leaves its Event empty is called as
-// its method, "join_room".
+// "chat.join_room" it is JoinRoom. What clients call a command, its Event says and not
+// the method.
 //
 //	func (s *Service) Routes() []contract.Route {
 //		return contract.Methods(s, Join, JoinRoom, Leave.Handle(s.leaveQuietly))
@@ -59,9 +59,6 @@ func (r Route) bind(set *methods) Route {
 func (c Command[In, Out]) bind(set *methods) Route {
 	name := methodName(c.Operation)
 	set.taken[name] = true
-	if c.Event == "" && !c.Internal {
-		c.Event = snakeCase(name)
-	}
 	type handler = func(context.Context, In) (Out, []Effect, error)
 	found, h := reflect.Value{}, handler(nil)
 	if set.service.IsValid() {

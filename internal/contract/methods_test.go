@@ -15,7 +15,7 @@ type (
 )
 
 func deskCommand(operation string) contract.Command[deskNote, deskReply] {
-	return contract.Command[deskNote, deskReply]{Namespace: boards, Operation: operation, Doc: "Do."}
+	return contract.Command[deskNote, deskReply]{Namespace: boards, Event: strings.TrimPrefix(operation, "desk."), Operation: operation, Doc: "Do."}
 }
 
 // A desk answers with the name of the method that was called.
@@ -54,17 +54,18 @@ func TestMethodsAreFoundByTheNameOfTheOperation(t *testing.T) {
 	if err := contract.NewCatalog(routes).Check(); err != nil {
 		t.Error(err)
 	}
-	named := deskCommand("desk.open")
-	named.Event = "desk:open"
-	if r := contract.Methods(&desk{}, named, deskCommand("desk.take_note"))[0]; r.Event != "desk:open" {
-		t.Errorf("a name that is given is not used: %s", r.Event)
+	for _, event := range []string{"desk:open", ""} {
+		open := deskCommand("desk.open")
+		open.Event = event
+		if r := contract.Methods(&desk{}, open, deskCommand("desk.take_note"))[0]; r.Event != open.EventName() {
+			t.Errorf("clients call %q, and the route is for %q", open.EventName(), r.Event)
+		}
 	}
 }
 
 func TestARouteWinsOverTheMethodOfItsName(t *testing.T) {
 	t.Parallel()
 	open := deskCommand("desk.open")
-	open.Event = "open"
 	routes := contract.Methods(&desk{}, deskCommand("desk.take_note"), open.Handle(
 		func(context.Context, deskNote) (deskReply, []contract.Effect, error) {
 			return deskReply{By: "the table"}, nil, nil

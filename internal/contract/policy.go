@@ -178,7 +178,7 @@ func (r *Route) layered() Serve {
 //	var api = contract.Namespace{Name: "/api", Policy: &contract.Policy{…}}
 //	var rooms = api.Nested(contract.Namespace{Name: "/rooms", …}) // "/api/rooms"
 func (n Namespace) Nested(child Namespace) Namespace {
-	child.Name = n.Name + child.Name
+	child.Name = strings.TrimSuffix(n.Name, "/") + child.Name
 	switch {
 	case n.Policy == nil:
 	case child.Policy == nil:

@@ -57,6 +57,12 @@ func TestForRefusesWhatNoDocumentCanExpress(t *testing.T) {
 		"json option": {struct {
 			A int `json:"a,string"`
 		}{}, `A: the json option "string" has no schema`},
+		"malformed tag": {reflect.Zero(reflect.StructOf([]reflect.StructField{
+			{Name: "A", Type: reflect.TypeFor[string](), Tag: `json:"a" minLength: "1"`},
+		})).Interface(), `A: of its tag this cannot be read: minLength: "1"; tags are like`},
+		"bytes by another name": {struct {
+			A []contextLess `json:"a"`
+		}{}, "A: use []byte for what is base64"},
 		"function": {struct {
 			A func() `json:"a"`
 		}{}, "A: JSON has no func"},
@@ -90,13 +96,16 @@ func TestForRefusesWhatNoDocumentCanExpress(t *testing.T) {
 	}
 }
 
+type contextLess uint8
+
 type contextLike struct{}
 
 func (contextLike) MarshalText() ([]byte, error) { return nil, nil }
 
 func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 	t.Parallel()
-	ns := contract.Namespace{Name: "/board", Doc: "Boards.", OnDisconnect: "board.gone"}
+	ns := contract.Namespace{Name: "/board", Doc: "Boards.", OnConnect: "board.fail", OnDisconnect: "board.gone"}
+	attic := contract.Namespace{Name: "/attic", Doc: "Old boards.", OnConnect: "attic.enter"}
 	type in struct {
 		Name string `json:"name" minlength:"1"`
 	}
@@ -112,6 +121,8 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 	shouty := contract.Event[fine]{Namespace: ns, Name: "Shouted", Doc: "Loud."}
 	resync := contract.Event[fine]{Namespace: ns, Name: "resync", Doc: "The service's own."}
 	listed, other := contract.Event[fine]{Namespace: ns, Name: "board.listed", Doc: "Listed."}, contract.Event[out]{Namespace: ns, Name: "board.listed", Doc: "Listed, too."}
+	kept, lost := contract.Event[fine]{Namespace: ns, Name: "board.kept", Doc: "Kept.", Keep: 1}, contract.Event[fine]{Namespace: ns, Name: "board.lost", Doc: "Lost.", Keep: -1}
+	sure := contract.Ask[fine, fine]{Namespace: ns, Name: "sure", Doc: "Sure?", Timeout: -1}
 	list := contract.Command[fine, fine]{Namespace: ns, Event: "list", Operation: "board.list", Doc: "List.", Raises: []contract.EventSpec{listed.Spec(), other.Spec()}}.Handle(ok)
 	cat := contract.NewCatalog([]contract.Route{
 		list, list,
@@ -119,6 +130,9 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 		contract.Command[fine, fine]{Namespace: ns, Event: "open", Operation: "close", Raises: []contract.EventSpec{shouty.Spec(), resync.Spec()}}.Handle(ok),
 		contract.Command[fine, fine]{Namespace: ns, Event: "get", Operation: "board.get", Doc: "Get.", HTTP: contract.HTTP{Method: "FETCH", Path: "/v1/{nothing}"}}.Handle(nil),
 		contract.Command[fine, fine]{Namespace: ns, Event: "error", Operation: "board.fail", Doc: "Fail."}.Handle(ok),
+		contract.Command[fine, fine]{Namespace: ns, Event: "keep", Operation: "board.keep", Doc: "Keep.", Timeout: -1, HTTP: contract.HTTP{Method: "GET", Path: "v1"},
+			Raises: []contract.EventSpec{kept.Spec(), lost.Spec()}, Asks: []contract.AskSpec{sure.Spec()}}.Handle(ok),
+		contract.Command[fine, fine]{Namespace: attic, Event: "enter", Operation: "attic.enter", Internal: true, Doc: "Enter."}.Handle(ok),
 	})
 	_, err := schema.Compile(cat)
 	if err == nil {
@@ -138,6 +152,14 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 		`event "Shouted" on /board: the name "Shouted" must be lowercase`,
 		`event "resync" on /board: the name "resync" is reserved`,
 		`command "board.fail": the event name "error" is reserved`,
+		`namespace "/board": OnConnect names board.fail, which is not an internal command with a contract.Connecting as input`,
+		`namespace "/attic": OnConnect names attic.enter, which is not an internal command with a contract.Connecting as input`,
+		`command "board.keep": it raises board.kept, which is kept for each Key, and has no Key`,
+		`command "attic.enter": an internal command has no Event, no Guards and no HTTP`,
+		`command "board.keep": the HTTP path must look like /v1/rooms/{room}`,
+		`command "board.keep": the timeout is negative`,
+		`event "board.lost" on /board: Keep is negative`,
+		`question "sure" on /board: the timeout is negative`,
 		`schema_test.in.Name: unknown tag "minlength"; the list is closed: doc, enum, example, format, maxItems, maxLength, `,
 		`schema_test.out.Bad: JSON has no chan`,
 	}

@@ -62,7 +62,7 @@ type everything struct {
 	Named  map[string]thing `json:"named,omitempty"`
 	Maybe  *string          `json:"maybe,omitempty" enum:"a|b"`
 	Twice  **int            `json:"twice,omitempty"`
-	Octets []octet          `json:"octets,omitempty"`
+	Octets [2]octet         `json:"octets,omitempty"`
 	MayBe  *[]thing         `json:"may_be,omitempty"`
 	Nested struct{ thing }  `json:"nested,omitzero"`
 	Floats []float32        `json:"floats,omitempty" minimum:"-1e6"`

@@ -77,7 +77,9 @@ func newNode(s *jsonschema.Schema) (*node, error) {
 		n.format = s.ContentEncoding
 	}
 	for _, e := range s.Enum {
-		n.enum = append(n.enum, fmt.Sprint(e))
+		if e != nil { // whether it may be null, its types tell
+			n.enum = append(n.enum, fmt.Sprint(e))
+		}
 	}
 	var err error
 	if s.Pattern != "" {

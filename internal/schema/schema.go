@@ -184,7 +184,7 @@ var machinery = []reflect.Type{reflect.TypeFor[fault.Problem](), reflect.TypeFor
 // isUnion tells whether an output is a declared union of results: its kind is one of
 // a closed list, and never that of a problem.
 func isUnion(output, kind *jsonschema.Schema) bool {
-	return len(kind.Enum) > 0 && !slices.Contains(kind.Enum, any("error")) && slices.Contains(output.Required, "kind")
+	return len(kind.Enum) > 0 && !slices.Contains(kind.Enum, any("error")) && !slices.Contains(kind.Enum, nil) && slices.Contains(output.Required, "kind")
 }
 
 func flatten(err error) []error {

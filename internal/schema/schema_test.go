@@ -34,6 +34,7 @@ type order struct {
 	Open   bool           `json:"open,omitempty"`
 	Hidden string         `json:"-"`
 	Free   any            `json:"free,omitempty"`
+	Level  *string        `json:"level,omitempty" enum:"low|high"`
 }
 
 const good = `{"id":"0b9e7c2e-0000-7000-8000-000000000001","kind":"new","count":1,"items":[{"name":"a","price":1.5}]}`
@@ -99,6 +100,8 @@ func TestValidate(t *testing.T) {
 		"good time":        {with("at", `"2026-02-28T00:00:00.25+01:00"`), nil},
 		"base64":           {with("raw", `"a"`), []fault.Field{{Pointer: "/raw", Detail: "must be a valid base64"}}},
 		"nullable":         {with("note", `null`), nil},
+		"nullable enum":    {with("level", `null`), nil},
+		"no such value":    {with("level", `"new"`), []fault.Field{{Pointer: "/level", Detail: "must be one of low, high"}}},
 		"not nullable":     {with("tags", `null`), []fault.Field{{Pointer: "/tags", Detail: "must be of type array"}}},
 		"map values":       {with("extra", `{"a":1,"b":"2"}`), []fault.Field{{Pointer: "/extra/b", Detail: "must be of type integer"}}},
 		"anything":         {with("free", `{"a":[null,{"b":1}]}`), nil},
@@ -178,7 +181,7 @@ func TestValidatorAgreesWithDecoderAndReference(t *testing.T) {
 	values := rapid.SampledFrom([]string{`null`, `true`, `0`, `1`, `-1`, `127`, `128`, `2.5`, `100`, `1e3`, `""`, `"a"`, `"new"`, `"AB"`, `"abcdef"`,
 		`"2026-02-28T00:00:00Z"`, `"QQ=="`, `[]`, `["a"]`, `["abcd",1]`, `[{"name":"a","price":1}]`, `[{"name":"","price":-1}]`, `{}`, `{"a":1}`, `{"name":"x"}`,
 		`"0b9e7c2e-0000-7000-8000-000000000002"`})
-	names := rapid.SampledFrom([]string{"id", "kind", "code", "count", "small", "ratio", "items", "tags", "note", "extra", "open", "free", "unknown"})
+	names := rapid.SampledFrom([]string{"id", "kind", "code", "count", "small", "ratio", "items", "tags", "note", "extra", "open", "free", "level", "unknown"})
 	rapid.Check(t, func(t *rapid.T) {
 		text := with(names.Draw(t, "name"), values.Draw(t, "value"))
 		ours := v.Validate([]byte(text)) == nil

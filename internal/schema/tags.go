@@ -40,7 +40,12 @@ func applyTags(owner reflect.Type, f reflect.StructField, s *jsonschema.Schema) 
 	wrong := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s.%s: %s", owner, f.Name, fmt.Sprintf(format, args...)))
 	}
-	for key, value := range tagsOf(f.Tag) {
+	tags, rest := tagsOf(f.Tag)
+	if rest != "" {
+		wrong(`of its tag this cannot be read: %s; tags are like json:"room" minLength:"1"`, rest)
+	}
+	for _, tag := range tags {
+		key, value := tag[0], tag[1]
 		if key == "json" {
 			continue
 		}
@@ -108,27 +113,23 @@ func allows(s *jsonschema.Schema, of string) bool {
 	return slices.Contains(types, of) || of == "number" && slices.Contains(types, "integer")
 }
 
-// tagsOf yields the keys and values of a struct tag, which reflect can only look
-// up by key.
-func tagsOf(tag reflect.StructTag) func(func(key, value string) bool) {
-	return func(yield func(key, value string) bool) {
-		rest := string(tag)
-		for {
-			rest = strings.TrimLeft(rest, " ")
-			key, after, ok := strings.Cut(rest, ":")
-			if !ok {
-				return
-			}
-			quoted, err := strconv.QuotedPrefix(after)
-			if err != nil {
-				return
-			}
-			value, err := strconv.Unquote(quoted)
-			if err != nil || !yield(key, value) {
-				return
-			}
-			rest = after[len(quoted):]
+// tagsOf lists the keys and values of a struct tag, which reflect can only look up by
+// key, and what is left of it because it is malformed.
+func tagsOf(tag reflect.StructTag) (all [][2]string, rest string) {
+	rest = string(tag)
+	for {
+		rest = strings.TrimLeft(rest, " ")
+		key, after, _ := strings.Cut(rest, ":")
+		quoted, err := strconv.QuotedPrefix(after)
+		if err != nil {
+			return all, rest
 		}
+		value, err := strconv.Unquote(quoted)
+		if err != nil {
+			return all, rest
+		}
+		all = append(all, [2]string{key, value})
+		rest = after[len(quoted):]
 	}
 }
 
@@ -206,6 +207,9 @@ func enum(s *jsonschema.Schema, v string) error {
 			return fmt.Errorf("lists %q twice", e)
 		}
 		s.Enum = append(s.Enum, e)
+	}
+	if allows(s, "null") {
+		s.Enum = append(s.Enum, nil) // JSON Schema holds null to the list as well
 	}
 	return nil
 }

@@ -68,6 +68,9 @@ func checkType(t reflect.Type, path string, above []reflect.Type) error {
 	case reflect.Pointer:
 		return checkType(t.Elem(), path, above[:len(above)-1])
 	case reflect.Slice, reflect.Array:
+		if t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8 { // encoding/json makes a text of it
+			return wrong("use []byte for what is base64 on the wire, contract.Binary for binary data, or a list of larger numbers, not %s", t)
+		}
 		return checkType(t.Elem(), path+"[]", above)
 	case reflect.Map:
 		if t.Key().Kind() != reflect.String {

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -121,6 +122,9 @@ func said(s *jsonschema.Schema) *jsonschema.Schema {
 // namespace adds a channel, with what every namespace says.
 func (b *builder) namespace(n contract.Namespace) {
 	key := channelKey(n.Name)
+	if other := b.doc.Channels[key]; other != nil && b.err == nil {
+		b.err = fmt.Errorf("the namespaces %s and %s are both called %s in documents: rename one of them", *other.Address, n.Name, key)
+	}
 	b.doc.Channels[key] = &Channel{
 		Address: &n.Name, Title: "Namespace " + n.Name, Description: n.Doc, Messages: map[string]*Message{},
 		Parameters: parametersOf(n), OnConnect: n.OnConnect, OnDisconnect: n.OnDisconnect, Guards: b.ConnectGuards(n),
@@ -246,9 +250,10 @@ func (b *builder) example(s *jsonschema.Schema) (any, bool) {
 	return value, len(value) > 0
 }
 
-// channelKey is a namespace's name as a key: without the braces of one that is a pattern.
+// channelKey is a namespace's name as a key: without the braces of one that is a pattern,
+// and main for "/".
 func channelKey(namespace string) string {
-	return channelKeys.Replace(strings.Trim(namespace, "/"))
+	return cmp.Or(channelKeys.Replace(strings.Trim(namespace, "/")), "main")
 }
 
 var channelKeys = strings.NewReplacer("/", ".", "{", "", "}", "", "*", "any")

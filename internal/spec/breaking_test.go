@@ -171,6 +171,7 @@ func TestBreakingIsWhatIsGone(t *testing.T) {
 		"desk.close: close on /hall/desk is gone", "hall.other: * on /hall is gone", "hall.seats: seats on /hall is gone", "hall.desk:error: error on /hall/desk is gone", "hall.desk:resync: resync on /hall/desk is gone",
 		"hall:book: book on /hall is gone", "hall:confirm: confirm on /hall is gone", "hall:noise:any-thing: noise:any-thing on /hall is gone",
 		"org.move: move on /org-{org}/{team} is gone", "org-org.team:drawn: drawn on", "org-org.team:error: error on", "org-org.team:resync: resync on",
+		"foyer.ring: ring on / is gone", "main:doors.opened: doors.opened on / is gone", "main:error: error on / is gone", "main:resync: resync on / is gone",
 	}
 	for _, w := range want {
 		if !strings.Contains(strings.Join(got, "\n"), w) {
@@ -198,7 +199,7 @@ func TestUpdateRefusesWhatBreaks(t *testing.T) {
 	}
 	first := read(t, folder)
 	other := contract.NewCatalog([]contract.Route{booking[fareInput, fareOutput](contract.HTTP{}, fares.Spec(), haggle.Spec())})
-	for _, version := range []string{"1.2.0", "1.3.0", "0.9.0", "next"} {
+	for _, version := range []string{"1.2.0", "1.3.0", "0.9.0"} {
 		other.Version = version
 		err := write(other)
 		if err == nil || !strings.Contains(err.Error(), "hall:book: book on /hall is gone\n") || !strings.Contains(err.Error(), "raise the first number of the catalog's Version") {
@@ -244,11 +245,25 @@ func TestBreakingLooksAtTheWire(t *testing.T) {
 			B int `json:"b,omitempty"`
 		} `json:"a"`
 	}
+	type text struct {
+		A []byte `json:"a"`
+	}
+	type binary struct {
+		A contract.Binary `json:"a"`
+	}
+	type a struct {
+		Kind string `json:"kind" enum:"a"`
+	}
+	type ab struct {
+		Kind string `json:"kind" enum:"a|b"`
+	}
 	one := func(r contract.Route) *spec.Document { return document(t, contract.NewCatalog([]contract.Route{r})) }
 	n := contract.Namespace{Name: "/x", Doc: "X."}
 	asMap := one(handle(contract.Command[in, in]{Namespace: n, Event: "a", Operation: "x.a", Doc: "A."}))
 	renamed := one(handle(contract.Command[in, in]{Namespace: n, Event: "a", Operation: "y.b", Doc: "A."}))
 	asStruct := one(handle(contract.Command[fixed, fixed]{Namespace: n, Event: "a", Operation: "x.a", Doc: "A."}))
+	asText, asBinary := one(echo[text](n)), one(echo[binary](n))
+	oneKind, twoKinds := one(echo[a](n)), one(echo[ab](n))
 	for _, tc := range []struct {
 		older, newer *spec.Document
 		want         []string
@@ -256,9 +271,16 @@ func TestBreakingLooksAtTheWire(t *testing.T) {
 		{asMap, renamed, nil},
 		{asMap, asStruct, []string{"x.a payload.a: a field of any name is no longer possible"}},
 		{asStruct, asMap, nil},
+		{asText, asBinary, []string{"x.a payload.a: a base64 text is no longer possible", "x.a answer.a: binary data is now possible"}},
+		{oneKind, twoKinds, []string{`x.a answer.kind: "b" is now possible`}},
+		{twoKinds, oneKind, []string{`x.a payload.kind: "b" is no longer possible`}},
 	} {
 		if diff := cmp.Diff(tc.want, spec.Breaking(tc.older, tc.newer)); diff != "" {
 			t.Error(diff)
 		}
 	}
+}
+
+func echo[T any](n contract.Namespace) contract.Route {
+	return handle(contract.Command[T, T]{Namespace: n, Event: "a", Operation: "x.a", Doc: "A."})
 }

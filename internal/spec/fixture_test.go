@@ -79,6 +79,8 @@ func catalog() *contract.Catalog {
 	noise := contract.Event[json.RawMessage]{Namespace: hall, Name: "noise:any-thing", Doc: "Whatever */ this is."}
 	confirm := contract.Ask[priced, agreed]{Namespace: hall, Name: "confirm", Doc: "Is the price right?", Timeout: 2 * time.Second}
 	org := contract.Namespace{Name: "/org-{org}/{team}", Doc: "What a team of an organization sees."}
+	foyer := contract.Namespace{Name: "/", Doc: "Where clients are that name no namespace."}
+	opened := contract.Event[agreed]{Namespace: foyer, Name: "doors.opened", Doc: "The doors are open."}
 	drawn := contract.Event[drawing]{Namespace: org, Name: "drawn", Doc: "Somebody has drawn something."}
 	c := contract.NewCatalog([]contract.Route{
 		handle(contract.Command[move, drawing]{Namespace: org, Event: "move", Operation: "org.move", Doc: "Move, and get a drawing.", Raises: []contract.EventSpec{drawn.Spec()}}),
@@ -86,6 +88,7 @@ func catalog() *contract.Catalog {
 		handle(contract.Command[contract.None, page[seat]]{Namespace: hall, Event: "seats", Operation: "hall.seats", Doc: "All seats.", Timeout: time.Second,
 			HTTP: contract.HTTP{Method: "GET", Path: "/v1/hall"}}),
 		handle(contract.Command[contract.Other, contract.None]{Namespace: hall, Event: contract.AnyOther, Operation: "hall.other", Doc: "Anything.", Raises: []contract.EventSpec{noise.Spec()}}),
+		handle(contract.Command[contract.None, agreed]{Namespace: foyer, Event: "ring", Operation: "foyer.ring", Doc: "Ring.", Raises: []contract.EventSpec{opened.Spec()}}),
 		handle(contract.Command[contract.None, contract.None]{Namespace: desk, Event: "close", Operation: "desk.close", Doc: "Close."}),
 		handle(contract.Command[contract.Connecting, contract.None]{Namespace: hall, Operation: "hall.enter", Internal: true, Doc: "Let somebody in."}),
 		handle(contract.Command[contract.Disconnected, contract.None]{Namespace: hall, Operation: "hall.left", Internal: true, Doc: "Somebody went.",

@@ -72,3 +72,24 @@ func TestTwoTypesOfOneNameAreAMistake(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Names that documents and languages cannot have as they are.
+func TestNamespacesHaveNamesInDocuments(t *testing.T) {
+	t.Parallel()
+	digits := contract.NewCatalog([]contract.Route{echo[contract.None](contract.Namespace{Name: "/2fa", Doc: "A."})})
+	files, err := spec.Files(compile(t, digits), "/socket.io/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if f.Name == "client.ts" && !strings.Contains(string(f.Body), "interface N2faServerToClientEvents ") {
+			t.Errorf("%s", f.Body)
+		}
+	}
+	one, two := echo[contract.None](contract.Namespace{Name: "/org-{org}", Doc: "A."}), echo[contract.None](contract.Namespace{Name: "/org-org", Doc: "B."})
+	two.Operation = "y.a"
+	_, err = spec.AsyncAPI(compile(t, contract.NewCatalog([]contract.Route{one, two})), "/socket.io/")
+	if err == nil || !strings.Contains(err.Error(), "/org-{org} and /org-org are both called org-org in documents") {
+		t.Errorf("got %v", err)
+	}
+}

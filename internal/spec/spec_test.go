@@ -95,6 +95,9 @@ func TestCompleteBothWays(t *testing.T) {
 	d := document(t, c)
 	want := map[string]string{} // operation -> event
 	key := func(n contract.Namespace, event string) string {
+		if n.Name == "/" {
+			return "main:" + event
+		}
 		return strings.NewReplacer("/", ".", "{", "", "}", "").Replace(strings.TrimPrefix(n.Name, "/")) + ":" + event
 	}
 	for _, n := range c.Namespaces {

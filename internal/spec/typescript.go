@@ -2,6 +2,7 @@ package spec
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -83,13 +84,16 @@ func namespaceKey(n contract.Namespace) string {
 
 func namespaceType(n contract.Namespace) string {
 	var name strings.Builder
+	if first := strings.TrimLeft(n.Name, "/"); first != "" && first[0] <= '9' && first[0] >= '0' {
+		name.WriteString("N") // no name of TypeScript begins with a digit
+	}
 	if n.Name == "*" {
 		return "Any"
 	}
 	for _, part := range strings.FieldsFunc(n.Name, func(r rune) bool { return strings.ContainsRune("/-_{}", r) }) {
 		name.WriteString(strings.ToUpper(part[:1]) + part[1:])
 	}
-	return name.String()
+	return cmp.Or(name.String(), "Main")
 }
 
 // namespace writes what a namespace's clients hear and say. Commands for any other event
@@ -255,9 +259,11 @@ func (w *typescript) one(t string, s *jsonschema.Schema, indent string) string {
 		if len(s.Enum) == 0 {
 			return "string"
 		}
-		parts := make([]string, len(s.Enum))
-		for i, e := range s.Enum {
-			parts[i] = quoted(e)
+		var parts []string
+		for _, e := range s.Enum {
+			if e != nil { // null is a type of its own
+				parts = append(parts, quoted(e))
+			}
 		}
 		return strings.Join(parts, " | ")
 	case "integer":

@@ -45,6 +45,8 @@ func RunNode(t testing.TB, what, dir, program string, args ...string) {
 
 var installing sync.Mutex
 
+const installFolder = ".install-" // and more, while npm works in it
+
 // install puts node_modules there, once for each package-lock.json. Tests of other
 // packages may do the same at the same time: it is made aside, and moved when it is whole.
 func install(dir string) error {
@@ -57,7 +59,7 @@ func install(dir string) error {
 	if old, err := os.ReadFile(made); err == nil && bytes.Equal(old, lock) {
 		return nil
 	}
-	aside, err := os.MkdirTemp(dir, ".install-")
+	aside, err := os.MkdirTemp(dir, installFolder)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -24,7 +25,7 @@ func Module(t testing.TB, root string) (copied string) {
 		to := filepath.Join(copied, rel)
 		built := filepath.Base(filepath.Dir(rel)) == "dist" && d.Name() != ".gitkeep"
 		switch {
-		case d.IsDir() && (built || slices.Contains([]string{".git", "bin", "node_modules"}, d.Name())):
+		case d.IsDir() && (built || slices.Contains([]string{".git", "bin", "node_modules"}, d.Name()) || strings.HasPrefix(d.Name(), installFolder)):
 			return filepath.SkipDir
 		case d.IsDir():
 			return os.MkdirAll(to, 0o755)

@@ -1,10 +1,13 @@
 package tasks
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
 )
 
 // advance does one step of a task and submits the next one.
@@ -12,7 +15,7 @@ var advance = contract.Command[AdvanceInput, contract.None]{
 	Namespace: Namespace, Operation: "tasks.advance", Internal: true,
 	Doc:    "Do one step of a task.",
 	Key:    func(in AdvanceInput) string { return taskKey(in.TaskID) },
-	Raises: []contract.EventSpec{Progress.Spec(), Finished.Spec()},
+	Raises: []contract.EventSpec{Progress.Spec(), Finished.Spec(), Failed.Spec()},
 }
 
 // AdvanceInput names the step, counted from 1.
@@ -30,14 +33,24 @@ func (s *Service) advance(ctx context.Context, in AdvanceInput) (contract.None, 
 	if t.Cancelled {
 		return none, nil, nil
 	}
-	if t.Done < in.Step { // else it was done, and what follows was not committed
-		if err := s.work(ctx, t, in.Step); err != nil {
+	if t.Done < in.Step && t.Failed == "" { // else it was done, and what follows was not committed
+		var reason *fault.Fault
+		switch err := s.work(ctx, t, in.Step); {
+		case errors.As(err, &reason):
+			t.Failed = cmp.Or(reason.Detail, string(reason.Code))
+		case err != nil && ctx.Err() != nil: // wrapped it would be the answer "timeout", which nobody waits for, and no dead letter
+			return none, nil, fmt.Errorf("step %d of task %s was not done in time", in.Step, t.ID)
+		case err != nil:
 			return none, nil, fmt.Errorf("step %d of task %s: %w", in.Step, t.ID, err)
+		default:
+			t.Done = in.Step
 		}
-		t.Done = in.Step
 		if err := s.store.Put(ctx, t); err != nil {
 			return none, nil, fmt.Errorf("keep task %s: %w", t.ID, err)
 		}
+	}
+	if t.Failed != "" {
+		return none, []contract.Effect{Failed.Of(FailedPayload{TaskID: t.ID, Reason: t.Failed}).ToUser(t.Owner)}, nil
 	}
 	effects := []contract.Effect{
 		Progress.Of(ProgressPayload{TaskID: t.ID, Done: in.Step, Total: t.Total}).ToUser(t.Owner),

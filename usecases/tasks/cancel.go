@@ -10,8 +10,9 @@ import (
 // Cancel is the command to stop a task. The step that runs is finished first.
 var Cancel = contract.Command[CancelInput, CancelOutput]{
 	Namespace: Namespace, Event: "cancel", Operation: "tasks.cancel",
-	Doc: "Stop a task of yours after the step that runs.",
-	Key: func(in CancelInput) string { return taskKey(in.TaskID) },
+	Doc:    "Stop a task of yours after the step that runs.",
+	Key:    func(in CancelInput) string { return taskKey(in.TaskID) },
+	Raises: []contract.EventSpec{Cancelled.Spec()},
 }
 
 // CancelInput names the task.
@@ -22,7 +23,7 @@ type CancelInput struct {
 // CancelOutput tells whether there was something to stop.
 type CancelOutput struct {
 	TaskID    string `json:"task_id"`
-	Cancelled bool   `json:"cancelled" doc:"False if the task was finished before."`
+	Cancelled bool   `json:"cancelled" doc:"False if the task had ended before."`
 }
 
 func (s *Service) cancel(ctx context.Context, in CancelInput) (CancelOutput, []contract.Effect, error) {
@@ -30,12 +31,14 @@ func (s *Service) cancel(ctx context.Context, in CancelInput) (CancelOutput, []c
 	if err != nil {
 		return CancelOutput{}, nil, err
 	}
-	if t.Done >= t.Total {
+	if t.Done >= t.Total || t.Failed != "" {
 		return CancelOutput{TaskID: t.ID}, nil, nil
 	}
 	t.Cancelled = true
 	if err := s.store.Put(ctx, t); err != nil {
 		return CancelOutput{}, nil, fmt.Errorf("keep task %s: %w", t.ID, err)
 	}
-	return CancelOutput{TaskID: t.ID, Cancelled: true}, nil, nil
+	return CancelOutput{TaskID: t.ID, Cancelled: true}, []contract.Effect{
+		Cancelled.Of(CancelledPayload{TaskID: t.ID}).ToUser(t.Owner),
+	}, nil
 }

@@ -26,6 +26,7 @@ type StatusOutput struct {
 	Done      int    `json:"done" doc:"Steps; all of them: the task is finished."`
 	Total     int    `json:"total"`
 	Cancelled bool   `json:"cancelled"`
+	Failed    string `json:"failed,omitempty" doc:"Why it has ended before its last step; none: it has not."`
 }
 
 func (s *Service) status(ctx context.Context, in StatusInput) (StatusOutput, []contract.Effect, error) {
@@ -33,5 +34,5 @@ func (s *Service) status(ctx context.Context, in StatusInput) (StatusOutput, []c
 	if err != nil {
 		return StatusOutput{}, nil, err
 	}
-	return StatusOutput{TaskID: t.ID, Title: t.Title, Done: t.Done, Total: t.Total, Cancelled: t.Cancelled}, nil, nil
+	return StatusOutput{TaskID: t.ID, Title: t.Title, Done: t.Done, Total: t.Total, Cancelled: t.Cancelled, Failed: t.Failed}, nil, nil
 }

@@ -3,7 +3,9 @@
 //
 // A task is a chain of follow-up commands, one a step, each committed together with
 // the next, so that it goes on when the node that ran the last step is gone. Only
-// who has started a task can see or cancel it. Routes is the table of contents.
+// who has started a task can see or cancel it. A step that fails with a fault ends its task;
+// any other error, also that it takes too long, is an accident, and the task goes on when an
+// operator replays the dead letter. Routes is the table of contents.
 package tasks
 
 import (
@@ -29,6 +31,14 @@ var (
 		Namespace: Namespace, Name: "task.finished",
 		Doc: "All steps of a task are done.",
 	}
+	Cancelled = contract.Event[CancelledPayload]{
+		Namespace: Namespace, Name: "task.cancelled",
+		Doc: "A task was stopped.",
+	}
+	Failed = contract.Event[FailedPayload]{
+		Namespace: Namespace, Name: "task.failed",
+		Doc: "A task has ended before its last step.",
+	}
 )
 
 // ProgressPayload says how far a task is.
@@ -43,6 +53,17 @@ type FinishedPayload struct {
 	TaskID string `json:"task_id"`
 }
 
+// CancelledPayload names the task.
+type CancelledPayload struct {
+	TaskID string `json:"task_id"`
+}
+
+// FailedPayload says why a task has ended.
+type FailedPayload struct {
+	TaskID string `json:"task_id"`
+	Reason string `json:"reason" doc:"One sentence for people."`
+}
+
 // A Task is what is kept of one.
 type Task struct {
 	ID        string `json:"id"`
@@ -51,6 +72,7 @@ type Task struct {
 	Total     int    `json:"total"` // steps
 	Done      int    `json:"done"`  // of them
 	Cancelled bool   `json:"cancelled,omitempty"`
+	Failed    string `json:"failed,omitempty"` // why it has ended
 }
 
 // ErrNoTask is what a Store returns for an id it does not keep (any more).
@@ -64,7 +86,8 @@ type Store interface {
 }
 
 // Work does one step of a task, counted from 1. A step may be done twice when a node
-// is lost, so it must not mind. Its context ends at the command's timeout.
+// is lost, so it must not mind. Its context ends at the command's timeout. A fault ends the
+// task, and its owner is told the detail.
 type Work func(ctx context.Context, t Task, step int) error
 
 // NewWork is work for show: each step only takes a moment. Put yours in its place.

@@ -91,6 +91,58 @@ func TestWorkThatFails(t *testing.T) {
 	}
 }
 
+// A fault says why a task cannot go on: it ends, also when the node was lost before the
+// commit and the step runs again.
+func TestWorkThatSaysWhyItFails(t *testing.T) {
+	t.Parallel()
+	worked := 0
+	store := fakeStore{"t1": {ID: "t1", Owner: "alice", Total: 2}}
+	s := New(store, func(context.Context, Task, int) error { worked++; return fault.New(fault.Conflict, "the file is gone") })
+	for range 2 {
+		_, effects, err := contracttest.Call(t, s.Routes(), advance, alice, AdvanceInput{TaskID: "t1", Step: 1})
+		if err != nil || len(contracttest.Submitted(effects, advance)) > 0 {
+			t.Errorf("%v %v", effects, err)
+		}
+		if diff := cmp.Diff([]FailedPayload{{"t1", "the file is gone"}}, contracttest.Emitted(effects, Failed)); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if worked != 1 || store["t1"].Done != 0 {
+		t.Errorf("the work was done %d times: %+v", worked, store["t1"])
+	}
+	out, effects, err := contracttest.Call(t, s.Routes(), Cancel, alice, CancelInput{TaskID: "t1"})
+	if err != nil || out.Cancelled || len(effects) > 0 {
+		t.Errorf("cancelled after its end: %+v %v %v", out, effects, err)
+	}
+	status, _, err := contracttest.Call(t, s.Routes(), Status, alice, StatusInput{TaskID: "t1"})
+	if err != nil || status.Failed != "the file is gone" {
+		t.Errorf("%+v %v", status, err)
+	}
+}
+
+// A fault that says nothing ends its task all the same.
+func TestWorkThatFailsWithoutAWord(t *testing.T) {
+	t.Parallel()
+	s := New(fakeStore{"t1": {ID: "t1", Owner: "alice", Total: 2}}, func(context.Context, Task, int) error { return fault.New(fault.Conflict, "") })
+	_, effects, err := contracttest.Call(t, s.Routes(), advance, alice, AdvanceInput{TaskID: "t1", Step: 1})
+	if diff := cmp.Diff([]FailedPayload{{"t1", "conflict"}}, contracttest.Emitted(effects, Failed)); err != nil || diff != "" || len(effects) != 1 {
+		t.Errorf("%v %v %s", err, effects, diff)
+	}
+}
+
+// The lanes take an error that is the context's for the answer "timeout", and keep nothing.
+func TestWorkThatTakesTooLongIsAnAccident(t *testing.T) {
+	t.Parallel()
+	store := fakeStore{"t1": {ID: "t1", Owner: "alice", Total: 2}}
+	s := New(store, func(ctx context.Context, _ Task, _ int) error { <-ctx.Done(); return ctx.Err() })
+	ctx, cancel := context.WithTimeout(t.Context(), 1)
+	defer cancel()
+	_, _, err := s.advance(ctx, AdvanceInput{TaskID: "t1", Step: 1})
+	if err == nil || errors.Is(err, context.DeadlineExceeded) || store["t1"].Done != 0 || store["t1"].Failed != "" {
+		t.Errorf("%v %+v", err, store["t1"])
+	}
+}
+
 func TestCancel(t *testing.T) {
 	t.Parallel()
 	store := fakeStore{"t1": {ID: "t1", Owner: "alice", Total: 2, Done: 1}, "t2": {ID: "t2", Owner: "alice", Total: 1, Done: 1}}
@@ -106,7 +158,10 @@ func TestCancel(t *testing.T) {
 		{"alice", "t1", CancelOutput{TaskID: "t1", Cancelled: true}, ""},
 		{"alice", "t2", CancelOutput{TaskID: "t2"}, ""},
 	} {
-		out, _, err := contracttest.Call(t, s.Routes(), Cancel, contracttest.Caller(tc.by), CancelInput{TaskID: tc.id})
+		out, effects, err := contracttest.Call(t, s.Routes(), Cancel, contracttest.Caller(tc.by), CancelInput{TaskID: tc.id})
+		if told := contracttest.Emitted(effects, Cancelled); (len(told) == 1) != tc.want.Cancelled {
+			t.Errorf("%s %s: told %v", tc.by, tc.id, told)
+		}
 		if diff := cmp.Diff(tc.want, out); diff != "" {
 			t.Errorf("%s %s: %s", tc.by, tc.id, diff)
 		}

@@ -72,9 +72,10 @@ func find(t testing.TB, routes []contract.Route, operation string) *schema.Comma
 
 // Emitted returns the payloads of one event among effects.
 func Emitted[T any](effects []contract.Effect, e contract.Event[T]) []T {
+	want := e.Spec()
 	var found []T
 	for _, effect := range effects {
-		if m, ok := effect.(contract.Emission); ok && m.Event.Name == e.Name {
+		if m, ok := effect.(contract.Emission); ok && m.Event.Name == want.Name && m.Event.Namespace.Name == want.Namespace.Name {
 			if payload, ok := m.Payload.(T); ok {
 				found = append(found, payload)
 			}

@@ -1,13 +1,18 @@
 package contracttest
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/example/switchyard/internal/contract"
 )
@@ -52,35 +57,84 @@ func name(e contract.EventSpec, key string) string {
 
 // Before returns the events before a position, the newest last.
 func (h *History) Before(_ context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
-	return h.find(e, key, func(all []contract.Kept) []contract.Kept {
-		end := len(all)
-		if position != "" {
-			end = max(0, slices.IndexFunc(all, func(k contract.Kept) bool { return !earlier(k.Position, position) }))
-		}
-		return all[max(0, end-limit):end]
-	})
+	end, ok := placeOf(position, math.MaxUint64)
+	if position != "" && !ok || limit < 1 {
+		return nil, nil
+	}
+	found := h.find(e, key, func(p place) bool { return position == "" || slices.Compare(p[:], end[:]) < 0 })
+	return found[max(0, len(found)-limit):], nil
 }
 
 // After returns the events after a position, the newest last.
 func (h *History) After(_ context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
-	return h.find(e, key, func(all []contract.Kept) []contract.Kept {
-		begin := slices.IndexFunc(all, func(k contract.Kept) bool { return earlier(position, k.Position) })
-		if begin < 0 {
-			return nil
-		}
-		return all[begin:min(len(all), begin+limit)]
-	})
+	begin, ok := placeOf(position, 0)
+	if !ok || limit < 1 {
+		return nil, nil
+	}
+	found := h.find(e, key, func(p place) bool { return slices.Compare(p[:], begin[:]) > 0 })
+	return found[:min(len(found), limit)], nil
 }
 
-func (h *History) find(e contract.EventSpec, key string, page func([]contract.Kept) []contract.Kept) ([]contract.Kept, error) {
+// find returns those kept whose place is asked for.
+func (h *History) find(e contract.EventSpec, key string, asked func(place) bool) (found []contract.Kept) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(page(h.kept[name(e, key)])), nil
+	for _, k := range h.kept[name(e, key)] {
+		if p, _ := placeOf(k.Position, 0); asked(p) {
+			found = append(found, k)
+		}
+	}
+	return found
 }
 
-// earlier compares two positions, "<ms>-<n>".
-func earlier(a, b string) bool {
-	aMS, aN, _ := strings.Cut(a, "-")
-	bMS, bN, _ := strings.Cut(b, "-")
-	return cmp.Or(cmp.Compare(len(aMS), len(bMS)), cmp.Compare(aMS, bMS), cmp.Compare(len(aN), len(bN)), cmp.Compare(aN, bN)) < 0
+// A place is what a position says: milliseconds, and a number among theirs.
+type place [2]uint64
+
+// placeOf reads a position, "<ms>-<n>"; ok is false for what is none. Redis takes "<ms>",
+// too, and fills in what is missing.
+func placeOf(position string, missing uint64) (p place, ok bool) {
+	ms, n, both := strings.Cut(position, "-")
+	if !both {
+		n = strconv.FormatUint(missing, 10)
+	}
+	var errs [2]error
+	p[0], errs[0] = strconv.ParseUint(ms, 10, 64)
+	p[1], errs[1] = strconv.ParseUint(n, 10, 64)
+	return p, errors.Join(errs[:]...) == nil
+}
+
+// TestHistory holds a history to what contract.History promises. Of an event and a key it
+// must keep what is given, the oldest first: five or more, and nothing else.
+func TestHistory(t *testing.T, h contract.History, e contract.EventSpec, key string, kept []contract.Kept) {
+	t.Helper()
+	all := len(kept)
+	middle := all / 2
+	const longAgo, toCome = "0-1", "99999999999999-1"
+	for name, tc := range map[string]struct {
+		read     func(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error)
+		position string
+		limit    int
+		want     []contract.Kept
+	}{
+		"the newest":             {h.Before, "", 2, kept[all-2:]},
+		"all":                    {h.Before, "", all + 1, kept},
+		"before one":             {h.Before, kept[middle].Position, 2, kept[middle-2 : middle]},
+		"before the first":       {h.Before, kept[0].Position, 2, nil},
+		"before long ago":        {h.Before, longAgo, 2, nil},
+		"before what is to come": {h.Before, toCome, 2, kept[all-2:]},
+		"before no position":     {h.Before, "never", 2, nil},
+		"none before":            {h.Before, "", 0, nil},
+		"after one":              {h.After, kept[middle].Position, 2, kept[middle+1 : middle+3]},
+		"after the last":         {h.After, kept[all-1].Position, 2, nil},
+		"after long ago":         {h.After, longAgo, 2, kept[:2]},
+		"after what is to come":  {h.After, toCome, 2, nil},
+		"after no position":      {h.After, "never", 2, nil},
+		"after nothing":          {h.After, "", 2, nil},
+		"none after":             {h.After, longAgo, 0, nil},
+	} {
+		got, err := tc.read(t.Context(), e, key, tc.position, tc.limit)
+		if diff := cmp.Diff(tc.want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", name, err, diff)
+		}
+	}
 }

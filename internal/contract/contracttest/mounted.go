@@ -51,8 +51,9 @@ func notMounted(t testing.TB, folder string, catalog *contract.Catalog) (missing
 			missing = append(missing, filepath.Base(root)+"/"+e.Name()+" is no part of the service: name it in "+filepath.Base(root)+".go, its New in Set and its Routes in Catalog")
 			continue
 		}
+		handled := handledIn(files)
 		for _, f := range files {
-			missing = append(missing, withoutRoute(f, catalog)...)
+			missing = append(missing, withoutRoute(f, catalog, handled)...)
 		}
 	}
 	return missing
@@ -85,8 +86,41 @@ func parse(t testing.TB, folder string, mode parser.Mode) (files []file) {
 	return files
 }
 
-// withoutRoute finds the commands that a file declares and the catalog does not have.
-func withoutRoute(f file, catalog *contract.Catalog) (missing []string) {
+// handledIn finds the names of commands to which a package gives a handler, by
+// Command.Handle or contract.Methods.
+func handledIn(files []file) map[string]bool {
+	handled := map[string]bool{}
+	for _, f := range files {
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			method, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			var commands []ast.Expr
+			switch method.Sel.Name {
+			case "Handle":
+				commands = []ast.Expr{method.X}
+			case "Methods":
+				commands = call.Args
+			}
+			for _, c := range commands {
+				if name, ok := c.(*ast.Ident); ok {
+					handled[name.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	return handled
+}
+
+// withoutRoute finds the commands that a file declares and the catalog does not have. Of
+// an operation that is put together nothing here knows the text: that it is handled will do.
+func withoutRoute(f file, catalog *contract.Catalog, handled map[string]bool) (missing []string) {
 	for _, decl := range f.Decls {
 		vars, ok := decl.(*ast.GenDecl)
 		if !ok || vars.Tok != token.VAR {
@@ -99,8 +133,9 @@ func withoutRoute(f file, catalog *contract.Catalog) (missing []string) {
 				if !ok {
 					continue
 				}
-				if _, routed := catalog.Route(operation); !routed {
-					at, name := f.set.Position(v.Pos()), v.Names[i].Name
+				name := v.Names[i].Name
+				if _, routed := catalog.Route(operation); !routed && (operation != "" || !handled[name]) {
+					at := f.set.Position(v.Pos())
 					missing = append(missing, f.path+":"+strconv.Itoa(at.Line)+": the command "+cmp.Or(operation, name)+
 						" has no route: add "+name+".Handle(…) to the list of Routes")
 				}
@@ -110,7 +145,7 @@ func withoutRoute(f file, catalog *contract.Catalog) (missing []string) {
 	return missing
 }
 
-// operationOf is the operation of a literal of a contract.Command, "" if it is no text.
+// operationOf is the operation of a literal of a contract.Command, "" if it is no literal.
 func operationOf(value ast.Expr) (operation string, ok bool) {
 	literal, ok := value.(*ast.CompositeLit)
 	if !ok {

@@ -19,6 +19,10 @@ func TestWhatIsNotMountedIsNamed(t *testing.T) {
 		"chat/chat.go": "package chat\n\nimport \"example.com/x/internal/contract\"\n\n" +
 			"var Join = contract.Command[In, Out]{Operation: \"chat.join\"}\n\n" +
 			"var (\n\tWave = contract.Command[In, Out]{Event: \"wave\", Operation: \"chat.wave\"}\n\tother = 7\n)\n",
+		"chat/kick.go": "package chat\n\nimport \"example.com/x/internal/contract\"\n\nconst noun = \"chat.\"\n\n" +
+			"var (\n\tKick = contract.Command[In, Out]{Operation: noun + \"kick\"}\n\tBan = contract.Command[In, Out]{Operation: noun + \"ban\"}\n" +
+			"\tMute = contract.Command[In, Out]{Operation: noun + \"mute\"}\n)\n\n" +
+			"func routes() { _, _ = Kick.Handle(nil), contract.Methods(nil, Ban) }\n",
 		"chat/wave_test.go":   "package chat\n\nvar Test = contract.Command[In, Out]{Operation: \"chat.test\"}\n",
 		"board/board.go":      "package board\n\nvar Archive = contract.Command[In, Out]{Operation: \"board.archive\"}\n",
 		"templates/mail.html": "no Go",
@@ -38,6 +42,7 @@ func TestWhatIsNotMountedIsNamed(t *testing.T) {
 	want := []string{
 		"usecases/board is no part of the service: name it in usecases.go, its New in Set and its Routes in Catalog",
 		"chat/chat.go:8: the command chat.wave has no route: add Wave.Handle(…) to the list of Routes",
+		"chat/kick.go:10: the command Mute has no route: add Mute.Handle(…) to the list of Routes",
 	}
 	if diff := cmp.Diff(want, notMounted(t, folder, catalog)); diff != "" {
 		t.Error(diff)

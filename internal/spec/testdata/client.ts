@@ -59,6 +59,7 @@ export function tell<Hears extends Events, Says extends Events, E extends keyof 
 export interface Namespaces {
   [name: `/org-${string}/${string}`]: { hears: OrgOrgTeamServerToClientEvents; says: OrgOrgTeamClientToServerEvents };
   "/hall": { hears: HallServerToClientEvents; says: HallClientToServerEvents };
+  "/": { hears: MainServerToClientEvents; says: MainClientToServerEvents };
   "/hall/desk": { hears: HallDeskServerToClientEvents; says: HallDeskClientToServerEvents };
 }
 
@@ -98,6 +99,22 @@ export interface HallClientToServerEvents {
   book: (input: SpecTestBookInput, ack: (answer: SpecTestBooked | Problem) => void) => void;
   /** All seats. */
   seats: (input: None, ack: (answer: SpecTestPageSpecTestSeat | Problem) => void) => void;
+}
+
+/** What clients of / hear. Where clients are that name no namespace. */
+export interface MainServerToClientEvents {
+  /** The doors are open. */
+  "doors.opened": (payload: SpecTestAgreed) => void;
+  /** You may have missed events: read again the state that you show. */
+  resync: (payload: ResyncPayload) => void;
+  /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
+  error: (problem: Problem) => void;
+}
+
+/** What clients of / say. */
+export interface MainClientToServerEvents {
+  /** Ring. */
+  ring: (input: None, ack: (answer: SpecTestAgreed | Problem) => void) => void;
 }
 
 /** What clients of /hall/desk hear. For the staff. */
