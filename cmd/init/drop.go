@@ -124,9 +124,12 @@ func (r *repository) aboutExample(file string) (bool, error) {
 	return false, nil
 }
 
+// ofStores are the lines of wire.go that a service with stores needs, besides their imports.
+var ofStores = []string{"redisstore.Set", `wire.FieldsOf(new(*redisconn.Clients), "Stores")`}
+
 // withoutStores takes what the example keeps out of wire.go.
 func withoutStores(text string) (string, error) {
-	for _, line := range []string{"/internal/redisconn\"", "/internal/store/redisstore\"", "redisstore.Set", "wire.FieldsOf(new(*redisconn.Clients), \"Stores\")"} {
+	for _, line := range append([]string{"/internal/redisconn\"", "/internal/store/redisstore\""}, ofStores...) {
 		before, after, ok := strings.Cut(text, line)
 		if !ok {
 			return "", fmt.Errorf("wire.go has no line with %s", line)
@@ -156,8 +159,8 @@ func withoutFaults(text string) (string, error) {
 	return before + after, nil
 }
 
-// ofPageToo are rows of tables that lead to the document of the page.
-var ofPageToo = regexp.MustCompile(`(?m)^\|.*\]\((?:docs/)?page\.md\).*\n`)
+// rows are those of tables that lead to the document of the page, or to the stores.
+var rows = regexp.MustCompile("(?m)^\\|(?:.*\\]\\((?:docs/)?page\\.md\\)| `internal/store` \\|).*\\n")
 
 // toTests are links to tests that go.
 var toTests = regexp.MustCompile(`\[([^\]]*)\]\((?:\.\./)?tests/(?:compose_test\.go|faults)[^)]*\)`)
@@ -170,7 +173,7 @@ const note = "> The chat, the tasks, and tests that are named here and are not i
 // explained leaves out what a document says of the example alone, and says of the rest whose
 // the examples are.
 func explained(text string) string {
-	text = ofPageToo.ReplaceAllString(without(text, "example|walkthrough"), "")
+	text = rows.ReplaceAllString(without(text, "example|walkthrough"), "")
 	text = toTests.ReplaceAllString(text, "$1")
 	heading, rest, ok := strings.Cut(text, "\n\n")
 	if !ok || !named.MatchString(text) {

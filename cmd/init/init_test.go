@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,8 +50,67 @@ func git(t *testing.T) {
 	}
 }
 
+// What people make of this repository keeps what was promised. Each copy is in the same
+// folder, one after the other, so that what they have in common is compiled and tested once.
+func TestCopies(t *testing.T) {
+	t.Parallel()
+	git(t)
+	dir := filepath.Join(t.TempDir(), filepath.Base(yours))
+	t.Run("gonew", func(t *testing.T) { gonewAndInit(t, dir) })
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("without the example", func(t *testing.T) { initWithoutTheExample(t, dir) })
+}
+
+// A copy that gonew has made passes its tests as it is, without git; and it can be given
+// its name then.
+func gonewAndInit(t *testing.T, dir string) {
+	t.Helper()
+	source := testenv.Module(t, "../..")
+	was := strings.TrimSpace(must(t, source, "go", "list", "-m"))
+	proxy := t.TempDir()
+	publish(t, proxy, module.Version{Path: was, Version: "v1.0.0"}, source)
+	gonew := filepath.Join(t.TempDir(), "gonew")
+	must(t, source, "go", "build", "-modfile=tools.mod", "-o", gonew, "golang.org/x/tools/cmd/gonew")
+	env := []string{"GOPROXY=file://" + proxy, "GOSUMDB=off", "GOMODCACHE=" + t.TempDir(), "GOFLAGS=-modcacherw"}
+	if out, err := in(filepath.Dir(dir), env, gonew, was+"@v1.0.0", yours); err != nil {
+		t.Fatalf("gonew: %v\n%s", err, out)
+	}
+	must(t, dir, "go", "list", "-deps", "./...") // all that is imported is there; vet compiles it below
+	must(t, dir, "go", "test", "-vet=off", "./cmd/contract", "./cmd/server", "./usecases/...", "./internal/config", "./internal/spec")
+	if out, err := in(dir, nil, "make", "verify"); err == nil || !strings.Contains(out, "git init") {
+		t.Errorf("make verify without git: %v\n%s", err, out)
+	}
+	if out, err := in(dir, nil, "make", "init", "MODULE="+yours, "NAME=hyphen-ated"); err == nil || !strings.Contains(out, "no git repository") {
+		t.Errorf("make init without git: %v\n%s", err, out)
+	}
+	commit(t, dir)
+	said := must(t, dir, "make", "init", "MODULE="+yours, "NAME=hyphen-ated")
+	initialised(t, dir, said, "- Made from "+original+".\n")
+}
+
+// A clone that drops the example keeps what is left working, and says where it comes from.
+func initWithoutTheExample(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Rename(testenv.Module(t, "../.."), dir); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, dir)
+	must(t, dir, "git", "update-ref", "refs/remotes/origin/main", "HEAD")
+	from := strings.TrimSpace(must(t, dir, "git", "rev-parse", "--short", "HEAD"))
+	said := must(t, dir, "make", "init", "MODULE="+yours, "NAME=hyphen-ated", "EXAMPLE=drop")
+	initialised(t, dir, said, "- Made from "+original+", at "+from+".\n")
+	must(t, dir, "go", "test", "-vet=off", "./cmd/loadgen", "./cmd/yard", "./internal/siotest", "./web") // some of which it changes
+	for _, pattern := range []string{"usecases/(chat|tasks)", "redisstore\\.", `"/(chat|tasks)"`} {
+		if out, err := in(dir, nil, "git", "grep", "-E", pattern, "--", ":(glob)tests/*_test.go", "wire*.go", "usecases", "cmd/loadgen", "cmd/server", "cmd/contract"); err == nil {
+			t.Errorf("%s is still there:\n%s", pattern, out)
+		}
+	}
+}
+
 // initialised holds a tree to what `make init` has promised.
-func initialised(t *testing.T, dir, said string) {
+func initialised(t *testing.T, dir, said, origin string) {
 	t.Helper()
 	if !strings.Contains(said, "hyphen-ated is yours, and nothing is committed yet") {
 		t.Errorf("make init does not say what is left to do:\n%s", said)
@@ -61,6 +121,10 @@ func initialised(t *testing.T, dir, said string) {
 		if out, err := in(dir, nil, "git", "grep", "--ignore-case", pattern, "--", ":!LICENSE", ":!CHANGELOG.md"); err == nil {
 			t.Errorf("it still says %s:\n%s", pattern, out)
 		}
+	}
+	changes, err := os.ReadFile(filepath.Join(dir, "CHANGELOG.md"))
+	if err != nil || !strings.HasSuffix(string(changes), origin) {
+		t.Errorf("%v; where it comes from is not %q:\n%s", err, origin, changes)
 	}
 	if out, err := in(dir, nil, "make", "init", "MODULE=a.b/c", "NAME=c"); err == nil || !strings.Contains(out, "make init has run: this is hyphen-ated already") {
 		t.Errorf("a second run: %v\n%s", err, out)
@@ -73,52 +137,8 @@ func initialised(t *testing.T, dir, said string) {
 		t.Errorf("gofmt -l: %s", out)
 	}
 	must(t, dir, "go", "vet", "./...")
-	must(t, dir, "go", "test", "./cmd/contract", "./cmd/server", "./usecases/...", "./internal/config", "./internal/spec")
-	must(t, dir, "go", "test", "-run", "TestBoundaries|TestNoFolder|TestTheContract|TestGuarantees|TestParity|TestConversations/(hello|chat-rooms)/embedded", "./tests")
-}
-
-func TestInitWithoutTheExample(t *testing.T) {
-	t.Parallel()
-	git(t)
-	dir := testenv.Module(t, "../..")
-	commit(t, dir)
-	said := must(t, dir, "make", "init", "MODULE="+yours, "NAME=hyphen-ated", "EXAMPLE=drop")
-	initialised(t, dir, said)
-	must(t, dir, "go", "test", "-run", "TestLinks", "./tests")
-	for _, pattern := range []string{"usecases/(chat|tasks)", "redisstore\\.", `"/(chat|tasks)"`} {
-		if out, err := in(dir, nil, "git", "grep", "-E", pattern, "--", ":(glob)tests/*_test.go", "wire*.go", "usecases", "cmd/loadgen", "cmd/server", "cmd/contract"); err == nil {
-			t.Errorf("%s is still there:\n%s", pattern, out)
-		}
-	}
-}
-
-// A copy that gonew has made passes its tests as it is, without git; and it can be given
-// its name then.
-func TestGonewAndInit(t *testing.T) {
-	t.Parallel()
-	git(t)
-	source := testenv.Module(t, "../..")
-	was := strings.TrimSpace(must(t, source, "go", "list", "-m"))
-	proxy, folder := t.TempDir(), t.TempDir()
-	publish(t, proxy, module.Version{Path: was, Version: "v1.0.0"}, source)
-	gonew := filepath.Join(t.TempDir(), "gonew")
-	must(t, source, "go", "build", "-modfile=tools.mod", "-o", gonew, "golang.org/x/tools/cmd/gonew")
-	env := []string{"GOPROXY=file://" + proxy, "GOSUMDB=off", "GOMODCACHE=" + t.TempDir(), "GOFLAGS=-modcacherw"}
-	if out, err := in(folder, env, gonew, was+"@v1.0.0", yours); err != nil {
-		t.Fatalf("gonew: %v\n%s", err, out)
-	}
-	dir := filepath.Join(folder, "hyphen-ated-service")
-	must(t, dir, "go", "build", "./...")
-	must(t, dir, "go", "test", "./cmd/contract", "./cmd/server", "./usecases/...", "./internal/config", "./internal/spec")
-	if out, err := in(dir, nil, "make", "verify"); err == nil || !strings.Contains(out, "git init") {
-		t.Errorf("make verify without git: %v\n%s", err, out)
-	}
-	if out, err := in(dir, nil, "make", "init", "MODULE="+yours, "NAME=hyphen-ated"); err == nil || !strings.Contains(out, "no git repository") {
-		t.Errorf("make init without git: %v\n%s", err, out)
-	}
-	commit(t, dir)
-	said := must(t, dir, "make", "init", "MODULE="+yours, "NAME=hyphen-ated")
-	initialised(t, dir, said)
+	must(t, dir, "go", "test", "-vet=off", "./cmd/contract", "./cmd/server", "./usecases/...", "./internal/config", "./internal/spec")
+	must(t, dir, "go", "test", "-vet=off", "-run", "TestBoundaries|TestNoFolder|TestTheContract|TestTheReadme|TestTheWords|TestMachines|TestLinks|TestGuarantees|TestParity|TestConversations/(hello|chat-rooms)/embedded", "./tests")
 }
 
 // publish makes a tree of files that GOPROXY can name.
@@ -220,6 +240,32 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("it has changed something:\n%s", after)
 			}
 		})
+	}
+}
+
+// Without the example there are no stores: documents name none, and whoever makes the first
+// one is told what init took out of wire.go.
+func TestStoresGoWithTheExample(t *testing.T) {
+	t.Parallel()
+	root := os.DirFS("../..")
+	documents, err := fs.Glob(root, "docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(documents, "README.md") {
+		text, err := fs.ReadFile(root, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(explained(string(text)), "internal/store") {
+			t.Errorf("%s speaks of internal/store", name)
+		}
+	}
+	said := (&repository{name: "mine"}).next(true)
+	for _, line := range ofStores {
+		if !strings.Contains(said, line) {
+			t.Errorf("nothing says that stores need %s:\n%s", line, said)
+		}
 	}
 }
 

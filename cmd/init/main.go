@@ -41,31 +41,26 @@ func run(r *repository, example string) error {
 	if err := errors.Join(checkModule(r.module), checkName(r.name), checkExample(example), checkTree()); err != nil {
 		return fmt.Errorf("%w\nwant: make init MODULE=your.domain/team/service NAME=service [EXAMPLE=drop]", err)
 	}
-	commit, err := output("git", "rev-parse", "--short", "HEAD")
-	if err != nil {
-		return err
-	}
 	was, err := output("go", "list", "-m")
 	if err != nil {
 		return err
 	}
 	r.was = strings.TrimSpace(was)
-	if err := r.change(example == "drop", strings.TrimSpace(commit)); err != nil {
+	if err := r.change(example == "drop"); err != nil {
 		return fmt.Errorf("%w\nas it was before: git reset --hard && git clean -fd", err)
 	}
 	fmt.Print(r.next(example == "drop"))
 	return nil
 }
 
-func (r *repository) change(drop bool, commit string) error {
+func (r *repository) change(drop bool) error {
 	if drop {
 		if err := r.drop(); err != nil {
 			return fmt.Errorf("drop the example: %w", err)
 		}
 	}
 	for _, step := range []func() error{
-		r.forget, r.rename,
-		func() error { return r.changelog(commit) },
+		r.forget, r.rename, r.changelog,
 		func() error { return tell("go", "mod", "tidy") },
 		func() error { return tell("make", "--no-print-directory", "generate") },
 	} {
@@ -93,15 +88,34 @@ func (r *repository) forget() error {
 }
 
 // changelog starts one that says where the service comes from.
-func (r *repository) changelog(commit string) error {
-	return os.WriteFile("CHANGELOG.md", fmt.Appendf(nil, "# Changelog\n\nThe form is [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).\n\n## Unreleased\n\n- Made from %s, at %s.\n", original, commit), 0o644)
+func (r *repository) changelog() error {
+	origin, err := r.origin()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile("CHANGELOG.md", fmt.Appendf(nil, "# Changelog\n\nThe form is [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).\n\n## Unreleased\n\n- Made from %s.\n", origin), 0o644)
+}
+
+// origin is what the repository was made from, with the commit where the original has it:
+// after gonew, and on top of a clone, it is one's own.
+func (r *repository) origin() (string, error) {
+	if r.was != original {
+		return original, nil
+	}
+	branches, err := output("git", "for-each-ref", "--contains", "HEAD", "refs/remotes")
+	if err != nil || branches == "" {
+		return original, err
+	}
+	commit, err := output("git", "rev-parse", "--short", "HEAD")
+	return original + ", at " + strings.TrimSpace(commit), err
 }
 
 func (r *repository) next(dropped bool) string {
 	start := "where you live; the example in it goes when you have something better"
 	if dropped {
 		start = "where you live: make command NAME=hello.…, or make usecase NAME=…; what they\n" +
-			"                      keep goes into internal/store/redisstore, whose Set goes into wire.go"
+			"                      keep goes into internal/store/redisstore, and into wire.go, with imports:\n" +
+			"                        " + strings.Join(ofStores, ",\n                        ") + ","
 	}
 	return fmt.Sprintf(`
 %[1]s is yours, and nothing is committed yet. What is left to do:

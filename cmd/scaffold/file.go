@@ -90,12 +90,12 @@ func (f *file) imports(importPath string) string {
 	return ""
 }
 
-// addImport imports a package of this module, beside others of it.
-func (f *file) addImport(module, importPath string) {
-	if f.imports(importPath) != "" {
-		return
-	}
+// addImport imports a package of this module, beside others of it, under a name.
+func (f *file) addImport(module, importPath, as string) {
 	line := strconv.Quote(importPath) + "\n"
+	if as != path.Base(importPath) {
+		line = as + " " + line
+	}
 	for _, i := range slices.Backward(f.ast.Imports) {
 		if strings.HasPrefix(i.Path.Value, `"`+module+`/`) {
 			f.after(i.End(), line)

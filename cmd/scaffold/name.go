@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/example/switchyard/internal/contract"
 )
 
 // A name is that of a noun, "board", or of one of its commands or events, "board.archive".
@@ -20,8 +22,12 @@ var (
 	verbForm = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 )
 
-// taken are nouns that Go, or a file that imports them all, gives another meaning.
-var taken = []string{"contract", "contracttest", "context", "errors", "init", "internal", "main", "testdata", "testing", "usecases", "vendor", "wire"}
+// taken are nouns that Go, usecases.go or a test of the templates gives another meaning.
+var taken = []string{
+	"init", "internal", "main", "testdata", "usecases", "vendor", "wire",
+	"context", "contract", "contracttest", "errors", "slices", "testing",
+	"e", "effects", "err", "out", "r", "routes", "t", "want",
+}
 
 const longest = 40 // characters of a noun or a verb
 
@@ -34,7 +40,19 @@ func parse(kind, text string) (name, error) {
 		example := map[string]string{"command": "board.archive", "event": "board.archived"}[kind]
 		return name{}, fmt.Errorf("NAME=%q: name a noun and, after a dot, what is said of it, in small letters, digits and _, at most %d each: NAME=%s", text, longest, example)
 	}
-	return name{noun, verb}, checkNoun(noun)
+	n := name{noun, verb}
+	if wire := n.wire(kind); contract.Reserved(wire) {
+		return name{}, fmt.Errorf("NAME=%q: clients would know it as %q, which means something else to them: take another name", text, wire)
+	}
+	return n, checkNoun(noun)
+}
+
+// wire is what clients call it: the command of a namespace, or the event.
+func (n name) wire(kind string) string {
+	if kind == "command" {
+		return n.Verb
+	}
+	return n.Full()
 }
 
 func checkNoun(noun string) error {

@@ -58,8 +58,8 @@ func (n *noun) free(names ...string) error {
 			}
 		}
 		ast.Inspect(f.ast, func(node ast.Node) bool {
-			if v := wireName(node); v != nil && v.Value == strconv.Quote(n.name.Full()) {
-				found = append(found, fmt.Errorf("%s: something is called %s already", f.fset.Position(v.Pos()), n.name.Full()))
+			if v := wireName(node, n.name); v != nil {
+				found = append(found, fmt.Errorf("%s: something is called %s already", f.fset.Position(v.Pos()), v.Value))
 			}
 			return true
 		})
@@ -70,17 +70,22 @@ func (n *noun) free(names ...string) error {
 	return nil
 }
 
-// wireName is the value of the field that names a command or an event on the wire.
-func wireName(node ast.Node) *ast.BasicLit {
+// wireName is the value of the field that gives a command or an event this name on the
+// wire, nil of another one.
+func wireName(node ast.Node, n name) *ast.BasicLit {
 	kv, ok := node.(*ast.KeyValueExpr)
 	if !ok {
 		return nil
 	}
 	key, ok := kv.Key.(*ast.Ident)
-	if !ok || key.Name != "Operation" && key.Name != "Name" {
+	if !ok {
 		return nil
 	}
+	name, ok := map[string]string{"Operation": n.Full(), "Name": n.Full(), "Event": n.Verb}[key.Name]
 	v, _ := kv.Value.(*ast.BasicLit)
+	if !ok || v == nil || v.Value != strconv.Quote(name) {
+		return nil
+	}
 	return v
 }
 

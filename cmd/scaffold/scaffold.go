@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -138,29 +140,71 @@ func (t *tree) gather(f *file, n name) error {
 	if set == nil || catalog == nil || fn == nil || fn.Pos() > catalog.Pos() || catalog.Pos() > fn.End() {
 		return fmt.Errorf("%s: want a Set by wire.NewSet(…), and a func Catalog(…) with contract.NewCatalog(…), to add %s to", f.path, n.Noun)
 	}
+	as, err := t.importNoun(f, n)
+	if err != nil {
+		return err
+	}
 	param := unused(fn, n.Noun)
-	f.addImport(t.module, t.module+"/usecases/"+n.Noun)
-	f.into(set.Lparen, set.Rparen, set.Args, n.Noun+".New")
+	f.into(set.Lparen, set.Rparen, set.Args, as+".New")
 	f.into(catalog.Lparen, catalog.Rparen, catalog.Args, param+".Routes()")
 	var params []ast.Expr
 	for _, p := range fn.Type.Params.List {
 		params = append(params, p.Type)
 	}
-	f.into(fn.Type.Params.Opening, fn.Type.Params.Closing, params, fmt.Sprintf("%s *%s.Service", param, n.Noun))
+	f.into(fn.Type.Params.Opening, fn.Type.Params.Closing, params, fmt.Sprintf("%s *%s.Service", param, as))
 	return nil
+}
+
+// importNoun imports a noun, and returns what the file calls it: by its name, unless the
+// file has another use for that, or its package, whose names an import can not have.
+func (t *tree) importNoun(f *file, n name) (as string, err error) {
+	importPath := t.module + "/usecases/" + n.Noun
+	if as := f.imports(importPath); as != "" {
+		return as, nil
+	}
+	used := identifiers(f.ast)
+	beside, err := filepath.Glob(filepath.Join(t.root, path.Dir(f.path), "*.go"))
+	if err != nil {
+		return "", err
+	}
+	for _, p := range beside {
+		source, err := os.ReadFile(p)
+		if err != nil {
+			return "", err
+		}
+		other, err := parseFile(p, source)
+		if err != nil {
+			return "", err
+		}
+		for _, d := range other.ast.Decls {
+			for _, id := range declared(d) {
+				used[id.Name] = true
+			}
+		}
+	}
+	for as = n.Noun; used[as]; {
+		as += "usecase"
+	}
+	f.addImport(t.module, importPath, as)
+	return as, nil
+}
+
+func identifiers(node ast.Node) map[string]bool {
+	names := map[string]bool{}
+	ast.Inspect(node, func(node ast.Node) bool {
+		if id, ok := node.(*ast.Ident); ok {
+			names[id.Name] = true
+		}
+		return true
+	})
+	return names
 }
 
 // unused is the shortest beginning of a noun that a function does not use as a name.
 func unused(fn *ast.FuncDecl, noun string) string {
-	used := map[string]bool{}
-	ast.Inspect(fn, func(node ast.Node) bool {
-		if id, ok := node.(*ast.Ident); ok {
-			used[id.Name] = true
-		}
-		return true
-	})
+	used := identifiers(fn)
 	for i := range noun {
-		if short := noun[:i+1]; !used[short] {
+		if short := noun[:i+1]; !used[short] && !token.IsKeyword(short) {
 			return short
 		}
 	}
@@ -220,11 +264,11 @@ func (t *tree) caller(path string, n name) error {
 		return nil
 	}
 	return t.edit(path, func(f *file) error {
+		as, err := t.importNoun(f, n)
 		for _, call := range catalogCalls(f, t.module) {
-			f.into(call.Lparen, call.Rparen, call.Args, n.Noun+".New()")
+			f.into(call.Lparen, call.Rparen, call.Args, as+".New()")
 		}
-		f.addImport(t.module, t.module+"/usecases/"+n.Noun)
-		return nil
+		return err
 	})
 }
 

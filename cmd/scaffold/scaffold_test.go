@@ -58,9 +58,11 @@ func edit(t *testing.T, path string, oldnew ...string) {
 func TestFromNothingToACommand(t *testing.T) {
 	t.Parallel()
 	dir := testenv.Module(t, "../..")
-	must(t, dir, "make", "usecase", "NAME=board")
+	scaffold(t, dir, "usecase", "work") // as a test calls a variable
+	scaffold(t, dir, "usecase", "said") // and another one a function
+	scaffold(t, dir, "usecase", "board")
 	scaffold(t, dir, "event", "board.archived")
-	scaffold(t, dir, "command", "board.archive")
+	must(t, dir, "make", "command", "NAME=board.archive")
 	scaffold(t, dir, "command", "board.rename_windows") // the end of whose file's name Go would understand
 	inANounThatIsThere(t, dir)
 	must(t, dir, "go", "vet", "./usecases/...", "./internal/siotest")
@@ -81,11 +83,13 @@ func TestFromNothingToACommand(t *testing.T) {
 	edit(t, filepath.Join(dir, "usecases/board/archive.go"),
 		`	"errors"`, ``,
 		`	Key: `, "	Raises: []contract.EventSpec{Archived.Spec()},\n	Key: ",
+		`json:"id"`, `json:"board_id"`, `json:"done"`, `json:"archived"`,
 		`return ArchiveOutput{}, nil, errors.New("board.archive does nothing yet: write it in usecases/board/archive.go")`,
 		`return ArchiveOutput{Done: true}, []contract.Effect{Archived.Of(ArchivedPayload{ID: in.ID})}, nil`)
 	edit(t, filepath.Join(dir, "usecases/board/archive_test.go"),
 		"len(effects) != 0", `len(contracttest.Emitted(effects, board.Archived)) != 1`)
 	must(t, dir, "go", "test", "-run", "TestArchive|TestItHasCommands", "./usecases/board")
+	must(t, dir, "go", "run", "./cmd/contract", "-update", "docs/contract")    // not as the scaffold was: that breaks nobody
 	if err := os.RemoveAll(filepath.Join(dir, "usecases/shelf")); err != nil { // of which usecases.go knows nothing
 		t.Fatal(err)
 	}
@@ -159,7 +163,7 @@ func TestRefusals(t *testing.T) {
 	scaffold(t, dir, "event", "board.archived")
 	for folder, source := range map[string]string{
 		"broken":  "package broken\n\nfunc {",
-		"nowhere": "package nowhere\n",
+		"nowhere": "package nowhere\n\nvar other = command{Event: \"greet\", Operation: \"nowhere.wave\"}\n",
 		"dynamic": "package dynamic\n\nvar Namespace = 1\n\ntype Service struct{ books int }\n\nfunc (s Service) Routes() []int { return nil }\n",
 	} {
 		if err := os.Mkdir(filepath.Join(dir, "usecases", folder), 0o755); err != nil {
@@ -185,6 +189,12 @@ func TestRefusals(t *testing.T) {
 		{"event", "board.archive", "Archive is there already"},
 		{"command", "board.service", "Service is there already"},
 		{"command", "board.board", "usecases/board/board.go is there already"},
+		{"command", "board.connect", `clients would know it as "connect"`},
+		{"command", "board.connect_error", "means something else to them"},
+		{"command", "board.resync", "means something else to them"},
+		{"event", "auth.refresh", `clients would know it as "auth.refresh"`},
+		{"command", "nowhere.greet", `nowhere.go:3:28: something is called "greet" already`},
+		{"command", "nowhere.wave", `something is called "nowhere.wave" already`},
 		{"command", "dynamic.books", "books is there already"},
 		{"command", "dynamic.go", "has no method that lists its routes"},
 		{"command", "nowhere.go", "declares no Namespace"},
