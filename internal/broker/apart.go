@@ -55,18 +55,17 @@ func (c *committer) dueApart(now time.Time, byPartition map[*partition]*chunk) (
 	return chunks
 }
 
-// split sets apart what cannot be committed because of dead letters, and queues the
-// rest of the chunk again. That needs certainty that nothing of the chunk was or will be
-// committed: an attempt that was given up may still arrive. The number is used again,
-// because events begin anew after one that is left out.
-func (c *committer) split(k *chunk, err error) bool {
+// refusedBy tells whether the error is Redis' refusal of a chunk with dead letters.
+func (k *chunk) refusedBy(err error) bool {
 	var refusal refusal
-	certain := errors.As(err, &refusal) || redis.HasErrorPrefix(err, "NOPERM")
-	if !certain || k.unsure || !k.buries() {
-		return false
-	}
-	k.p.commits-- // it is the partition's last one: there is one at a time
-	c.mu.Lock()   // see refusedNames
+	return k.buries() && (errors.As(err, &refusal) || redis.HasErrorPrefix(err, "NOPERM"))
+}
+
+// split sets apart what cannot be committed because of dead letters, and queues the
+// rest of the chunk again, under another number. Its own was made void: an attempt that
+// was given up may still arrive, when dead letters are no longer refused.
+func (c *committer) split(k *chunk) {
+	c.mu.Lock() // see refusedNames
 	defer c.mu.Unlock()
 	a := c.apart[k.p]
 	if a == nil {
@@ -76,9 +75,9 @@ func (c *committer) split(k *chunk, err error) bool {
 	a.failures++
 	a.due = time.Now().Add(pause(a.failures))
 	c.refused.error(c.w.log, "Redis refuses dead letters: their commands stay in the backlog and are tried again",
-		"stream", deadStream(k.p.number), "failures", a.failures, "error", err)
+		"stream", deadStream(k.p.number), "failures", a.failures, "error", k.refused)
 	if k.apart {
-		return true
+		return
 	}
 	var rest []*completion
 	for _, done := range k.done {
@@ -89,7 +88,6 @@ func (c *committer) split(k *chunk, err error) bool {
 		}
 	}
 	c.queue = append(rest, c.queue...)
-	return true
 }
 
 // refusedNames names the commands that are set apart.
@@ -133,12 +131,6 @@ func (c *committer) written(k *chunk) {
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
-
-// answeredByRedis tells an answer from silence, after which nothing is known.
-func answeredByRedis(err error) bool {
-	var r refusal
-	return errors.As(err, &r) || refused(err)
-}
 
 func newChunk(p *partition) *chunk {
 	p.commits++

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/redis/go-redis/v9"
 
+	"github.com/example/switchyard/internal/metrics"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -50,7 +50,7 @@ func TestADeadLetterIsWrittenOnce(t *testing.T) {
 func TestRefusedDeadLettersAreSetApart(t *testing.T) {
 	t.Parallel()
 	p := newPartition(0)
-	c := newCommitter(&Worker{Lanes: &Lanes{log: slog.New(slog.DiscardHandler)}})
+	c := newCommitter(&Worker{Lanes: &Lanes{log: slog.New(slog.DiscardHandler), metrics: metrics.New()}})
 	add := func(entry, key string, dead bool) {
 		done := &completion{p: p, entry: entry, key: key}
 		if dead {
@@ -75,9 +75,15 @@ func TestRefusedDeadLettersAreSetApart(t *testing.T) {
 	add("b2", "b", false)
 	add("c1", "c", false)
 	k, got := next(now)
-	if !c.split(k, refusal("no")) {
-		t.Fatal("it was not split")
+	c.again(k, errors.New("i/o timeout")) // it may have been committed, and may arrive late
+	if k, _ := next(k.due); k.refused != nil {
+		t.Error("its number is made void although Redis has not refused it")
 	}
+	c.again(k, refusal("no"))
+	if k, _ = next(k.due); k == nil || k.refused == nil {
+		t.Fatal("its number is not made void")
+	}
+	c.split(k)
 	add("b3", "b", false)
 	add("a2", "a", true)
 	add("a3", "a", false)
@@ -88,22 +94,53 @@ func TestRefusedDeadLettersAreSetApart(t *testing.T) {
 	if diff := cmp.Diff([]string{"a1 b1 b2 c1", "a1 c1 c2", "b1 b2 b3 a2 a3"}, []string{got, others, apart}); diff != "" {
 		t.Error(diff)
 	}
-	if number := fmt.Sprint(k.number); number != "2" {
+	if number := fmt.Sprint(k.number); number != "3" {
 		t.Errorf("its number is %s", number)
 	}
 	c.written(k)
 	if len(c.apart) != 0 {
 		t.Errorf("%d partitions are set apart", len(c.apart))
 	}
-	add("d1", "d", true)
-	k, _ = next(later)
-	for _, err := range []error{errors.New("i/o timeout"), redis.ErrClosed} {
-		if c.split(k, err) {
-			t.Errorf("split after %v: it may have been committed", err)
-		}
-	}
-	if k.unsure = true; c.split(k, refusal("no")) {
-		t.Error("split although an attempt may arrive late")
+}
+
+// A number is made void once, however often that is asked for, and only if nothing was
+// committed under it. What is sent under it and arrives late then commits nothing.
+func TestARefusedCommitIsMadeVoid(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rdb := testenv.Client(t, start(t))
+			c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb, cfg: Config{DeadLetters: 100}}}}
+			p := newPartition(0)
+			own := func(what string) {
+				t.Helper()
+				var err error
+				p.epoch, err = p.owned(ownScript.Run(t.Context(), rdb, []string{p.owner}, what, "node", "boot", p.epoch, 60_000))
+				if err != nil || (p.epoch == 0) != (what == "release") {
+					t.Fatalf("%s: epoch %d, %v", what, p.epoch, err)
+				}
+			}
+			send := func(number int, refused error, want string) {
+				t.Helper()
+				k := &chunk{p: p, number: number, refused: refused, done: []*completion{{p: p, entry: "1-1", dead: newMessage("dead", nil, nil)}}}
+				r := c.send(t.Context(), []*chunk{k})[0]
+				if got := fmt.Sprint(r.n, " ", rdb.XLen(t.Context(), "dlq:{p0}").Val()); r.err != nil || got != want {
+					t.Errorf("commit %d, refused: %v: %s, %v, want %s", number, refused, got, r.err, want)
+				}
+			}
+			own("take")
+			no := refusal("no")
+			send(1, no, "1 0")
+			send(1, no, "1 0")
+			send(1, nil, "0 0")
+			send(2, nil, "1 1")
+			send(2, no, "0 1")
+			own("release")
+			own("take") // and count from 1 again
+			send(1, nil, "1 2")
+			send(1, no, "0 2")
+		})
 	}
 }
 

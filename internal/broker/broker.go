@@ -199,6 +199,7 @@ type Lanes struct {
 
 	publisher *Publisher
 	metrics   *metrics.Metrics
+	unseen    throttle // partitions that cannot be told of
 }
 
 // NewLanes makes the lanes of one process. Commands and reads take two clients, so

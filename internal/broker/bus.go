@@ -21,8 +21,9 @@ import (
 // message: its id, metadata and payload, and in the metadata besides where it was in
 // Redis. So a gateway makes the same of it, in the same order: an answer that travels on
 // an event, with its rooms, before that event and after those before it. What comes twice
-// is dropped by its place. A jump in the numbers is announced as resync, as on Redis; what
-// is lost on the way to an idle partition is told when the Relay is past it.
+// is dropped by its number, and what has none by its place. A jump in the numbers is
+// announced as resync, as on Redis; what is lost on the way to an idle partition is told
+// when the Relay is past it.
 type Bus interface {
 	// Publish returns when the broker has the messages, for every subscription: ErrTooLarge
 	// for one that it will never take. After another error they may be there or not.
@@ -72,10 +73,11 @@ func (l *Lanes) fromBus(m *message.Message) (partition int, e entry, err error) 
 
 // A hearing is a gateway's subscription to a Bus.
 type hearing struct {
-	bus  Bus
-	key  string   // of the relay's position
-	last []string // id of the last entry that came, by partition
-	late []lateness
+	bus   Bus
+	key   string   // of the relay's position
+	start []string // id of the last entry that was there before us, by partition
+	last  []string // id of the last entry that came, likewise
+	late  []lateness
 }
 
 // A lateness is what the relay has sent of a partition and has not come.
@@ -128,7 +130,7 @@ func (g *Gateway) heard(m *message.Message) {
 	case err != nil:
 		g.metrics.Malformed.Inc()
 		g.malformed.warn(g.log, "skipped a message of another broker", "error", err)
-	case compareIDs(e.id, g.hearing.last[p]) <= 0: // it comes again, or was there before us
+	case g.known(p, e):
 	default:
 		g.hearing.last[p] = e.id
 		if g.watch.take(p, e, time.Now()) {
@@ -137,6 +139,23 @@ func (g *Gateway) heard(m *message.Message) {
 			g.metrics.FanOut.Took(g.census.now().Sub(entryTime(e.id)))
 		}
 	}
+}
+
+// known tells whether an entry comes again, or was there before us. Ids alone do not: in a
+// lane that was deleted they begin lower when the clock of Redis was set back.
+func (g *Gateway) known(p int, e entry) bool {
+	n, after := &g.watch.numberings[p], g.hearing.last[p]
+	if at, _, ok := parseSeq(e.seq); ok {
+		switch {
+		case n.seen(at):
+			return true
+		case at.series == n.at.series:
+			return false
+		case !n.knows(at.series):
+			after = g.hearing.start[p]
+		}
+	}
+	return compareIDs(e.id, after) <= 0
 }
 
 // lookBehind finds what the relay has sent long ago and has not come: no later event of
@@ -190,6 +209,6 @@ func (g *Gateway) listen(ctx context.Context) (<-chan *message.Message, error) {
 
 // from takes the events out of a tail that has found their end: they come by the Bus.
 func (h *hearing) from(t *tail) {
-	h.last, h.late = slices.Clone(t.last[:t.events]), make([]lateness, t.events)
+	h.start, h.last, h.late = slices.Clone(t.last[:t.events]), slices.Clone(t.last[:t.events]), make([]lateness, t.events)
 	t.streams, t.last, t.events = t.streams[t.events:], t.last[t.events:], 0
 }

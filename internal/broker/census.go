@@ -14,8 +14,9 @@ import (
 )
 
 // A census knows which gateways live: each beats, with the time in the sorted set
-// "gateways". One that is seen not to beat for a while is dead, and what is on its
-// roster is submitted.
+// "gateways". One that is seen not to beat for a while is dead. Whoever sees it says so
+// there, and submits what is on its roster. If that is not done to the end another one
+// goes on, also when the dead one wakes up: it finds out by its next beat.
 //
 // Only what was watched all the time counts: while Redis does not answer nobody beats,
 // and when it answers again the others are given their time anew. So they are after this
@@ -109,8 +110,12 @@ func (c *census) beat(ctx context.Context) error {
 	if took := answered.Sub(asked); took < watchedGap { // else this process may have stood still
 		c.offset.Store(int64(time.UnixMilli(ms).Sub(asked.Add(took / 2))))
 	}
-	if got[1] != "1" {
+	switch got[1] {
+	case "0":
 		return c.disown(ctx, life)
+	case "-1":
+		c.roster.beginAnew(life, false)
+		return nil
 	}
 	if life != c.known {
 		c.known = life
@@ -134,9 +139,13 @@ func (c *census) disown(ctx context.Context, life string) error {
 	return nil
 }
 
-const endedMark = "ended" // see lua/depart.lua
+const (
+	endedMark = "ended" // see lua/depart.lua
+	deadBeat  = "0"     // see lua/gateways.lua
+)
 
-// observe notes the beats, pairs of a life and a time.
+// observe notes the beats, pairs of a life and a time. That somebody else takes it for
+// dead is no sign of life.
 func (c *census) observe(beats []string, asked, answered time.Time) {
 	if asked.Sub(c.asked) > watchedGap {
 		clear(c.seen)
@@ -145,7 +154,7 @@ func (c *census) observe(beats []string, asked, answered time.Time) {
 	still := make(map[string]*sighting, len(beats)/2)
 	for i := 0; i+1 < len(beats); i += 2 {
 		s := c.seen[beats[i]]
-		if s == nil || s.score != beats[i+1] {
+		if s == nil || s.score != beats[i+1] && beats[i+1] != deadBeat {
 			s = &sighting{beats[i+1], answered}
 		}
 		still[beats[i]] = s
@@ -175,6 +184,11 @@ func (c *census) dead() []string {
 // bury submits what is on the roster of a dead gateway. Others may do the same at the
 // same time, and it may be done again.
 func (c *census) bury(ctx context.Context, life string) error {
+	say, cancel := context.WithTimeout(ctx, roundTripMax)
+	defer cancel()
+	if err := gatewaysScript.Run(say, c.rdb, []string{gatewaysKey}, life, "dead").Err(); err != nil {
+		return fmt.Errorf("say that the gateway %s is dead: %w", life, err)
+	}
 	told := 0
 	for p := range c.cfg.Partitions {
 		n, err := c.depart(ctx, p, life)
@@ -213,22 +227,3 @@ func (c *census) depart(ctx context.Context, p int, life string) (told int, err 
 
 // bootOf is the boot of a life.
 func bootOf(life string) string { return life[:max(strings.LastIndexByte(life, ':'), 0)] }
-
-// Evicted has f called when other gateways have told that the sockets of this one are
-// gone, which are not: it was frozen, or cut off from Redis. They must connect again,
-// and are to hear first what has come meanwhile. Call it before Start.
-func (g *Gateway) Evicted(f func()) {
-	g.evicted = f
-	g.roster.ended = func() { g.evicting.Store(true) }
-}
-
-// evict runs what Evicted was given once a read has brought the newest events.
-func (g *Gateway) evict(all []found) {
-	if !g.evicting.Load() || slices.ContainsFunc(all, func(f found) bool { return len(f.entries) >= evictBelow }) {
-		return
-	}
-	g.evicting.Store(false)
-	g.evicted()
-}
-
-const evictBelow = 64 // entries of a stream that one read brings: there are no more

@@ -110,7 +110,7 @@ type chunk struct {
 	done     []*completion
 	failures int
 	due      time.Time // when it is tried again
-	unsure   bool      // whether it was committed
+	refused  error     // why its dead letters cannot be committed: its number is made void, see split
 	apart    bool      // see setApart
 }
 
@@ -175,19 +175,11 @@ func (c *committer) run(ctx context.Context) {
 		}
 		for todo := c.next(time.Now()); len(todo) > 0 && ctx.Err() == nil; todo = c.next(time.Now()) {
 			c.commit(ctx, todo)
-			rest(commands(todo))
 		}
 		if due := c.nextDue(); !due.IsZero() {
 			retry.Reset(time.Until(due))
 		}
 	}
-}
-
-func commands(todo []*chunk) (n int) {
-	for _, k := range todo {
-		n += len(k.done)
-	}
-	return n
 }
 
 // nextDue is when the first of what has failed is to be tried again; zero for never.
@@ -217,16 +209,11 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 		k := todo[i]
 		switch {
 		case k.p.lost.Load():
-		case result.err != nil && c.split(k, result.err):
-			continue
 		case result.err != nil:
-			c.w.metrics.CommitRetries.Inc()
-			k.failures++
-			k.unsure = k.unsure || !answeredByRedis(result.err)
-			k.due = time.Now().Add(pause(k.failures))
-			c.failed = append(c.failed, k)
-			c.unhappy.warn(c.w.log, "cannot commit what commands have brought about, trying again",
-				"partition", k.p.number, "commands", len(k.done), "failures", k.failures, "error", result.err)
+			c.again(k, result.err)
+			continue
+		case k.refused != nil && result.n > 0:
+			c.split(k)
 			continue
 		case result.n < 0:
 			c.w.metrics.FenceRejects.Add(float64(len(k.done)))
@@ -245,6 +232,21 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 			}
 		}
 	}
+}
+
+// again keeps a chunk to try again. One that was refused has its number made void first,
+// and at once.
+func (c *committer) again(k *chunk, err error) {
+	c.failed = append(c.failed, k)
+	if k.refused == nil && k.refusedBy(err) {
+		k.refused = err
+		return
+	}
+	c.w.metrics.CommitRetries.Inc()
+	k.failures++
+	k.due = time.Now().Add(pause(k.failures))
+	c.unhappy.warn(c.w.log, "cannot commit what commands have brought about, trying again",
+		"partition", k.p.number, "commands", len(k.done), "failures", k.failures, "error", err)
 }
 
 // committed is what the script says of one chunk.

@@ -157,6 +157,23 @@ func startNodeOn(t *testing.T, rdb, read redis.UniversalClient, name string, n *
 // total is what a counter has counted.
 func total(c metrics.Counter) int { return int(testutil.ToFloat64(c)) }
 
+// waited counts the commands whose time in the stream is told.
+func (n *testNode) waited() (commands uint64) {
+	n.t.Helper()
+	families, err := n.metrics.Gather().Gather()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "switchyard_stage_duration_seconds" && m.GetLabel()[0].GetValue() == "stream" {
+				commands = m.GetHistogram().GetSampleCount()
+			}
+		}
+	}
+	return commands
+}
+
 func (n *testNode) close() {
 	if n.worker != nil {
 		n.worker.Close()

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,8 +26,7 @@ type Gateway struct {
 	roster   *roster
 	census   *census
 	answer   func(Question, func(Answer)) // see Answering
-	evicted  func()                       // see Evicted
-	evicting atomic.Bool
+	eviction eviction
 	turn     sync.Mutex // held while handle runs, or missed: on a Redis Cluster each partition has a reader
 	around   [2]func()  // what one read brings, see Around
 	hearing  *hearing   // nil: events come from Redis
@@ -43,7 +41,7 @@ type Gateway struct {
 func NewGateway(l *Lanes) *Gateway {
 	r, nothing := newRoster(l), func() {}
 	return &Gateway{
-		Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r), evicted: nothing,
+		Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r),
 		around: [2]func(){nothing, nothing},
 	}
 }
@@ -71,7 +69,7 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 		}
 	}
 	t := newTail(g.read, streams) // nobody writes to this boot's replies yet
-	t.reader.reuse, t.events = true, g.cfg.Partitions
+	t.reader.reuse, t.reader.strict, t.events = true, g.cfg.Strict, g.cfg.Partitions
 	g.watch = newWatch(g.Lanes, &g.turn, missed)
 	run, stop := context.WithCancel(context.Background())
 	in, err := g.listen(run) // before seek: nothing is between the two
@@ -91,7 +89,9 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 		g.hearing.from(t)
 		g.wg.Go(func() { g.hear(run, in) })
 	}
-	g.wg.Go(func() { eachTail(t.bySlot(), func(t *tail) { g.follow(run, t) }) })
+	tails := t.bySlot()
+	g.eviction.readers = tails
+	g.wg.Go(func() { eachTail(tails, func(t *tail) { g.follow(run, t) }) })
 	g.wg.Go(func() { g.roster.run(run) })
 	g.wg.Go(func() { g.census.run(run) })
 	g.wg.Go(func() { g.watch.keepAsking(run) })
@@ -104,8 +104,9 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 // filled in where they are empty.
 //
 // done is called once with the answer, within the command's timeout whatever
-// happens, and perhaps a second time with a late reply (see Reply.Late). It is
-// called from the lanes' goroutines or from Submit itself, and must not block.
+// happens, and perhaps once more with a late reply (see Reply.Late), which may overtake
+// its "timeout". It is called from the lanes' goroutines or from Submit itself, and must
+// not block.
 func (g *Gateway) Submit(c *Command, done func(Reply)) {
 	g.fill(c)
 	if c.Timeout == 0 {
@@ -158,11 +159,9 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 	wait := backoff{shared: &g.unread}
 	for ctx.Err() == nil {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
+		ends := g.eviction.ends.Load()      // likewise
 		all, err := t.next(ctx)
 		if err == nil {
-			if g.cfg.Strict && len(all) > 0 {
-				g.confirm(ctx, t, &g.unread)
-			}
 			g.around[0]()
 			g.take(t, all)
 			g.around[1]()
@@ -177,18 +176,10 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 		}
 		g.turn.Lock()
 		g.watch.flush(time.Now())
-		g.evict(all)
+		g.eviction.read(t, ends)
 		g.turn.Unlock()
 		wait.reset()
-		rest(entries(all))
 	}
-}
-
-func entries(all []found) (n int) {
-	for _, f := range all {
-		n += len(f.entries)
-	}
-	return n
 }
 
 // take handles what one read has found. All that a command has brought about comes

@@ -102,6 +102,7 @@ type member struct {
 
 	follower func() handOver // for each tail
 	recent   time.Duration   // how old entries are that a group without a position begins with; 0: the oldest
+	strict   bool            // only what a replica of Redis has is handed over
 
 	epoch int64
 	begin string // position where there is none
@@ -220,6 +221,7 @@ func (m *member) keep(ctx context.Context, what string) error {
 // deliver reads on from the positions and hands over what comes.
 func (m *member) deliver(ctx context.Context) {
 	t := newTail(m.read, m.in)
+	t.reader.strict = m.strict
 	for i, stream := range m.in {
 		t.last[i] = m.begin
 		if id, ok := m.at[stream]; ok {

@@ -43,6 +43,9 @@ type toKeep struct {
 
 // Before returns the events before a position, the newest last.
 func (h *History) Before(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
+	if limit < 1 { // to Redis it is an error, or no limit
+		return nil, nil
+	}
 	end := "+"
 	if position != "" {
 		end = "(" + position
@@ -54,6 +57,9 @@ func (h *History) Before(ctx context.Context, e contract.EventSpec, key, positio
 
 // After returns the events after a position, the newest last.
 func (h *History) After(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
+	if limit < 1 {
+		return nil, nil
+	}
 	return read(h.rdb.XRangeN(ctx, h.key(e, key), "("+position, "+", int64(limit)).Result())
 }
 

@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,7 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
-	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/contract/contracttest"
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/testenv"
 )
@@ -22,9 +21,9 @@ func TestEventsAreKept(t *testing.T) {
 	on(t, func(t *testing.T, url string) {
 		a, b := startNode(t, url, "a", newNotebook()), startNode(t, url, "b", newNotebook())
 		h := broker.NewHistory(b.lanes, testenv.Client(t, url))
-		page := func(read func(context.Context, contract.History, string, string, int) ([]noteOutput, error), position string, limit int) (texts []string) {
+		newest := func(limit int) (texts []string) {
 			t.Helper()
-			found, err := read(t.Context(), h, "key 1", position, limit)
+			found, err := remembered.Before(t.Context(), h, "key 1", "", limit)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,7 +42,7 @@ func TestEventsAreKept(t *testing.T) {
 			if want = append(want, text); i%50 == 0 {
 				a.call(noteInput{Key: "key 2", Text: "another", Do: "keep"})
 				a.call(noteInput{Key: "key 1", Text: "not kept", Do: "keep and fail"})
-				if diff := cmp.Diff(want[max(0, len(want)-3):], page(remembered.Before, "", 3)); diff != "" {
+				if diff := cmp.Diff(want[max(0, len(want)-3):], newest(3)); diff != "" {
 					t.Errorf("after its answer: %s", diff)
 				}
 			}
@@ -52,22 +51,10 @@ func TestEventsAreKept(t *testing.T) {
 		if err != nil || len(all) < 100 || len(all) == total {
 			t.Fatalf("%d are kept, %v", len(all), err)
 		}
-		if diff := cmp.Diff(want[total-len(all):], page(remembered.Before, "", 2*total)); diff != "" {
+		if diff := cmp.Diff(want[total-len(all):], newest(2*total)); diff != "" {
 			t.Error(diff)
 		}
-		middle, oldest := len(all)/2, want[total-len(all):]
-		for name, got := range map[string][2][]string{
-			"before one":       {page(remembered.Before, all[middle].Position, 2), oldest[middle-2 : middle]},
-			"after one":        {page(remembered.After, all[middle].Position, 2), oldest[middle+1 : middle+3]},
-			"before the first": {page(remembered.Before, all[0].Position, 2), nil},
-			"after the last":   {page(remembered.After, all[len(all)-1].Position, 2), nil},
-			"after long ago":   {page(remembered.After, "1-1", 1), oldest[:1]},
-			"no position":      {page(remembered.After, "never", 1), nil},
-		} {
-			if diff := cmp.Diff(got[1], got[0]); diff != "" {
-				t.Errorf("%s: %s", name, diff)
-			}
-		}
+		contracttest.TestHistory(t, h, remembered.Spec(), "key 1", all)
 		for p := range 16 {
 			for _, e := range testenv.Client(t, url).XRange(t.Context(), fmt.Sprintf("evt:{p%d}", p), "-", "+").Val() {
 				if metadata := fmt.Sprint(e.Values["metadata"]); strings.Contains(metadata, "_keep") || strings.Contains(metadata, "_log") {

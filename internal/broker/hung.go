@@ -41,6 +41,7 @@ func (w *Worker) sweep() {
 	}
 	for _, j := range expired {
 		w.metrics.Expired.Inc()
+		w.metrics.Stream.Took(redisNow.Sub(j.command.Caller.Accepted)) // they are the longest of all
 		w.commits.add(j.completion().with(w.failed(j, errTimeout), nil))
 	}
 }

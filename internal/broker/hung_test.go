@@ -49,5 +49,8 @@ func TestAHungHandlerBlocksItsKeyAlone(t *testing.T) {
 		if err := n.worker.Drain(t.Context()); err != nil {
 			t.Error(err)
 		}
+		if got := n.waited(); got != 4 {
+			t.Errorf("of 4 commands %d are told to have waited for their turn", got)
+		}
 	})
 }

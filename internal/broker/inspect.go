@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,45 +46,98 @@ type PartitionState struct {
 	DeadLetters int64  `json:"dead_letters"`
 }
 
-// Partitions looks at all partitions in one round trip.
+// Partitions looks at all partitions. One that Redis has no answer of is left out and named
+// by the error; where Redis does not answer at all, there are none.
 func (i *Inspector) Partitions(ctx context.Context) ([]PartitionState, error) {
+	return i.partitions(ctx, func(PartitionState) bool { return true })
+}
+
+// partitions looks at those that are asked for. Only of them the oldest command is fetched:
+// it may be large.
+func (i *Inspector) partitions(ctx context.Context, wanted func(PartitionState) bool) ([]PartitionState, error) {
+	all, now, err := i.states(ctx)
+	all = slices.DeleteFunc(all, func(s PartitionState) bool { return !wanted(s) })
+	all, failed := i.ages(ctx, all, now)
+	return all, errors.Join(err, failed)
+}
+
+// states is what can be told without the entries, at the time that it returns.
+func (i *Inspector) states(ctx context.Context) (all []PartitionState, now time.Time, err error) {
 	n := i.lanes.cfg.Partitions
 	pipe := i.lanes.rdb.Pipeline()
 	clock := pipe.Time(ctx)
-	lengths, oldest, owners := make([][3]*redis.IntCmd, n), make([]*redis.XMessageSliceCmd, n), make([]*redis.SliceCmd, n)
+	lengths, owners := make([][3]*redis.IntCmd, n), make([]*redis.SliceCmd, n)
 	for p := range n {
 		for k, stream := range []string{commandStream(p), eventStream(p), deadStream(p)} {
 			lengths[p][k] = pipe.XLen(ctx, stream)
 		}
-		oldest[p] = pipe.XRangeN(ctx, commandStream(p), "-", "+", 1)
 		owners[p] = pipe.HMGet(ctx, ownerKey(p), "node", "boot", "epoch", "until")
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, fmt.Errorf("look at %d partitions: %w", n, err)
+	_, first := pipe.Exec(ctx)
+	if now, err = clock.Result(); err != nil {
+		now = time.Now() // of a Cluster, another node may have been asked for it
 	}
-	now := clock.Val()
-	all := make([]PartitionState, n)
-	for p := range all {
-		s := PartitionState{Partition: p, Backlog: lengths[p][0].Val(), Events: lengths[p][1].Val(), DeadLetters: lengths[p][2].Val(), Lease: "free"}
-		if first := oldest[p].Val(); len(first) > 0 {
-			s.OldestMS = max(now.Sub(entryTime(first[0].ID)).Milliseconds(), 0)
+	var failed []error
+	for p := range n {
+		if err := cmp.Or(lengths[p][0].Err(), lengths[p][1].Err(), lengths[p][2].Err(), owners[p].Err()); err != nil {
+			failed = append(failed, fmt.Errorf("look at partition %d: %w", p, err))
+			continue
 		}
-		own := make([]string, 4)
-		for k, v := range owners[p].Val() {
-			own[k], _ = v.(string)
+		s := PartitionState{Partition: p, Backlog: lengths[p][0].Val(), Events: lengths[p][1].Val(), DeadLetters: lengths[p][2].Val()}
+		s.owned(owners[p].Val(), now)
+		all = append(all, s)
+	}
+	if len(all) == 0 {
+		return nil, now, fmt.Errorf("look at %d partitions: %w", n, first) // each has failed for the same reason
+	}
+	return all, now, errors.Join(failed...)
+}
+
+// owned takes the fields of the owner's key.
+func (s *PartitionState) owned(fields []any, now time.Time) {
+	own := make([]string, 4)
+	for k, v := range fields {
+		own[k], _ = v.(string)
+	}
+	s.Node, s.Boot = own[0], own[1]
+	s.Epoch, _ = strconv.ParseInt(own[2], 10, 64)
+	until, err := strconv.ParseInt(own[3], 10, 64)
+	if err != nil {
+		s.Lease = "free"
+		return
+	}
+	s.LeaseMS = until - now.UnixMilli()
+	s.Lease = "held"
+	if s.LeaseMS < 0 {
+		s.Lease = "lapsed"
+	}
+}
+
+// ages asks how old the oldest commands are. A partition without an answer is left out.
+func (i *Inspector) ages(ctx context.Context, all []PartitionState, now time.Time) (told []PartitionState, err error) {
+	pipe := i.lanes.rdb.Pipeline()
+	oldest := make([]*redis.XMessageSliceCmd, len(all))
+	for k, s := range all {
+		if s.Backlog > 0 {
+			oldest[k] = pipe.XRangeN(ctx, commandStream(s.Partition), "-", "+", 1)
 		}
-		s.Node, s.Boot = own[0], own[1]
-		s.Epoch, _ = strconv.ParseInt(own[2], 10, 64)
-		if until, err := strconv.ParseInt(own[3], 10, 64); err == nil {
-			s.LeaseMS = until - now.UnixMilli()
-			s.Lease = "held"
-			if s.LeaseMS < 0 {
-				s.Lease = "lapsed"
+	}
+	_, _ = pipe.Exec(ctx) // each has its own error
+	var failed []error
+	for k, s := range all {
+		if oldest[k] != nil {
+			first, err := oldest[k].Result()
+			if err != nil {
+				failed = append(failed, fmt.Errorf("look at the oldest command of partition %d: %w", s.Partition, err))
+				continue
+			}
+			if len(first) > 0 {
+				s.OldestMS = max(now.Sub(entryTime(first[0].ID)).Milliseconds(), 0)
 			}
 		}
-		all[p] = s
+		told = append(told, s)
 	}
-	return all, nil
+	return told, errors.Join(failed...)
 }
 
 // A WorkerState is one worker node.

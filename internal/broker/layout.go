@@ -7,6 +7,9 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 	args = append(make([]any, 0, 6+24*len(run)),
 		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), seriesName(), c.w.deadLettersKept())
 	for _, k := range run {
+		if k.refused != nil {
+			k = &chunk{p: k.p, number: k.number} // no commands: the number is made void
+		}
 		l := layout{lanes: c.w.Lanes, keys: keys, args: args, own: len(keys)}
 		l.chunk(k)
 		keys, args = l.keys, l.args

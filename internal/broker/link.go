@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -15,17 +16,22 @@ import (
 // A link is one connection to Redis for one reader. Reads bring almost all bytes that a
 // node gets from Redis, and go-redis copies each of their thousands of elements by
 // itself; a link takes a reply as it comes. It is opened as the client's connections
-// are, and again after an error. Not safe for concurrent use.
+// are, and again after an error, or when it is old. Not safe for concurrent use.
 type link struct {
 	client *redis.Client // whose options it has
 	conn   net.Conn
+	opened time.Time
 	out    []byte
 }
+
+// linkAge is how long a link is used. A master that becomes a replica keeps connections
+// and lets them read: a failover behind a name that stays would never be noticed.
+const linkAge = 30 * time.Second
 
 // roundTrip sends a command and appends its reply, whatever it is, to buf. It ends with
 // ctx's deadline.
 func (l *link) roundTrip(ctx context.Context, c *redis.Client, args []any, buf []byte) ([]byte, error) {
-	if l.conn != nil && l.client != c {
+	if l.client != c || time.Since(l.opened) > linkAge {
 		l.close()
 	}
 	if l.conn == nil {
@@ -34,7 +40,7 @@ func (l *link) roundTrip(ctx context.Context, c *redis.Client, args []any, buf [
 			return nil, err
 		}
 	}
-	buf, err := l.do(ctx, args, buf)
+	buf, err := l.do(ctx, buf, args)
 	if err != nil {
 		l.close() // or the next command would get this one's reply
 	}
@@ -54,7 +60,7 @@ func (l *link) open(ctx context.Context, c *redis.Client) (err error) {
 	if l.conn, err = o.Dialer(ctx, o.Network, o.Addr); err != nil {
 		return fmt.Errorf("connect to Redis: %w", err)
 	}
-	l.client = c
+	l.client, l.opened = c, time.Now()
 	user, password := o.Username, o.Password
 	switch {
 	case o.CredentialsProviderContext != nil:
@@ -81,7 +87,7 @@ func (l *link) open(ctx context.Context, c *redis.Client) (err error) {
 
 // tell sends a command that is answered with OK.
 func (l *link) tell(ctx context.Context, args ...any) error {
-	reply, err := l.do(ctx, args, nil)
+	reply, err := l.do(ctx, nil, args)
 	if err == nil && !bytes.HasPrefix(reply, []byte("+OK")) {
 		err = replyError(bytes.Trim(reply, "-\r\n"))
 	}
@@ -91,16 +97,20 @@ func (l *link) tell(ctx context.Context, args ...any) error {
 	return nil
 }
 
-func (l *link) do(ctx context.Context, args []any, buf []byte) ([]byte, error) {
+// do sends commands over the connection that is open and appends their replies to buf.
+func (l *link) do(ctx context.Context, buf []byte, commands ...[]any) ([]byte, error) {
 	deadline, _ := ctx.Deadline() // none is the zero time, which is none for a connection
 	if err := l.conn.SetDeadline(deadline); err != nil {
 		return nil, err
 	}
-	l.out = appendCommand(l.out[:0], args)
+	l.out = l.out[:0]
+	for _, args := range commands {
+		l.out = appendCommand(l.out, args)
+	}
 	if _, err := l.conn.Write(l.out); err != nil {
 		return nil, err
 	}
-	return readReply(l.conn, buf)
+	return readReplies(l.conn, buf, len(commands))
 }
 
 func appendCommand(b []byte, args []any) []byte {
@@ -123,9 +133,9 @@ func appendHead(b []byte, kind byte, n int) []byte {
 
 const leastRead = 16 << 10 // bytes of free space for each read
 
-// readReply appends one whole reply.
-func readReply(conn net.Conn, buf []byte) ([]byte, error) {
-	extent := extent{at: len(buf), left: 1}
+// readReplies appends that many whole replies.
+func readReplies(conn net.Conn, buf []byte, n int) ([]byte, error) {
+	extent := extent{at: len(buf), left: n}
 	for {
 		whole, err := extent.find(buf)
 		if err != nil || whole {
@@ -143,7 +153,7 @@ func readReply(conn net.Conn, buf []byte) ([]byte, error) {
 	}
 }
 
-// An extent finds the end of a reply while it arrives.
+// An extent finds the end of replies while they arrive.
 type extent struct {
 	at   int // where the next element begins; it may not have arrived
 	left int // how many elements are still to come
@@ -151,7 +161,7 @@ type extent struct {
 
 var errNoRESP = errors.New("Redis sent something that is no reply")
 
-// find goes on as far as it can; whole means that the reply ends with buf.
+// find goes on as far as it can; whole means that the last reply ends with buf.
 func (e *extent) find(buf []byte) (whole bool, err error) {
 	for e.left > 0 {
 		if e.at >= len(buf) {

@@ -15,18 +15,13 @@ func (r *roster) beginAnew(life string, forgotten bool) {
 		r.mu.Unlock()
 		return
 	}
-	if forgotten {
-		r.stale = append(r.stale, r.name())
-	}
 	r.life++
-	for p := range r.queues {
-		q := &r.queues[p]
-		q.sent, q.number = 0, 0
-		if forgotten {
-			q.changes = endings(q.changes)
-		}
-	}
 	if forgotten {
+		r.stale = append(r.stale, life)
+		for p := range r.queues {
+			q := &r.queues[p]
+			q.changes, q.sent = endings(q.changes), 0
+		}
 		for s := range r.stays {
 			q := &r.queues[s.partition]
 			q.changes = append(q.changes, rosterChange{"+", s, s.value})
@@ -35,7 +30,7 @@ func (r *roster) beginAnew(life string, forgotten bool) {
 	r.mu.Unlock()
 	signal(r.wake)
 	if !forgotten {
-		r.log.Warn("other gateways took this one for dead and have told that its sockets are gone: they must connect again")
+		r.log.Warn("other gateways took this one for dead and tell that its sockets are gone: they must connect again")
 		r.ended()
 	}
 }

@@ -27,9 +27,18 @@ func (w *Worker) Owned() int {
 	return len(w.owned)
 }
 
-// Partitions looks at all partitions of these lanes.
-func (l *Lanes) Partitions(ctx context.Context) ([]PartitionState, error) {
-	return (&Inspector{l}).Partitions(ctx)
+// Partitions are those that this node has to tell of: its own, so that each has one who
+// tells, and those that nobody owns. False: Redis does not answer.
+func (l *Lanes) Partitions(ctx context.Context) (told []PartitionState, answered bool) {
+	seen := false
+	told, err := (&Inspector{l}).partitions(ctx, func(s PartitionState) bool {
+		seen = true
+		return s.Lease != "held" || s.Boot == l.boot
+	})
+	if err != nil {
+		l.unseen.warn(l.log, "cannot tell of all partitions", "error", err)
+	}
+	return told, seen
 }
 
 // Queued is what waits to be sent to Redis.

@@ -100,6 +100,11 @@ func (n *numbering) seen(at mark) bool {
 	return slices.ContainsFunc(n.before, func(m mark) bool { return m.series == at.series && at.seq <= m.seq })
 }
 
+// knows tells whether an entry of a series came before.
+func (n *numbering) knows(series string) bool {
+	return series == n.at.series || slices.ContainsFunc(n.before, func(m mark) bool { return m.series == series })
+}
+
 // compare compares with the counter in Redis, when nothing is left to be read. The
 // reason is "" when nothing was missed, or nothing that was not told.
 func (n *numbering) compare(last mark) string {

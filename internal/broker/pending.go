@@ -28,7 +28,7 @@ type Reply struct {
 
 	RetryAfter time.Duration // of a problem: when a retry can help; zero says nothing
 
-	// Late: the caller was told "timeout" before. Apply the rooms, answer nothing.
+	// Late: the caller was told "timeout", or is about to be. Apply the rooms, answer nothing.
 	Late bool
 }
 

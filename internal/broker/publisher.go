@@ -180,7 +180,6 @@ func (p *Publisher) run() {
 			ask, full := p.toMeasure(todo, now)
 			if len(todo)+len(ask) > 0 {
 				p.send(todo, ask)
-				rest(len(todo))
 			} else if len(batch) == 0 {
 				if full {
 					probe.Reset(probeEvery)

@@ -105,13 +105,21 @@ func (a *Asker) Ask(ctx context.Context, s contract.AskSpec, who contract.Who, v
 }
 
 // Nodes puts a question that is no use case's to the nodes that hold sockets, about a
-// namespace, and returns what they say by their boots. Who knows no such question says
-// nothing. What one asker asks of one namespace reaches each node in that order.
+// namespace, and returns what they say by their boots. Missing are also those that say
+// nothing, because they know no such question or refuse it. What one asker asks of one
+// namespace reaches each node in that order.
 func (a *Asker) Nodes(ctx context.Context, namespace string, question json.RawMessage) (answers map[string]Answer, missing []string, err error) {
 	q := Question{Action: AskNode, Namespace: namespace, Payload: question, Within: within(ctx, 0)}
 	if answers, missing, err = a.ask(ctx, q); err != nil {
 		return nil, nil, fmt.Errorf("ask the nodes: %w", err)
 	}
+	for boot, answer := range answers {
+		if answer.Body == nil {
+			delete(answers, boot)
+			missing = append(missing, nodeOf(boot))
+		}
+	}
+	slices.Sort(missing)
 	return answers, missing, nil
 }
 

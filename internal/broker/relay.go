@@ -36,7 +36,7 @@ func NewRelay(l *Lanes, name string, b Bus) *Relay {
 	r := &Relay{Lanes: l, bus: b, done: make(chan struct{})}
 	r.member = &member{
 		GroupSubscriber: l.GroupSubscriber("relay " + name), topic: Events, id: uuid.NewString(),
-		key: l.relayKey(name), in: l.eventStreams(), recent: relayRecent,
+		key: l.relayKey(name), in: l.eventStreams(), recent: relayRecent, strict: l.cfg.Strict,
 	}
 	r.member.follower = func() handOver { return r.forward }
 	return r
@@ -74,9 +74,6 @@ func (r *Relay) Close() {
 
 // forward sends what one read has found, each partition by itself.
 func (r *Relay) forward(ctx context.Context, t *tail, all []found) bool {
-	if r.cfg.Strict && len(all) > 0 {
-		r.confirm(ctx, t, &r.unsent)
-	}
 	var partitions sync.WaitGroup
 	for _, f := range all {
 		partitions.Go(func() { r.forwardAll(ctx, t.first+f.stream, f.entries) })
@@ -106,12 +103,15 @@ func (r *Relay) send(ctx context.Context, m *message.Message, wait *backoff) boo
 		err := r.bus.Publish(r.cfg.Topic, m)
 		switch {
 		case errors.Is(err, ErrTooLarge): // the gap in the numbers tells clients to ask again
+			r.metrics.RelayLost.Inc()
 			r.log.Error("an event is lost: raise the broker's limit on messages", "event", strings.Clone(m.UUID), "bytes", len(m.Payload), "error", err)
 			return true
 		case err == nil:
+			r.metrics.Relayed.Inc()
 			wait.reset()
 			return true
 		}
+		r.metrics.RelayFailed.Inc()
 		wait.sleep(ctx, r.log, "send an event to the broker", err)
 	}
 	return false

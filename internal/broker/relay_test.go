@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/testenv"
@@ -191,6 +192,10 @@ func TestEventsTakeABus(t *testing.T) {
 	if got := strings.Count(strings.Join(heard.heard, " "), `"9"`); got != 1 {
 		t.Errorf("heard it %d times", got)
 	}
+	sent, lost := testutil.ToFloat64(two.metrics.Relayed), testutil.ToFloat64(two.metrics.RelayLost)
+	if failed := testutil.ToFloat64(two.metrics.RelayFailed); sent < 5 || lost != 1 || failed == 0 { // 4 to 7, and 9
+		t.Errorf("counted %v as sent, %v as lost and %v as failed", sent, lost, failed)
+	}
 }
 
 // What is lost and has nothing after it is announced once the relay is past it.
@@ -210,6 +215,57 @@ func TestALossAtTheEndIsAnnounced(t *testing.T) {
 		defer heard.mu.Unlock()
 		return slices.Contains(heard.missed, ResyncGap)
 	})
+}
+
+// A lane that begins anew may begin with lower ids, when the clock of Redis was set back.
+func TestLowerIDsTakeABus(t *testing.T) {
+	t.Parallel()
+	l, bus := relayLanes(t, testenv.Redis(t), "one"), &fakeBus{}
+	values := []any{fieldUUID, "id", fieldMetadata, "", fieldPayload, "", fieldSeq, "s.5"}
+	if err := l.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventStream(0), ID: "500-0", Values: values}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	heard := startHearing(t, l, bus)
+	var want []string
+	for _, e := range []struct {
+		id, seq string
+		new     bool
+	}{
+		{"400-0", "r.9", false}, // was there before us, as are
+		{"400-1", "", false},
+		{"500-0", "s.5", false},
+		{"900-0", "s.6", true},
+		{"900-1", "", true},
+		{"900-0", "s.6", false},
+		{"900-1", "", false},
+		{"700-0", "u.1 .0", true}, // Redis was emptied
+		{"700-1", "", true},
+		{"700-0", "u.1 .0", false},
+		{"900-0", "s.6", false}, // late, of a relay that was frozen
+		{"700-2", "", true},
+		{"700-3", "u.2", true},
+		{"600-0", "u.3", true}, // the lane alone was deleted
+		{"600-1", "", true},
+	} {
+		payload := fmt.Sprintf("%q", e.id+" "+e.seq)
+		metadata := encodePairs([]pair{{MetaNamespace, "/town"}, {MetaEvent, "cried"}})
+		m, err := toBus(0, entry{id: e.id, uuid: "id", metadata: string(metadata), payload: []byte(payload), seq: e.seq})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bus.Publish("", m); err != nil {
+			t.Fatal(err)
+		}
+		if e.new {
+			want = append(want, payload)
+		}
+	}
+	heard.wait(t, want...)
+	heard.mu.Lock()
+	defer heard.mu.Unlock()
+	if !slices.Equal(heard.missed, []string{ResyncEpoch}) {
+		t.Errorf("announced %v", heard.missed)
+	}
 }
 
 // What does not come from a relay harms nobody.

@@ -52,12 +52,13 @@ type found struct {
 // A reader runs XREAD again and again, and parses the replies itself, because go-redis
 // makes a map and a dozen strings of every entry. Not safe for concurrent use.
 type reader struct {
-	rdb   redis.UniversalClient
-	reuse bool // what a read has brought is good until the next one only
-	link  link
-	args  []any  // XREAD, its options, and streams and positions of the current read
-	buf   []byte // of the last reply, to be used again
-	bytes int    // of the last reply
+	rdb    redis.UniversalClient
+	reuse  bool // what a read has brought is good until the next one only
+	strict bool // it brings only what a replica has, see strict.go
+	link   link
+	args   []any  // XREAD, its options, and streams and positions of the current read
+	buf    []byte // of the last reply, to be used again
+	bytes  int    // of the last reply
 }
 
 // read reads the streams, each after its position, and returns those with entries:
@@ -81,6 +82,11 @@ func (r *reader) read(ctx context.Context, streams, after []string, count int64,
 	}
 	if err != nil {
 		return r.elsewhere(ctx, err, streams, after, count, block)
+	}
+	if r.strict && len(all) > 0 {
+		if err := r.confirm(ctx, streams[0]); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
@@ -80,7 +81,7 @@ func TestReadReply(t *testing.T) {
 				rest = rest[n:]
 			}
 		}()
-		got, err := readReply(here, []byte("before"))
+		got, err := readReplies(here, []byte("before"), 1)
 		if string(got) != "before"+reply || err != nil {
 			t.Errorf("in pieces of %d: %q %v", step+1, got, err)
 		}
@@ -92,13 +93,13 @@ func TestReadReply(t *testing.T) {
 			_, _ = there.Write([]byte(wrong))
 			there.Close()
 		}()
-		if got, err := readReply(here, nil); !errors.Is(err, errNoRESP) {
+		if got, err := readReplies(here, nil, 1); !errors.Is(err, errNoRESP) {
 			t.Errorf("%q: %q %v", wrong, got, err)
 		}
 	}
 }
 
-// A connection is opened as the client's are, and again once it is broken.
+// A connection is opened as the client's are, and again once it is broken, or old.
 func TestLink(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
@@ -120,6 +121,16 @@ func TestLink(t *testing.T) {
 		if _, err := l.roundTrip(t.Context(), rdb, []any{"get", "k"}, nil); err == nil {
 			t.Error("over a closed connection")
 		}
+	}
+	var used [2]net.Conn
+	for i := range used {
+		if _, err := l.roundTrip(t.Context(), rdb, []any{"get", "k"}, nil); err != nil {
+			t.Error(err)
+		}
+		used[i], l.opened = l.conn, time.Now().Add(-2*linkAge)
+	}
+	if used[0] == used[1] {
+		t.Error("an old connection is used on")
 	}
 	opts.Password = "wrong"
 	bad := redis.NewClient(opts)

@@ -28,7 +28,8 @@ import (
 // A life is one stretch in which the others believed that this gateway lives. When they
 // did not, because it was frozen or cut off, they have submitted its departures; its
 // sockets must come again, and what they do then belongs to its next life. What was on
-// its way to the last one is sent again: it finds nothing there that was submitted.
+// its way to the last one is sent there again, until Redis has told whether it was applied:
+// only if it was not, it goes into the next life.
 type roster struct {
 	*Lanes
 	ended func() // called when others have ended this gateway's life
@@ -53,10 +54,11 @@ type Stay interface {
 }
 
 // A rosterQueue is what remains to be written for one partition. Its first sent changes
-// are, or were, under way, with that number.
+// are, or were, under way, to that life with that number.
 type rosterQueue struct {
 	changes []rosterChange
 	sent    int
+	life    string
 	number  int
 }
 
@@ -178,6 +180,7 @@ func (r *roster) run(ctx context.Context) {
 // A rosterRun is one batch of one partition.
 type rosterRun struct {
 	partition int
+	life      string
 	args      []any
 	cmd       *redis.Cmd
 }
@@ -187,7 +190,7 @@ func (r *roster) write(ctx context.Context) (more bool, err error) {
 	if err := r.erase(ctx); err != nil {
 		return true, err
 	}
-	runs, life := r.next()
+	runs := r.next()
 	if len(runs) == 0 {
 		return false, nil
 	}
@@ -195,7 +198,7 @@ func (r *roster) write(ctx context.Context) (more bool, err error) {
 	defer cancel()
 	_, err = r.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for i := range runs {
-			keys := []string{rosterKey(runs[i].partition, life), commandStream(runs[i].partition)}
+			keys := []string{rosterKey(runs[i].partition, runs[i].life), commandStream(runs[i].partition)}
 			runs[i].cmd = rosterScript.EvalSha(ctx, pipe, keys, runs[i].args...)
 		}
 		return nil
@@ -203,15 +206,15 @@ func (r *roster) write(ctx context.Context) (more bool, err error) {
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		return true, rosterScript.Load(ctx, r.rdb).Err()
 	}
-	return r.written(life, runs)
+	return r.written(runs)
 }
 
 // next takes what is to be written: a batch that was not surely applied once more.
-func (r *roster) next() (runs []rosterRun, life string) {
+func (r *roster) next() (runs []rosterRun) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.listed != r.name() {
-		return nil, ""
+		return nil
 	}
 	for p := range r.queues {
 		q := &r.queues[p]
@@ -219,6 +222,9 @@ func (r *roster) next() (runs []rosterRun, life string) {
 			continue
 		}
 		if q.sent == 0 {
+			if q.life != r.name() {
+				q.life, q.number = r.name(), 0
+			}
 			q.sent = min(len(q.changes), rosterBatch)
 			q.number++
 		}
@@ -227,29 +233,26 @@ func (r *roster) next() (runs []rosterRun, life string) {
 		for _, c := range q.changes[:q.sent] {
 			args = append(args, c.what, c.stay.field, c.value)
 		}
-		runs = append(runs, rosterRun{partition: p, args: args})
+		runs = append(runs, rosterRun{partition: p, life: q.life, args: args})
 	}
-	return runs, r.name()
+	return runs
 }
 
 // written follows the answers.
-func (r *roster) written(life string, runs []rosterRun) (more bool, err error) {
+func (r *roster) written(runs []rosterRun) (more bool, err error) {
 	ended, forgotten := false, false
 	var errs []error
 	r.mu.Lock()
-	if r.name() != life {
-		r.mu.Unlock()
-		return true, nil // all is written again, into the next life
-	}
+	life := r.name()
 	for _, run := range runs {
 		q := &r.queues[run.partition]
 		switch n, err := run.cmd.Int(); {
 		case err != nil:
 			errs = append(errs, err)
-		case n == -1:
-			ended = true
-		case n == -2:
-			forgotten = true
+		case n < 0:
+			q.sent = 0 // not applied: it goes into the next life
+			ended = ended || n == -1 && run.life == life
+			forgotten = forgotten || n == -2 && run.life == life
 		default:
 			q.changes, q.sent = append(q.changes[:0:0], q.changes[q.sent:]...), 0
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/testenv"
@@ -56,6 +57,27 @@ func (g *gatewayAlone) write() {
 	for more := true; more; {
 		var err error
 		if more, err = g.roster.write(context.Background()); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+}
+
+// writeUnanswered writes batches whose answers are lost.
+func (g *gatewayAlone) writeUnanswered(runs []rosterRun) {
+	g.t.Helper()
+	for _, r := range runs {
+		keys := []string{rosterKey(r.partition, r.life), commandStream(r.partition)}
+		if err := rosterScript.Run(g.t.Context(), g.rdb, keys, r.args...).Err(); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+}
+
+// bury ends the lives that this gateway takes for dead.
+func (g *gatewayAlone) bury() {
+	g.t.Helper()
+	for _, life := range g.census.dead() {
+		if err := g.census.bury(g.t.Context(), life); err != nil {
 			g.t.Fatal(err)
 		}
 	}
@@ -121,15 +143,7 @@ func TestAStayEndsOnce(t *testing.T) {
 		two.Leave()
 		two.End([]byte("two closed"))
 		g.enter("four").End([]byte("four closed")) // in one batch
-		runs, life := g.roster.next()
-		for range 2 { // the answer to the first is lost
-			for _, r := range runs {
-				keys := []string{rosterKey(r.partition, life), commandStream(r.partition)}
-				if err := rosterScript.Run(t.Context(), g.rdb, keys, r.args...).Err(); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
+		g.writeUnanswered(g.roster.next())
 		g.write()
 		g.want("one closed", "four closed")
 		three.End([]byte("three closed"))
@@ -213,11 +227,7 @@ func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
 			unknown := frozen.enter("unknown") // to Redis, when it is frozen
 			known.End([]byte("known closed"))
 			b.watch(6 * time.Second)
-			for _, life := range b.census.dead() {
-				if err := b.census.bury(t.Context(), life); err != nil {
-					t.Fatal(err)
-				}
-			}
+			b.bury()
 			b.want("known lost")
 			wake(frozen)
 			if ended != 1 {
@@ -235,6 +245,80 @@ func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
 				t.Errorf("%s: its sockets were sent away %d times", name, ended)
 			}
 		}
+	})
+}
+
+// Whoever tells that a dead gateway's sockets are gone cannot do so to the end, and the
+// dead one wakes up: it finds out, and the rest is told as well.
+func TestAGatewayThatWakesUpHalfBuried(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, url string) {
+		frozen, b := newGatewayAlone(t, url, "frozen"), newGatewayAlone(t, url, "b")
+		ended := 0
+		frozen.roster.ended = func() { ended++ }
+		var want []string
+		for i := range 40 { // some in each partition
+			room := fmt.Sprint("room-", i)
+			frozen.enter(room)
+			want = append(want, room+" lost")
+		}
+		frozen.write()
+		b.watch(6 * time.Second)
+		dead := b.census.dead()
+		if err := b.rdb.Set(t.Context(), commandStream(2), "not a stream", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if len(dead) != 1 || b.census.bury(t.Context(), dead[0]) == nil {
+			t.Fatalf("dead are %v, and all was told", dead)
+		}
+		if err := b.rdb.Del(t.Context(), commandStream(2)).Err(); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			frozen.beat()
+			frozen.write()
+		}
+		if ended != 1 {
+			t.Errorf("its sockets were sent away %d times", ended)
+		}
+		b.beat()
+		b.bury()
+		b.want(want...)
+		b.watch(6 * time.Second)
+		if got, left := b.census.dead(), b.rdb.ZCard(t.Context(), gatewaysKey).Val(); len(got) != 1 || got[0] != frozen.roster.current() || left != 2 {
+			t.Errorf("dead are %v, of %d", got, left) // in its next life it does not beat
+		}
+	})
+}
+
+// A gateway is frozen while the answer to a batch is under way: what was applied was
+// submitted by others, and what was not belongs to its next life.
+func TestABatchThatIsUnsureWhenALifeEnds(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, url string) {
+		frozen, b := newGatewayAlone(t, url, "frozen"), newGatewayAlone(t, url, "b")
+		rooms := [2]string{"room-0", ""} // of two partitions
+		for i := 1; rooms[1] == ""; i++ {
+			if room := fmt.Sprint("room-", i); frozen.partition(room) != frozen.partition(rooms[0]) {
+				rooms[1] = room
+			}
+		}
+		applied, lost := frozen.enter(rooms[0]), frozen.enter(rooms[1])
+		frozen.enter(rooms[0]).End([]byte("closed at once"))
+		for _, r := range frozen.roster.next() {
+			if r.partition == frozen.partition(rooms[0]) {
+				frozen.writeUnanswered([]rosterRun{r})
+			}
+		}
+		b.watch(6 * time.Second)
+		b.bury()
+		b.want(rooms[0]+" lost", "closed at once")
+		frozen.beat()
+		applied.End([]byte("applied closed"))
+		lost.End([]byte("lost closed"))
+		frozen.beat()
+		frozen.write()
+		b.want(rooms[0]+" lost", "closed at once", "lost closed")
 	})
 }
 
@@ -257,6 +341,36 @@ func TestARosterThatRedisHasForgotten(t *testing.T) {
 		one.End([]byte("one closed"))
 		g.write()
 		g.want("two closed", "one closed")
+	})
+}
+
+// Redis was put back by a batch: the next one finds out, and all that is known is written
+// again, and nothing twice.
+func TestARosterWhoseLastBatchRedisHasForgotten(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, url string) {
+		g := newGatewayAlone(t, url, "a")
+		g.roster.ended = func() { t.Error("its sockets were sent away") }
+		one := g.enter("room")
+		g.write()
+		key := rosterKey(g.partition("room"), g.roster.current())
+		kept := g.rdb.HGetAll(t.Context(), key).Val()
+		two := g.enter("room")
+		g.write()
+		if _, err := g.rdb.TxPipelined(t.Context(), func(pipe redis.Pipeliner) error {
+			pipe.Del(t.Context(), key)
+			return pipe.HSet(t.Context(), key, kept).Err()
+		}); err != nil {
+			t.Fatal(err)
+		}
+		g.enter("room").Leave()
+		g.write()
+		g.beat()
+		g.write()
+		one.End([]byte("one closed"))
+		two.End([]byte("two closed"))
+		g.write()
+		g.want("one closed", "two closed")
 	})
 }
 

@@ -36,7 +36,7 @@ func (t *tail) bySlot() []*tail {
 		one := at[tag]
 		if one == nil {
 			one = newTail(t.rdb, nil)
-			one.first, one.reader.reuse = i, t.reader.reuse
+			one.first, one.reader.reuse, one.reader.strict = i, t.reader.reuse, t.reader.strict
 			at[tag] = one
 			all = append(all, one)
 		}
@@ -114,13 +114,14 @@ const migratingPoll = 25 * time.Millisecond // how often a slot that moves is re
 // elsewhere follows an error of a read on a Redis Cluster. Where a slot is, is learned
 // anew, and the next read goes there. While it moves, its keys are here and there, and
 // those that do not exist are in neither place: a command with several of them is
-// refused, so each stream is read by itself, without waiting.
+// refused, so each stream is read by itself, without waiting. Who wants only what a
+// replica has waits until the slot has arrived: those reads are not over one connection.
 func (r *reader) elsewhere(ctx context.Context, failed error, streams, after []string, count int64, block time.Duration) ([]found, error) {
 	cluster, ok := r.rdb.(*redis.ClusterClient)
 	if !ok {
 		return nil, failed
 	}
-	if !redis.HasErrorPrefix(failed, "ASK ") && !redis.HasErrorPrefix(failed, "TRYAGAIN ") {
+	if r.strict || !redis.HasErrorPrefix(failed, "ASK ") && !redis.HasErrorPrefix(failed, "TRYAGAIN ") {
 		cluster.ReloadState(ctx)
 		return nil, failed
 	}

@@ -4,59 +4,53 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // Redis replicates asynchronously: a failover takes back what no replica had yet. With
-// Config.Strict a gateway does what a read has told it to, acknowledgements and events,
-// only when a replica has it as well, and so does a relay what it forwards. What it writes itself comes after all that it has
-// read in Redis' order, so it is enough that this write has arrived there.
+// Config.Strict a gateway, and a relay, take what a read has brought only when a replica
+// has it as well. They write after it, and wait until the write has arrived there: it
+// comes after all that was read, in the order of the Redis that was read from.
+//
+// So it goes over the connection of the read, and before the read's time is up. Another
+// connection may lead to a replica that was promoted meanwhile, whose own replicas say
+// nothing of what was read. What is not confirmed is dropped, and read again from where
+// the address leads then.
 
 const (
-	strictWait = 100 * time.Millisecond // for a replica, in one attempt
+	strictWait = 500 * time.Millisecond // for a replica; a read has more than that left, see tail.next
 	strictKept = time.Minute            // how long Redis keeps the key that is written
 )
 
 var errNoReplica = errors.New("no replica of Redis has taken over the newest writes (STRICT=on); is there one, and is it connected?")
 
-// confirm waits until a replica has what was read, or ctx ends.
-func (l *Lanes) confirm(ctx context.Context, t *tail, quiet *throttle) {
-	wait := backoff{shared: quiet}
-	for {
-		err := t.replicated(ctx)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		wait.sleep(ctx, l.log, "tell clients what has come of their commands", err)
+// confirm waits until a replica has what was read just now from a stream, and from those
+// in its slot.
+func (r *reader) confirm(ctx context.Context, stream string) error {
+	key := "strict:{" + hashTag(stream) + "}"
+	raw, err := r.link.do(ctx, nil,
+		[]any{"set", key, "", "px", strictKept.Milliseconds()},
+		[]any{"wait", 1, strictWait.Milliseconds()})
+	if err == nil {
+		err = replicated(string(raw))
 	}
+	if err != nil {
+		r.close() // a Redis without a replica may be one that the address has left
+		return fmt.Errorf("wait for a replica: %w", err)
+	}
+	return nil
 }
 
-// replicated finds out whether a replica has all that was written to the tail's streams
-// until now.
-func (t *tail) replicated(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
-	defer cancel()
-	key := "strict:{" + hashTag(t.streams[0]) + "}"
-	master, err := t.reader.client(ctx, key)
-	if err != nil {
-		return err
-	}
-	var have *redis.Cmd
-	_, err = master.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.Set(ctx, key, "", strictKept)
-		have = pipe.Do(ctx, "wait", 1, strictWait.Milliseconds()) // on the connection of the write
-		return nil
-	})
-	var replicas int
-	if err == nil {
-		replicas, err = have.Int()
-	}
+// replicated reads the replies to SET and WAIT.
+func replicated(raw string) error {
+	set, wait, _ := strings.Cut(strings.TrimSuffix(raw, "\r\n"), "\r\n")
 	switch {
-	case err != nil:
-		return fmt.Errorf("wait for a replica: %w", err)
-	case replicas < 1:
+	case set != "+OK":
+		return replyError(strings.TrimPrefix(set, "-"))
+	case !strings.HasPrefix(wait, ":"):
+		return replyError(strings.TrimPrefix(wait, "-"))
+	case wait == ":0":
 		return errNoReplica
 	}
 	return nil

@@ -86,29 +86,6 @@ func (w *Worker) Start(ctx context.Context) error {
 // now is Redis' clock.
 func (w *Worker) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
 
-// Fresh tells whether the leases of this worker's partitions are surely its own. While they
-// are not it starts nothing, and others may take them over.
-func (w *Worker) Fresh(context.Context) error {
-	w.leases.L.Lock()
-	age := time.Since(w.renewed)
-	w.leases.L.Unlock()
-	if age >= freshFor {
-		return fmt.Errorf("the leases of the partitions were not renewed for %s", age.Round(time.Millisecond))
-	}
-	return nil
-}
-
-// awaitLease waits while the leases may have lapsed, which is while Redis does not
-// answer; false means the partition was lost.
-func (w *Worker) awaitLease(p *partition) bool {
-	w.leases.L.Lock()
-	defer w.leases.L.Unlock()
-	for !p.lost.Load() && time.Since(w.renewed) >= freshFor {
-		w.leases.Wait()
-	}
-	return !p.lost.Load()
-}
-
 // follow reads the commands of the owned partitions, those that are the reader's, until
 // ctx ends.
 func (w *Worker) follow(ctx context.Context, r *commandReader) {
@@ -133,7 +110,6 @@ func (w *Worker) follow(ctx context.Context, r *commandReader) {
 			w.waitForRoom(ctx, readPoll)
 		}
 		wait.reset()
-		rest(n)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 // off without a User.
 type AdminUI struct {
 	User         string   `env:"ADMIN_UI_USER" doc:"who may log in to the Admin UI of Socket.IO on ADMIN_ADDR, the same on every node; empty: it is off. See docs/admin-ui.md"`
-	PasswordHash string   `env:"ADMIN_UI_PASSWORD_HASH" doc:"bcrypt hash of the password, as yard hash makes it; in single quotes in .env"`
+	PasswordHash string   `env:"ADMIN_UI_PASSWORD_HASH" secret:"true" doc:"bcrypt hash of the password, as yard hash makes it; in single quotes in .env"`
 	Mode         string   `env:"ADMIN_UI_MODE" envDefault:"production" doc:"production (nodes and counts) or development (sockets, rooms and events too: a burden with thousands of sockets)"`
 	ReadOnly     Switch   `env:"ADMIN_UI_READONLY" envDefault:"off" doc:"on: it cannot emit, join, leave or disconnect"`
 	Origins      []string `env:"ADMIN_UI_ORIGINS" doc:"origins of pages of the UI that are not served from ADMIN_ADDR, separated by commas, like https://admin.socket.io"`

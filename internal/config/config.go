@@ -48,7 +48,7 @@ type Config struct {
 
 	TrustedProxies []string `env:"TRUSTED_PROXIES" doc:"networks and addresses of load balancers, like 10.0.0.0/8, separated by commas: the client's address is what they append to X-Forwarded-For; empty: nobody's counts"`
 
-	StaticDir string `env:"STATIC_DIR" doc:"a directory whose files are served where no route is; empty: the demo page. index.html for a directory, no listings, nothing that begins with a dot"`
+	StaticDir string `env:"STATIC_DIR" doc:"a directory whose files are served where no route is; empty: the page in web/, if it was built. index.html for a directory, no listings, nothing that begins with a dot"`
 
 	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5s" doc:"how long a client waits for an acknowledgement, where the command does not say"`
 	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis"`

@@ -3,8 +3,8 @@ package config
 import (
 	"fmt"
 	"log/slog"
-	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 )
 
@@ -21,8 +21,7 @@ func (c Config) Format(w fmt.State, _ rune) {
 // LogValue is a group of the settings, with their secrets masked.
 func (c Config) LogValue() slog.Value { return slog.GroupValue(masked(reflect.ValueOf(c))...) }
 
-// masked lists the settings. Of a URL the password is a secret, and of others all that
-// has the tag secret.
+// masked lists the settings, without what has the tag secret and without the secrets of URLs.
 func masked(c reflect.Value) []slog.Attr {
 	var all []slog.Attr
 	for i := range c.NumField() {
@@ -32,35 +31,36 @@ func masked(c reflect.Value) []slog.Attr {
 			continue
 		}
 		shown := value.Interface()
-		if text := value.String(); f.Type.Kind() == reflect.String && text != "" {
-			switch {
-			case f.Tag.Get("secret") == "true":
-				shown = "***"
-			case strings.HasSuffix(f.Name, "URL"):
-				shown = withoutPassword(text)
+		switch v := shown.(type) {
+		case string:
+			shown = withoutSecrets(v)
+		case []string:
+			list := make([]string, len(v))
+			for i, item := range v {
+				list[i] = withoutSecrets(item)
 			}
+			shown = list
+		}
+		if f.Tag.Get("secret") == "true" && !value.IsZero() {
+			shown = "***"
 		}
 		all = append(all, slog.Any(f.Tag.Get("env"), shown))
 	}
 	return all
 }
 
-// withoutPassword masks what may be secret in a URL, or in a list of them: whatever it is
-// if it cannot be read.
-func withoutPassword(text string) string {
-	var all []string
-	for part := range strings.SplitSeq(text, ",") {
-		u, err := url.Parse(part)
-		if err != nil {
-			return "***"
-		}
-		if u.RawQuery != "" {
-			u.RawQuery = "***"
-		}
-		if u.Opaque != "" {
-			u.Opaque = "***"
-		}
-		all = append(all, u.Redacted())
+var (
+	userinfoRE = regexp.MustCompile(`://[^/?#]*@`)
+	queryRE    = regexp.MustCompile(`(://[^?#]*)[?#].*`)
+)
+
+// withoutSecrets masks who logs in and the query of a URL, or of a list of them. It does not
+// parse them: a password that should have been escaped is a secret, too.
+func withoutSecrets(text string) string {
+	const login = "://***@"
+	text = userinfoRE.ReplaceAllString(text, login)
+	if strings.Contains(strings.ReplaceAll(text, login, ""), "@") { // whatever is before it
+		return "***"
 	}
-	return strings.Join(all, ",")
+	return queryRE.ReplaceAllString(text, "$1?***")
 }

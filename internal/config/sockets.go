@@ -17,7 +17,7 @@ type Sockets struct {
 
 	PingInterval   time.Duration `env:"PING_INTERVAL" envDefault:"25s" doc:"pause between heartbeats of a connection"`
 	PingTimeout    time.Duration `env:"PING_TIMEOUT" envDefault:"20s" doc:"how long a heartbeat may stay without answer"`
-	ConnectTimeout time.Duration `env:"CONNECT_TIMEOUT" envDefault:"5s" doc:"how long a connection may be without a namespace"`
+	ConnectTimeout time.Duration `env:"CONNECT_TIMEOUT" envDefault:"5s" doc:"how long a connection may be without a namespace; OnConnect has its own time"`
 	WriteTimeout   time.Duration `env:"WRITE_TIMEOUT" envDefault:"10s" doc:"how long one write to a client may take"`
 	HeaderTimeout  time.Duration `env:"HEADER_TIMEOUT" envDefault:"5s" doc:"how long the header of a request may take to arrive"`
 	IdleTimeout    time.Duration `env:"IDLE_TIMEOUT" envDefault:"75s" doc:"how long an HTTP connection is kept between requests"`

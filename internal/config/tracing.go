@@ -13,6 +13,7 @@ type Tracing struct {
 	Endpoint       string `env:"OTEL_EXPORTER_OTLP_ENDPOINT" doc:"a collector of traces, by OTLP over HTTP: http://host:4318; empty: nothing is traced, see docs/tracing.md"`
 	TracesEndpoint string `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" doc:"the same for traces alone, with its path: http://host:4318/v1/traces"`
 	Protocol       string `env:"OTEL_EXPORTER_OTLP_PROTOCOL" envDefault:"http/protobuf" doc:"http/protobuf or http/json; grpc is not built in"`
+	TracesProtocol string `env:"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL" doc:"the same for traces alone; empty: the same"`
 	Exporter       string `env:"OTEL_TRACES_EXPORTER" doc:"otlp or none; empty: otlp if there is an endpoint, else none"`
 	Sampler        string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on" doc:"which traces are kept: always_on, always_off, traceidratio, or parentbased_ before one of these, to do as the client does that gives a traceparent"`
 	SamplerArg     string `env:"OTEL_TRACES_SAMPLER_ARG" doc:"of traceidratio: a ratio between 0 and 1; empty: 1"`
@@ -22,7 +23,7 @@ type Tracing struct {
 
 // On tells whether anything is traced.
 func (t Tracing) On() bool {
-	return !t.Disabled && (t.Exporter == "otlp" || t.Exporter == "" && t.URL() != "")
+	return !t.Disabled && t.Exporter != "none" && (t.Exporter != "" || t.URL() != "")
 }
 
 // URL is where traces are sent; empty for the standard's default.
@@ -33,7 +34,15 @@ func (t Tracing) URL() string {
 	return strings.TrimSuffix(t.Endpoint, "/") + "/v1/traces"
 }
 
+// validate holds to what is built in only who is to be traced: the variables belong to all
+// programs of an environment, and another one's must not keep a node from starting.
 func (t Tracing) validate(wrong func(name, format string, args ...any), oneOf func(name, value string, allowed ...string)) {
+	if t.Exporter != "" {
+		oneOf("OTEL_TRACES_EXPORTER", t.Exporter, "otlp", "none")
+	}
+	if !t.On() {
+		return
+	}
 	for name, endpoint := range map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": t.Endpoint, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": t.TracesEndpoint} {
 		if endpoint == "" {
 			continue
@@ -42,10 +51,11 @@ func (t Tracing) validate(wrong func(name, format string, args ...any), oneOf fu
 			wrong(name, "it must look like http://host:4318") // it may hold a password: not shown
 		}
 	}
-	oneOf("OTEL_EXPORTER_OTLP_PROTOCOL", t.Protocol, "http/protobuf", "http/json")
-	if t.Exporter != "" {
-		oneOf("OTEL_TRACES_EXPORTER", t.Exporter, "otlp", "none")
+	protocol, value := "OTEL_EXPORTER_OTLP_PROTOCOL", t.Protocol
+	if t.TracesProtocol != "" {
+		protocol, value = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", t.TracesProtocol
 	}
+	oneOf(protocol, value, "http/protobuf", "http/json")
 	if _, err := tracing.ParseSampler(t.Sampler, ""); err != nil {
 		wrong("OTEL_TRACES_SAMPLER", "%v", err)
 	} else if _, err := tracing.ParseSampler(t.Sampler, t.SamplerArg); err != nil {

@@ -8,6 +8,10 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
+// foreign are names that others give to something else: NODE_IP is what Kubernetes'
+// manifests call the address of the machine.
+var foreign = []string{"NODE_IP"}
+
 // Typos tells of variables in an environment that are no settings and look like one:
 // SOCKET_RATES, REDIS_URI. They need not be mistakes, since an environment belongs to many
 // programs, so nothing fails for them; a node warns when it starts.
@@ -16,7 +20,7 @@ func Typos(environ []string) []string {
 	var typos []string
 	for _, variable := range environ {
 		name, _, _ := strings.Cut(variable, "=")
-		if slices.ContainsFunc(known, func(s Setting) bool { return s.Name == name }) {
+		if slices.Contains(foreign, name) || slices.ContainsFunc(known, func(s Setting) bool { return s.Name == name }) {
 			continue
 		}
 		nearest, least := "", 3

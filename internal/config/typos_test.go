@@ -13,7 +13,7 @@ func TestTyposAreTold(t *testing.T) {
 	t.Parallel()
 	got := config.Typos([]string{
 		"SOCKET_RATES=5", "REDIS_URI=redis://:hunter2@x", "HTPT_ADDR=:80", "PARTITION=8", "COMAND_TIMEOUTS=1s", // typos
-		"SOCKET_RATE=5", "PATH=/bin", "HOME=/", "NODE_ENV=production", "LOG_FILE=x", "PORT=8080", "REDIS_HOST=x", "no value", "=C:=C:\\", "", // none
+		"SOCKET_RATE=5", "PATH=/bin", "HOME=/", "NODE_ENV=production", "NODE_IP=10.0.0.1", "LOG_FILE=x", "PORT=8080", "REDIS_HOST=x", "no value", "=C:=C:\\", "", // none
 	})
 	want := []string{
 		"COMAND_TIMEOUTS: there is no such setting; did you mean COMMAND_TIMEOUT?",

@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -90,30 +91,32 @@ func New(w io.Writer, text bool, l Levels) *slog.Logger {
 		least = min(least, level)
 	}
 	opts := &slog.HandlerOptions{Level: least}
+	var h slog.Handler = slog.NewJSONHandler(w, opts)
 	if text {
-		return slog.New(handler{slog.NewTextHandler(w, opts), l, l.rest, newFloods()})
+		h = slog.NewTextHandler(w, opts)
 	}
-	return slog.New(handler{slog.NewJSONHandler(w, opts), l, l.rest, newFloods()})
+	return slog.New(handler{Handler: h, plain: h, levels: l, level: l.rest, floods: newFloods()})
 }
 
 // A handler lets through what its component logs.
 type handler struct {
 	slog.Handler
-	levels Levels
-	level  slog.Level
-	floods *floods
+	plain     slog.Handler // without what the component adds
+	component string
+	levels    Levels
+	level     slog.Level
+	floods    *floods
 }
 
 // Handle adds what the context knows of the line. Records are values: this one is ours.
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level >= slog.LevelWarn {
-		skipped, ok := h.floods.pass(r.Message, r.Time)
-		if !ok {
-			return nil
+	for _, told := range h.floods.ended(r.Time) {
+		if err := h.plain.Handle(ctx, told); err != nil {
+			return err
 		}
-		if skipped > 0 {
-			r.AddAttrs(slog.Int("not_logged", skipped))
-		}
+	}
+	if r.Level >= slog.LevelWarn && !h.floods.pass(kindOf(h.component, r), r.Level, r.Time) {
+		return nil
 	}
 	if id := contract.CallerFrom(ctx).CommandID; id != "" {
 		r.AddAttrs(slog.String("command", id))
@@ -129,8 +132,9 @@ func (h handler) Enabled(_ context.Context, level slog.Level) bool { return leve
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	for _, a := range attrs {
 		if a.Key == component {
+			h.component = a.Value.String()
 			h.level = h.levels.rest
-			if level, ok := h.levels.of[a.Value.String()]; ok {
+			if level, ok := h.levels.of[h.component]; ok {
 				h.level = level
 			}
 		}
@@ -142,4 +146,14 @@ func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h handler) WithGroup(name string) slog.Handler {
 	h.Handler = h.Handler.WithGroup(name)
 	return h
+}
+
+// IsTerminal tells whether somebody reads what is written there, as it is written.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

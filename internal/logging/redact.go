@@ -56,8 +56,14 @@ func SecretsOf(c *contract.Catalog) Secrets {
 // Has tells whether what has this name is a secret.
 func (s Secrets) Has(name string) bool { return s.names.has(name) }
 
-// Without puts a note in place of each secret in a decoded JSON value, and returns it.
-func (s Secrets) Without(value any) any { return s.names.without(value) }
+// Without puts a note in place of each secret in a decoded JSON value, or of all of it if
+// what has this name is one, and returns it. A value without a name has "".
+func (s Secrets) Without(name string, value any) any {
+	if s.Has(name) {
+		return redacted
+	}
+	return s.names.without(value)
+}
 
 func (s secrets) gather(t reflect.Type, seen map[reflect.Type]bool) {
 	if t == nil || seen[t] {

@@ -19,9 +19,9 @@ func (m *Metrics) declare() {
 		return f.NewHistogramVec(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets}, labels)
 	}
 	m.answers = counters("switchyard_commands_total", "What clients of this node were answered to commands; the code is ok for a result. Many internal: look at the log and the dead letters; many timeout: at the stages.", "operation", "code")
-	m.durations = histograms("switchyard_command_duration_seconds", "From a command's acceptance by the gateway to its answer, of those that were sent to the lanes. Of codes that have not come yet there is no series.", "operation", "code")
+	m.durations = histograms("switchyard_command_duration_seconds", "From a command's acceptance by the gateway to its answer, also of one that could not be sent. Of codes that have not come yet there is no series.", "operation", "code")
 	m.handlers = histograms("switchyard_handler_duration_seconds", "How long a command's handler runs, with its retries. A slow one holds up its key: make it faster, or give it a longer Timeout.", "operation")
-	stages := histograms("switchyard_stage_duration_seconds", "Where time goes: stream is from a command's entry until its turn (backlog, hot keys), commit from its handler's return until all of it is in Redis, fanout from an event's entry to the queues of the sockets.", "stage")
+	stages := histograms("switchyard_stage_duration_seconds", "Where time goes: stream is from a command's acceptance until its turn, or its end without one (backlog, hot keys), commit from its handler's return until all of it is in Redis, fanout from an event's entry to the queues of the sockets.", "stage")
 	m.Stream, m.Commit, m.FanOut = of(stages, "stream"), of(stages, "commit"), of(stages, "fanout")
 	trips := histograms("switchyard_redis_round_trip_seconds", "Round trips to Redis: publish of a batch of commands, commit of what commands have brought about, lookup of idempotency keys, lease of the partitions. Slow ones slow everything down: look at Redis, its disk and the network.", "call")
 	m.PublishTrip, m.CommitTrip, m.LookupTrip, m.LeaseTrip = of(trips, "publish"), of(trips, "commit"), of(trips, "lookup"), of(trips, "lease")
@@ -45,6 +45,8 @@ func (m *Metrics) declare() {
 	m.Resyncs = counter("switchyard_resyncs_total", "Times this node told its clients that they may have missed events. Each makes every client of the node ask for its state.")
 	skipped := counters("switchyard_entries_skipped_total", "Entries of event lanes that this node skipped: malformed ones, and unhandled ones that are no event. Somebody else writes to the streams, or another version.", "reason")
 	m.Malformed, m.Unhandled = skipped.WithLabelValues("malformed"), skipped.WithLabelValues("unhandled")
+	relayed := counters("switchyard_relayed_total", "Where EVENTS names a broker, the events that this node's relay has brought there: sent, lost because they are larger than the broker takes, and tries that failed and are made again. Only the node that leads counts.", "outcome")
+	m.Relayed, m.RelayLost, m.RelayFailed = relayed.WithLabelValues("sent"), relayed.WithLabelValues("lost"), relayed.WithLabelValues("failed")
 }
 
 func of(v *prometheus.HistogramVec, label string) *Histogram {

@@ -36,7 +36,7 @@ type Metrics struct {
 	late       Counter
 
 	// The way of a command and of its events, besides Operation.Took and Handled.
-	Stream *Histogram // from its entry in the stream until its turn
+	Stream *Histogram // from its acceptance until its turn, or its end without one
 	Commit *Histogram // from the handler's return until all of it is in Redis
 	FanOut *Histogram // of an event, from its entry in the stream to the queues of the sockets
 
@@ -50,6 +50,7 @@ type Metrics struct {
 	InFlightFull, BacklogFull, QueueFull Counter // commands refused as overloaded
 	Gaps, Epochs, Resyncs                Counter
 	Malformed, Unhandled                 Counter // entries that a gateway has skipped
+	Relayed, RelayFailed, RelayLost      Counter // events on their way to another broker
 }
 
 // A Counter counts upwards.

@@ -29,7 +29,7 @@ func full() *metrics.Metrics {
 	m.Serve(contract.NewCatalog([]contract.Route{{Operation: "board.rename", Namespace: contract.Namespace{Name: "/board"}}}))
 	m.Read(func(context.Context) metrics.Reading {
 		return metrics.Reading{
-			Node: "n", Role: "all", RedisUp: true, Draining: true, Connections: 7,
+			Node: "n", Role: "all", RedisUp: true, Draining: true, DrainOverdue: time.Minute, Connections: 7,
 			Namespaces: []metrics.Namespace{{Name: "/board", Sockets: 7}},
 			Partitions: []metrics.Partition{{Number: 3, Backlog: 9, Oldest: 1500 * time.Millisecond, Ownerless: true}},
 			Pools:      []metrics.Pool{{Name: "commands", Used: 1, Idle: 2}},

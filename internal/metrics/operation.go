@@ -56,7 +56,7 @@ func (o *Operation) Answered(code fault.Code) {
 	}
 }
 
-// Took counts how long the answer of a command that was sent has taken.
+// Took counts how long the answer of a command that was accepted has taken.
 func (o *Operation) Took(code fault.Code, d time.Duration) {
 	if o == nil {
 		return

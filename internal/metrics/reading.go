@@ -13,6 +13,7 @@ import (
 type Reading struct {
 	Node, Role, Version string
 	Draining            bool
+	DrainOverdue        time.Duration
 
 	Connections                    int
 	Namespaces                     []Namespace
@@ -88,7 +89,8 @@ func count(name, help string, labels ...string) told {
 
 var (
 	info          = gauge("switchyard_node_info", "1, with the node's name, its role and its version as labels.", "node", "role", "version")
-	draining      = gauge("switchyard_draining", "1 while the node shuts down: it takes no new clients and finishes what it has. For longer than a minute: something does not end.")
+	draining      = gauge("switchyard_draining", "1 while the node shuts down: it takes no new clients and finishes what it has.")
+	drainOverdue  = gauge("switchyard_drain_overdue_seconds", "How much longer than DRAIN_DELAY and DRAIN_SPREAD the node has been shutting down; else 0. More than a minute: something does not end.")
 	connections   = gauge("switchyard_connections", "Clients connected to this node.")
 	sockets       = gauge("switchyard_sockets", "Sockets on this node; a client has one in each namespace that it joined.", "socket_namespace")
 	rooms         = gauge("switchyard_rooms", "Rooms that have sockets on this node, not counting those of users.", "socket_namespace")
@@ -128,6 +130,7 @@ func (r *reader) Collect(to chan<- prometheus.Metric) {
 	t := teller(to)
 	t.tell(info, 1, is.Node, is.Role, is.Version)
 	t.tell(draining, one(is.Draining))
+	t.tell(drainOverdue, is.DrainOverdue.Seconds())
 	t.clients(is)
 	t.tell(waiting, float64(is.Waiting))
 	t.tell(running, float64(is.Running))

@@ -13,7 +13,6 @@ import (
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/cors"
-	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/schema"
 	web "github.com/example/switchyard/transport/http"
@@ -28,7 +27,7 @@ func NewAdminRecord(c config.Config, contract *schema.Contract) *admin.Record {
 	if !c.AdminUI.On() {
 		return nil
 	}
-	return admin.NewRecord(logging.SecretsOf(contract.Catalog))
+	return admin.NewRecord(contract.Catalog)
 }
 
 // NewAdminUI serves the Admin UI; nil if it is off.

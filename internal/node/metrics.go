@@ -20,11 +20,12 @@ import (
 func NewAdmin(c config.Config, m *metrics.Metrics, contract *schema.Contract, h *web.Health, r *redisconn.Clients, s *socketio.Gateway, l *broker.Lanes, g *broker.Gateway, w *broker.Worker, ui *admin.Server) (*web.Admin, func(), error) {
 	m.Read(func(ctx context.Context) metrics.Reading {
 		is := metrics.Reading{
-			Node: c.NodeID, Role: c.Role, Version: version(), Draining: h.Draining(),
+			Node: c.NodeID, Role: c.Role, Version: version(),
 			Connections: s.Connections(), Namespaces: s.Population(), SendQueue: s.SendQueue(), SlowConsumers: s.SlowConsumers(),
 			DeclaredExceeded: contract.Limits.Refused(), CountedAlone: contract.Limits.Alone(),
 			Waiting: g.Waiting(), Running: w.Running(), Hung: w.HungHandlers(), Owned: w.Owned(),
 		}
+		is.DrainOverdue, is.Draining = overdue(c, h)
 		is.OriginRejected, is.AddressCrowded = s.Rejected()
 		is.RateExceeded, is.UnackedExceeded = s.Exhausted()
 		is.PublishEntries, is.PublishQueueBytes = l.Queued()
@@ -39,22 +40,23 @@ func NewAdmin(c config.Config, m *metrics.Metrics, contract *schema.Contract, h 
 	return a, closeFiles, err
 }
 
-// partitions are those that this node has to tell of: its own, so that each has one who
-// tells, and those that nobody owns. False: Redis does not answer.
+// overdue is how much longer the node has been shutting down than it was told to wait for
+// others, and whether it is shutting down at all.
+func overdue(c config.Config, h *web.Health) (time.Duration, bool) {
+	since, draining := h.Draining()
+	return max(since-c.DrainDelay-c.DrainSpread, 0), draining
+}
+
+// partitions are those that this node has to tell of. False: Redis does not answer.
 func partitions(ctx context.Context, l *broker.Lanes) (told []metrics.Partition, up bool) {
-	all, err := l.Partitions(ctx)
-	if err != nil {
-		return nil, false // the lanes log what Redis does not answer
-	}
+	all, up := l.Partitions(ctx)
 	for _, p := range all {
-		if held := p.Lease == "held"; !held || p.Boot == l.Boot() {
-			told = append(told, metrics.Partition{
-				Number: p.Partition, Backlog: p.Backlog, DeadLetters: p.DeadLetters,
-				Oldest: time.Duration(p.OldestMS) * time.Millisecond, Ownerless: !held,
-			})
-		}
+		told = append(told, metrics.Partition{
+			Number: p.Partition, Backlog: p.Backlog, DeadLetters: p.DeadLetters,
+			Oldest: time.Duration(p.OldestMS) * time.Millisecond, Ownerless: p.Lease != "held",
+		})
 	}
-	return told, true
+	return told, up
 }
 
 // version is the commit that the program was built from, if it knows.

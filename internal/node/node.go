@@ -6,12 +6,10 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
-	"syscall"
+	"runtime"
 	"time"
 
 	"github.com/example/switchyard/internal/auth"
@@ -210,7 +208,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 // Run starts the node, serves until ctx ends, and stops.
 func (n *Node) Run(ctx context.Context) error {
-	growSmallHeaps()
+	defer runtime.KeepAlive(spare())
 	n.Tracer.Install()
 	for _, typo := range config.Typos(os.Environ()) {
 		n.Log.Warn(typo)
@@ -247,48 +245,16 @@ func (n *Node) serve(ctx context.Context, servers []*server) error {
 
 // listen binds all addresses. Its error names each that cannot be had.
 func (n *Node) listen() (servers []*server, err error) {
-	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler(), n.Config.Sockets)
+	public, err := listen("HTTP_ADDR", n.Config.HTTPAddr, n.Handler(), n.Config.Sockets, n.Log)
 	if err == nil {
 		servers = append(servers, public)
 	}
 	if n.Config.AdminAddr != config.Off {
-		admin, adminErr := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin, n.Config.Sockets)
+		admin, adminErr := listen("ADMIN_ADDR", n.Config.AdminAddr, n.Admin, n.Config.Sockets, n.Log)
 		if adminErr == nil {
 			servers = append(servers, admin)
 		}
 		err = errors.Join(err, adminErr)
 	}
 	return servers, err
-}
-
-// A server is an http.Server that is bound before it serves.
-type server struct {
-	*http.Server
-	listener net.Listener
-}
-
-func listen(setting, address string, h http.Handler, s config.Sockets) (*server, error) {
-	l, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s: %s is taken, perhaps by another node: stop what listens there, or set %s to another address", setting, address, setting)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: cannot listen on %s: %w", setting, address, err)
-	}
-	return &server{listener: l, Server: &http.Server{
-		Handler: h, ReadHeaderTimeout: s.HeaderTimeout, IdleTimeout: s.IdleTimeout, MaxHeaderBytes: 32 << 10,
-	}}, nil
-}
-
-// Shutdown also closes a listener that was never served, which http.Server does not
-// know.
-func (s *server) Shutdown(ctx context.Context) error {
-	defer s.listener.Close()
-	return s.Server.Shutdown(ctx)
-}
-
-func (s *server) serve(failed chan<- error) {
-	if err := s.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		failed <- fmt.Errorf("serve %s: %w", s.listener.Addr(), err)
-	}
 }

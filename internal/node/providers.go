@@ -42,19 +42,10 @@ var Set = wire.NewSet(
 func NewLogger(c config.Config, to io.Writer) *slog.Logger {
 	levels, _ := logging.ParseLevels(c.LogLevel) // config.Validate has refused what is wrong
 	format := c.LogFormat
-	if format == "" && isTerminal(to) {
+	if format == "" && logging.IsTerminal(to) {
 		format = "text"
 	}
 	return logging.New(to, format == "text", levels)
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // OpenTracing makes what traces the node's commands; nil if nothing is to be traced.

@@ -105,9 +105,9 @@ func (t *Tracer) Start(cause Header, s Stage, a About) *Span {
 	return start(trace.ContextWithRemoteSpanContext(context.Background(), cause.spanContext()), t.tracer, s, a)
 }
 
-// Follow is Start, but begins no trace: of what has no cause there is none.
+// Follow is Start, but begins no trace: of what has no cause, or names none, there is none.
 func (t *Tracer) Follow(cause Header, s Stage, a About) *Span {
-	if t == nil || cause == (Header{}) {
+	if t == nil || cause.Parent == "" || !cause.spanContext().IsValid() {
 		return nil
 	}
 	return t.Start(cause, s, a)

@@ -90,6 +90,9 @@ func TestHeaders(t *testing.T) {
 	if !strings.HasPrefix(got.Parent, parent[:36]) || got.Parent == parent || got.State != "a=1" {
 		t.Errorf("its child is %+v", got)
 	}
+	if got := on.Follow(tracing.Header{Parent: parent}, tracing.Deliver, tracing.About{Name: "x"}).Header(); !strings.HasPrefix(got.Parent, parent[:36]) {
+		t.Errorf("it is followed by %+v", got)
+	}
 	if span := start(tracing.Header{Parent: parent[:53] + "00"}); span != nil {
 		t.Error("a client's trace that is not sampled was")
 	}
@@ -99,6 +102,9 @@ func TestHeaders(t *testing.T) {
 	} {
 		if got := start(hostile).Header(); len(got.Parent) != 55 || got.Parent[:35] == parent[:35] || got.State != "" {
 			t.Errorf("%.60q begins %+v", hostile, got)
+		}
+		if span := on.Follow(hostile, tracing.Deliver, tracing.About{Name: "x"}); span != nil {
+			t.Errorf("%.60q is followed by %+v", hostile, span.Header())
 		}
 	}
 	for _, state := range []string{strings.Repeat("a", 513), "a", "=", "\n", "a=1,a=2"} {

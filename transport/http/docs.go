@@ -3,7 +3,6 @@ package http
 import (
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/example/switchyard/internal/spec"
 )
@@ -17,7 +16,6 @@ const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'non
 func (docs Docs) mount(mux *http.ServeMux) error {
 	for _, file := range docs {
 		h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 			w.Header().Set("Content-Type", file.Type)
 			w.Header().Set("Content-Length", fmt.Sprint(len(file.Body)))
 			w.Header().Set("Content-Security-Policy", pagePolicy)

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 // ready while it has probes, every one passes that is not Advisory, and it does not drain.
 type Health struct {
 	log      *slog.Logger
-	draining atomic.Bool
+	draining atomic.Pointer[time.Time] // since when
 
 	mu     sync.Mutex
 	probes []Probe
@@ -48,10 +49,18 @@ func (h *Health) Add(p ...Probe) {
 }
 
 // Drain makes the node not ready, for good.
-func (h *Health) Drain() { h.draining.Store(true) }
+func (h *Health) Drain() {
+	now := time.Now()
+	h.draining.CompareAndSwap(nil, &now)
+}
 
-// Draining tells whether Drain was called.
-func (h *Health) Draining() bool { return h.draining.Load() }
+// Draining tells whether Drain was called, and how long ago.
+func (h *Health) Draining() (since time.Duration, is bool) {
+	if begin := h.draining.Load(); begin != nil {
+		return time.Since(*begin), true
+	}
+	return 0, false
+}
 
 const probeTimeout = time.Second
 
@@ -72,7 +81,7 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 	if len(probes) == 0 {
 		lines = append(lines, "not started")
 	}
-	if h.draining.Load() {
+	if _, draining := h.Draining(); draining {
 		lines = append(lines, "draining")
 	}
 	ok := len(lines) == 0
@@ -99,14 +108,28 @@ func (h *Health) ready(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// run asks all at once, so that one that keeps silent takes no other one's time.
+var errSilent = errors.New("no answer in time")
+
+// run asks all at once, so that one that keeps silent takes no other one's time. One that
+// does not heed its context is not waited for.
 func run(ctx context.Context, probes []Probe) []error {
-	errs := make([]error, len(probes))
-	var running sync.WaitGroup
-	for i, p := range probes {
-		running.Go(func() { errs[i] = p.Check(ctx) })
+	type answer struct {
+		probe int
+		err   error
 	}
-	running.Wait()
+	answers, errs := make(chan answer, len(probes)), make([]error, len(probes))
+	for i, p := range probes {
+		errs[i] = errSilent
+		go func() { answers <- answer{i, p.Check(ctx)} }()
+	}
+	for range probes {
+		select {
+		case a := <-answers:
+			errs[a.probe] = a.err
+		case <-ctx.Done():
+			return errs
+		}
+	}
 	return errs
 }
 

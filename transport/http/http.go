@@ -60,7 +60,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 	log = logging.Of(log, logging.HTTP)
 	mux := http.NewServeMux()
 	for _, path := range sockets.Paths() {
-		if err := handle(mux, path, sockets); err != nil {
+		if err := handle(mux, path, unhurried(sockets)); err != nil {
 			return nil, fmt.Errorf("Socket.IO at %s: %w", path, err)
 		}
 	}
@@ -70,7 +70,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 			continue
 		}
 		r := &route{cmd: cmd, lanes: lanes, auth: a, origins: origins, metrics: count.Operation(cmd.Operation), log: log}
-		if err := handle(mux, cmd.HTTP.Method+" "+cmd.HTTP.Path, r); err != nil {
+		if err := handle(mux, cmd.HTTP.Method+" "+cmd.HTTP.Path, unhurried(r)); err != nil {
 			return nil, fmt.Errorf("command %q: %w", cmd.Operation, err)
 		}
 	}
@@ -78,7 +78,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 		return nil, err
 	}
 	s := &Server{}
-	s.handler = boundBodies(withOrigins(origins, sockets, secure(withPages(mux, &s.pages))))
+	s.handler = boundBodies(boundAnswers(withOrigins(origins, sockets, secure(withPages(mux, &s.pages)))))
 	return s, nil
 }
 
@@ -120,7 +120,7 @@ func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 func NewWorker(health *Health) *Server {
 	mux := http.NewServeMux()
 	health.mount(mux)
-	return &Server{handler: boundBodies(secure(withPages(mux, &pages{})))}
+	return &Server{handler: boundBodies(boundAnswers(secure(withPages(mux, &pages{}))))}
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
@@ -139,6 +139,24 @@ func boundBodies(next http.Handler) http.Handler {
 		if r.ContentLength != 0 {
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // not every server can
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// boundAnswers bounds how long a client may take to take an answer, whoever writes it: one
+// that reads nothing must not keep a goroutine, nor hold up a node that shuts down.
+func boundAnswers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // net/http ends it after the answer
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unhurried is for a handler that may wait for long before it answers. It bounds its
+// answers itself: HTTP/2 ends a request at its deadline, also when nothing is written yet.
+func unhurried(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // as above
 		next.ServeHTTP(w, r)
 	})
 }

@@ -41,7 +41,12 @@ func routes(paths ...contract.HTTP) []contract.Route {
 		name := string(rune('a' + i))
 		all = append(all, contract.Command[input, contract.None]{
 			Namespace: ns, Event: name, Operation: "board." + name, Doc: "Do.", HTTP: h,
-			Key: func(in input) string { return in.Board },
+			Key: func(in input) string {
+				if in.Text == "panic" {
+					panic("secret")
+				}
+				return in.Board
+			},
 		}.Handle(func(context.Context, input) (contract.None, []contract.Effect, error) {
 			return contract.None{}, nil, nil
 		}))
@@ -65,6 +70,9 @@ func (l *lanes) Submit(c *broker.Command, done func(broker.Reply)) {
 		done(broker.ProblemReply(fault.New(fault.Overloaded, "busy").After(1200*time.Millisecond), "id"))
 	case "late":
 		time.AfterFunc(time.Minute, func() { done(broker.Reply{Body: c.Input}) })
+	case "overtaken":
+		done(broker.Reply{Body: c.Input, Late: true})
+		done(broker.ProblemReply(fault.New(fault.Timeout, "no answer in time"), "id"))
 	case "never":
 	default:
 		done(broker.Reply{Body: c.Input})
@@ -125,6 +133,8 @@ func TestPathAndQueryJoinTheBody(t *testing.T) {
 		"bad query":       {"GET", "/v1/boards/b1?%zz", ``, 400, `the query is not well-formed`},
 		"too large":       {"POST", "/v1/boards/b1", `{"text":"` + strings.Repeat("x", 1_000_001) + `"}`, 400, `more than 1000000 bytes`},
 		"a problem":       {"POST", "/v1/boards/b1", `{"text":"conflict"}`, 409, `"code":"conflict"`},
+		"a late reply":    {"POST", "/v1/boards/b1", `{"text":"overtaken"}`, 504, `"code":"timeout"`},
+		"a panic":         {"POST", "/v1/boards/b1", `{"text":"panic"}`, 500, `"code":"internal","detail":"something went wrong on our side`},
 		"unknown method":  {"DELETE", "/v1/boards/b1", ``, 405, `{"kind":"error","type":"about:blank","title":"Method Not Allowed","status":405,"code":"invalid"`},
 		"unknown path":    {"GET", "/v1/nothing", ``, 404, `"status":404,"code":"not_found","detail":"nothing is served on this path"`},
 		"untidy path":     {"GET", "/v1//nothing", ``, 404, `"code":"not_found"`},
@@ -213,6 +223,21 @@ func TestReadiness(t *testing.T) {
 	}
 	if w := request(web.NewWorker(health), "GET", "/v1/boards/b1", ``); w.Code != 404 {
 		t.Errorf("a worker serves health only: %d", w.Code)
+	}
+}
+
+// A probe that does not heed its context holds up no answer.
+func TestASilentProbeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	_, health, h := serve(t, auth.None)
+	silent := make(chan struct{})
+	defer close(silent)
+	health.Add(
+		web.Probe{Name: "events", Check: func(context.Context) error { <-silent; return nil }},
+		web.Probe{Name: "redis", Check: func(context.Context) error { return nil }},
+	)
+	if w := request(h, "GET", "/readyz?verbose", ``); w.Code != 503 || w.Body.String() != "events failed\nredis ok\n" {
+		t.Errorf("%d %q", w.Code, w.Body)
 	}
 }
 

@@ -33,7 +33,8 @@ type Pages struct {
 	Policy string
 
 	// Other is asked for whatever else there is. A body must have come within 10 s, as
-	// everywhere.
+	// everywhere; how long a client may take to take the answer is for Other to say, by
+	// http.ResponseController.
 	Other http.Handler
 }
 
@@ -43,7 +44,7 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	if p.Other != nil {
-		p.Other.ServeHTTP(w, r)
+		unhurried(p.Other).ServeHTTP(w, r)
 		return true
 	}
 	return false

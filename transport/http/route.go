@@ -2,11 +2,13 @@ package http
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"math"
 	"mime"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -40,8 +42,12 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		write(w, problem)
 		return
 	}
-	replies := make(chan broker.Reply, 2) // the second is a late one, which nobody reads
-	rt.lanes.Submit(c, func(r broker.Reply) { replies <- r })
+	replies := make(chan broker.Reply, 1)
+	rt.lanes.Submit(c, func(r broker.Reply) {
+		if !r.Late {
+			replies <- r
+		}
+	})
 	select {
 	case reply := <-replies:
 		rt.metrics.Answered(reply.Code)
@@ -50,8 +56,14 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// command checks a request and makes its command.
-func (rt *route) command(w http.ResponseWriter, r *http.Request) (*broker.Command, error) {
+// command checks a request and makes its command. What panics in a declaration, like a
+// guard, is answered as over a socket.
+func (rt *route) command(w http.ResponseWriter, r *http.Request) (c *broker.Command, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			c, err = nil, fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
 	if err := rt.checkOrigin(r); err != nil {
 		return nil, err
 	}
@@ -114,7 +126,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // write answers with a reply as it is.
 func write(w http.ResponseWriter, r broker.Reply) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // net/http ends it after the answer
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // anew: the reply may have taken long
 	status, contentType := http.StatusOK, "application/json"
 	if r.Code != "" {
 		status, contentType = r.Code.Status(), fault.ContentType

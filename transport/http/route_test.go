@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/example/switchyard/internal/auth"
+	web "github.com/example/switchyard/transport/http"
 )
 
 func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
@@ -110,9 +111,14 @@ func TestDeadlinesEndWithWhatTheyAreFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, _, h := serve(t, auth.None)
+		h.(*web.Server).With(web.Pages{Other: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(time.Minute) // of the bubble
+			fmt.Fprint(w, "a page")
+		})})
 		c := dial(t, h)
 		in := bufio.NewReader(c)
-		for _, request := range []string{ // the reply comes after a minute, then nothing sets a deadline
+		for _, request := range []string{ // the reply and the page come after a minute
+			"GET /page HTTP/1.1\r\nHost: x\r\n\r\n",
 			"POST /v1/boards/b1 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n" + `{"text":"late"}`,
 			"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
 		} {
@@ -131,13 +137,25 @@ func TestDeadlinesEndWithWhatTheyAreFor(t *testing.T) {
 
 func TestAnswersThatNobodyTakesEnd(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		_, _, h := serve(t, auth.None)
-		c := dial(t, h)
-		fmt.Fprint(c, "GET /v1/boards/b1 HTTP/1.1\r\nHost: x\r\n\r\n")
-		time.Sleep(time.Minute) // of the bubble
-		if b, err := io.ReadAll(c); err != nil || len(b) > 0 {
-			t.Errorf("%q %v", b, err)
-		}
-	})
+	for name, head := range map[string]string{
+		"of a route":   "GET /v1/boards/b1",
+		"of a probe":   "GET /livez",
+		"of readiness": "GET /readyz",
+		"of no path":   "GET /nowhere",
+		"of no method": "PUT /livez",
+		"of preflight": "OPTIONS /v1/boards/b1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				_, _, h := serve(t, auth.None)
+				c := dial(t, h)
+				fmt.Fprint(c, head+" HTTP/1.1\r\nHost: x\r\nOrigin: https://app.example\r\nAccess-Control-Request-Method: GET\r\n\r\n")
+				time.Sleep(time.Minute) // of the bubble
+				if b, err := io.ReadAll(c); err != nil || len(b) > 0 {
+					t.Errorf("%q %v", b, err)
+				}
+			})
+		})
+	}
 }

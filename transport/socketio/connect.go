@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net/http"
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/contract"
@@ -58,6 +57,9 @@ func (h *handler) Connect(s *sockets.Socket) error {
 		code = fault.Code(refused.Message)
 	}
 	h.metrics.Connected(to.Name, code)
+	if err != nil && s.Data != nil {
+		h.gone(s, string(contract.ConnectionClosed)) // from rooms, too, that it was put in meanwhile
+	}
 	return err
 }
 
@@ -101,7 +103,7 @@ func (h *handler) admit(s *sockets.Socket, to *home, params map[string]string) e
 // told that it is connected. It returns the trace of the answer.
 func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) (trace tracing.Header, err error) {
 	caller := memberOf(s).caller()
-	input, err := json.Marshal(withoutSecrets(c))
+	input, err := json.Marshal(h.withoutSecrets(c))
 	if err != nil {
 		return trace, h.refusal("encode a handshake", err)
 	}
@@ -109,16 +111,18 @@ func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) (trace
 	if err != nil {
 		return trace, h.refusal("admit "+to.connect.Operation, err)
 	}
-	answered := make(chan broker.Reply, 2) // the second is a late one, which nobody reads
+	answered := make(chan broker.Reply, 1)
 	h.lanes.Submit(&broker.Command{
 		Operation: to.connect.Operation, Key: admission.Key, Caller: caller, Input: input, Timeout: to.connect.Timeout,
 		Trace: memberOf(s).trace,
 	}, func(r broker.Reply) {
 		h.apply(s, r)
-		if r.Late && r.Code == "" {
+		switch {
+		case !r.Late:
+			answered <- r
+		case r.Code == "":
 			h.turnedAway(s, r.Trace)
 		}
-		answered <- r
 	})
 	r := <-answered
 	if r.Code != "" {
@@ -128,7 +132,7 @@ func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) (trace
 }
 
 // turnedAway tells the use case that a socket has gone which it let in too late: the
-// client was refused meanwhile. Of rooms it has been told already.
+// client is refused. The rooms are told as of any socket that has gone.
 func (h *handler) turnedAway(s *sockets.Socket, trace tracing.Header) {
 	route := memberOf(s).home.departed
 	if route == nil || !perSocket(route) {
@@ -143,14 +147,14 @@ func (h *handler) turnedAway(s *sockets.Socket, trace tracing.Header) {
 }
 
 // withoutSecrets is what is written of a handshake. Streams and dead letters are kept.
-func withoutSecrets(c contract.Connecting) contract.Connecting {
-	header := http.Header(maps.Clone(c.Header))
-	header.Del("Authorization")
-	header.Del("Cookie")
-	c.Header = header
+func (h *handler) withoutSecrets(c contract.Connecting) contract.Connecting {
+	c.Header, c.Query = maps.Clone(c.Header), maps.Clone(c.Query)
+	secret := func(name string, _ []string) bool { return h.secrets.Has(name) }
+	maps.DeleteFunc(c.Header, secret)
+	maps.DeleteFunc(c.Query, secret)
 	var auth map[string]json.RawMessage
-	if json.Unmarshal(c.Auth, &auth) == nil && auth["token"] != nil {
-		delete(auth, "token")
+	if json.Unmarshal(c.Auth, &auth) == nil {
+		maps.DeleteFunc(auth, func(name string, _ json.RawMessage) bool { return h.secrets.Has(name) })
 		c.Auth = encoded(auth)
 	}
 	return c

@@ -84,3 +84,27 @@ func TestTheRateOfAConnection(t *testing.T) {
 		t.Errorf("when a retry can help: %+v", p)
 	}
 }
+
+// A CONNECT that is one too many costs no use case anything.
+func TestTheRateOfConnects(t *testing.T) {
+	t.Parallel()
+	_, _, url := startWith(t, sockets.Config{EventRate: 1, MaxNamespaces: 1})
+	c := rawsio.Dial(t, url)
+	refused := ""
+	for n := 0; refused == "" && n < 100; n++ { // one is free, and two may come at once
+		if _, refused = c.TryConnect("/board", `{"user":"alice"}`); refused == "" {
+			c.Send("41/board,")
+			c.Forget("/board")
+		}
+	}
+	var got struct {
+		Message string
+		Data    fault.Problem
+	}
+	if err := json.Unmarshal([]byte(refused), &got); err != nil || got.Message != string(fault.Exhausted) {
+		t.Errorf("refused with %s", refused)
+	}
+	if diff := cmp.Diff(exhausted("this connection sends more than 1 commands a second", 1000), got.Data); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -17,10 +17,6 @@ type stopper interface{ Stop() bool }
 
 var systemClock = clock{now: time.Now, after: func(d time.Duration, f func()) stopper { return time.AfterFunc(d, f) }}
 
-// leastStay is how long a socket stays at least, so that its client has been told CONNECT
-// when its token expires.
-const leastStay = time.Second
-
 var errExpired = fault.New(fault.Unauthenticated, "the token of this connection has expired; send auth.refresh before that, or connect again with a new one")
 
 // expire ends a socket whose token has expired: it hears why, as an "error" event, and

@@ -28,7 +28,7 @@ type member struct {
 	stay  broker.Stay                   // if it wants to know only when the connection ends
 
 	expiry stopper // of its token; nil for none; guarded by mu
-	gone   bool    // guarded by mu
+	gone   bool    // or refused; guarded by mu
 
 	trace tracing.Header // of the client, for its commands; only the goroutine that reads touches it
 
@@ -41,9 +41,9 @@ func memberOf(s *sockets.Socket) *member { return s.Data.(*member) }
 // caller is who the socket's commands are from.
 func (m *member) caller() contract.Caller { return *m.by.Load() }
 
-// join puts a socket in rooms. Of one that went while its command ran the rooms are
-// told, as of one that was in. What that says belongs to the trace of the command that
-// put the socket in.
+// join puts a socket in rooms. Of one that went, or was refused, while its command ran the
+// rooms are told, as of one that was in. What that says belongs to the trace of the
+// command that put the socket in.
 func (h *handler) join(s *sockets.Socket, rooms []contract.Room, trace tracing.Header) {
 	rooms = h.admitted(s, rooms)
 	if len(rooms) == 0 {
@@ -57,7 +57,7 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room, trace tracing.H
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	in := s.Join(prefixed(roomPrefix, rooms)...)
+	in := s.Join(prefixed(roomPrefix, rooms)...) && !m.gone
 	for _, room := range rooms {
 		if m.stays[room] != nil {
 			continue
@@ -133,7 +133,7 @@ func (h *handler) leave(s *sockets.Socket, rooms []contract.Room) {
 	}
 }
 
-// gone follows the end of a socket.
+// gone follows the end of a socket, or that it was refused.
 func (h *handler) gone(s *sockets.Socket, reason string) {
 	m := memberOf(s)
 	m.mu.Lock()

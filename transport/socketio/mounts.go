@@ -60,7 +60,7 @@ func (g *Gateway) allow(origins cors.Policy) func(*http.Request) error {
 	}
 }
 
-// Check returns what is wrong with the mounts.
+// Check returns what is wrong with the namespaces and the mounts.
 func (g *Gateway) Check() error { return g.mistakes }
 
 // Paths is where Socket.IO is mounted.

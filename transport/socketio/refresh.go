@@ -66,7 +66,7 @@ func (h *handler) until(s *sockets.Socket, m *member, caller contract.Caller, ex
 	m.by.Store(&caller)
 	m.expiry = nil
 	if !expires.IsZero() {
-		m.expiry = h.clock.after(max(expires.Sub(h.clock.now()), leastStay), func() { h.expire(s) })
+		m.expiry = h.clock.after(expires.Sub(h.clock.now()), func() { h.expire(s) })
 	}
 	return true
 }

@@ -56,6 +56,7 @@ type Gateway struct {
 	commands map[name]*command
 	asks     map[name]*ask
 	catalog  *contract.Catalog
+	secrets  logging.Secrets  // of handshakes: not put on the lanes
 	homes    map[string]*home // by the name of the namespace as it is declared
 	exceeded map[sockets.Limit]json.RawMessage
 	refusing atomic.Bool
@@ -77,12 +78,12 @@ const (
 	userPrefix = "user:"
 )
 
-// New makes the gateway of a contract. cfg gives the limits; its Allow and Log are
-// the gateway's.
+// New makes the gateway of a contract. cfg gives the limits; its Allow, Log and
+// Exceeded are the gateway's.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, count *metrics.Metrics, log *slog.Logger, mounts ...Mount) *Gateway {
 	g := &Gateway{
 		lanes: lanes, auth: a, log: logging.Of(log, logging.Socket), clock: systemClock, commands: map[name]*command{}, asks: map[name]*ask{},
-		catalog: c.Catalog, homes: map[string]*home{}, metrics: count,
+		catalog: c.Catalog, secrets: logging.SecretsOf(c.Catalog), homes: map[string]*home{}, metrics: count,
 	}
 	for _, cmd := range c.Commands {
 		if !cmd.Internal {
@@ -95,6 +96,9 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 	var namespaces []string
 	for _, n := range c.Namespaces {
 		g.homes[n.Name] = newHome(c.Catalog, n)
+		if n.Name == "/" && cfg.Engine.AllowEIO3 {
+			g.mistakes = errors.New("the namespace / is declared, which clients of protocol 3 enter before they say who they are: set SOCKET_EIO3=false, or give the namespace a name, like /noun")
+		}
 		if n.Dynamic() {
 			cfg.Dynamic = g.known
 		} else {
@@ -102,6 +106,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 		}
 	}
 	g.exceeded = exceeded(cfg)
+	cfg.Exceeded = &sockets.Refusal{Message: string(fault.Exhausted), Data: g.exceeded[sockets.RateLimit]}
 	cfg.Engine.Log = log
 	g.mount(mounts, origins, &cfg)
 	g.sockets = sockets.New(cfg, namespaces, (*handler)(g))

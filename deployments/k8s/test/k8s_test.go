@@ -225,6 +225,10 @@ func TestProduction(t *testing.T) {
 	if mode := get[*core.ConfigMap](t, in, "ConfigMap switchyard").Data["AUTH_MODE"]; mode != "jwt" {
 		t.Errorf("AUTH_MODE=%s believes whoever comes", mode)
 	}
+	rule := get[*networking.NetworkPolicy](t, in, "NetworkPolicy gateway").Spec.Ingress[0]
+	if len(rule.From) != 1 || rule.From[0].NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"] != "ingress-nginx" || rule.Ports[0].Port.String() != "http" {
+		t.Errorf("any pod could be a trusted proxy: %+v", rule)
+	}
 	i := get[*networking.Ingress](t, in, "Ingress gateway")
 	if i.Annotations["nginx.ingress.kubernetes.io/affinity"] != "cookie" || len(i.Spec.TLS) == 0 {
 		t.Error("the ingress needs affinity for polling, and TLS")

@@ -11,10 +11,12 @@
 --       index of its stream among the partition's keys, uuid, metadata, payload, and the
 --       values of the records. Dead letters are the first messages and have index 0. An
 --       event that is kept is followed by what counts as one more message: minus the
---       index of the stream, the id of the entry, the length kept, and nothing.
+--       index of the stream, the id of the entry, the length kept, and nothing. Without
+--       commands the number is made void: what was sent under it commits nothing any more.
 -- Returns for each partition: 1 for "committed", 0 for "it was already", -1 for "not
 -- the owner", or the error for which nothing of it was begun; for one committed with
--- dead letters: 1, how many the dlq has now, and how many older ones were dropped.
+-- dead letters: 1, how many the dlq has now, and how many older ones were dropped. For a
+-- number to be made void: 1 however often it is asked for, 0 for "it was committed".
 local results = {}
 local k, a = 0, 7 -- before the first key, and at the first argument, of the partition
 
@@ -71,7 +73,7 @@ while a <= #ARGV do
   local messages, records = tonumber(ARGV[a + 6]), tonumber(ARGV[a + 7])
   local owner, entries, m = KEYS[k + 1], KEYS[k + 2], a + 8 + commands
   local r = m + 4 * messages - 1 -- before the first record
-  local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit', 'series', 'seq', 'prev')
+  local own = redis.call('HMGET', owner, 'boot', 'epoch', 'commit', 'series', 'seq', 'prev', 'void')
   local err = unusable(k + 2, k + keys)
   local first, buried = m, nil
   local already = tonumber(own[3] or 0) >= tonumber(number) -- also an attempt that was given up, and arrives late
@@ -81,7 +83,7 @@ while a <= #ARGV do
   if own[1] ~= boot or own[2] ~= epoch then
     results[#results + 1] = -1
   elseif already then
-    results[#results + 1] = 0
+    results[#results + 1] = commands == 0 and own[7] == number and 1 or 0
   elseif err then
     results[#results + 1] = err
   else
@@ -124,7 +126,11 @@ while a <= #ARGV do
     else
       redis.call('HSET', owner, 'commit', number, 'seq', seq)
     end
-    redis.call('XDEL', entries, unpack(ARGV, a + 8, m - 1))
+    if commands > 0 then
+      redis.call('XDEL', entries, unpack(ARGV, a + 8, m - 1))
+    else
+      redis.call('HSET', owner, 'void', number)
+    end
     results[#results + 1] = buried or 1
   end
   k, a = k + keys + records, r + 1 + records

@@ -46,7 +46,7 @@ if what == 'take' then
   -- last one, still under way, would be taken for one of this.
   epoch = string.format('%.0f', math.max(tonumber(own[2] or 0) + 1, t[1] * 1000000 + t[2]))
   redis.call('HSET', KEYS[1], 'node', node, 'boot', boot, 'epoch', epoch)
-  redis.call('HDEL', KEYS[1], 'commit') -- the new owner counts from 1
+  redis.call('HDEL', KEYS[1], 'commit', 'void') -- the new owner counts from 1
 end
 redis.call('HSET', KEYS[1], 'until', now + lease)
 if what == 'take' then

@@ -6,20 +6,21 @@
 -- ARGV: number of the batch, then of each change: '+' field, and a command as its
 --       lengths of uuid and metadata with a space between, uuid, metadata and payload;
 --       '-' field, ''; '!' field, payload in place of the command's own
--- Returns 1 for "applied", 0 for "it was already", -1 for "this life was ended by
--- another gateway", -2 for "Redis has forgotten the batches before".
+-- Returns 1 for "applied", 0 for "it was already", and for one that is not: -1 for "this
+-- life was ended by another gateway", -2 for "Redis has forgotten batches before".
 -- Redis at its maxmemory refuses a script whose first write may need memory. This one
 -- deletes nothing: there is no such field.
 redis.call('HDEL', KEYS[1], '')
-local last = redis.call('HGET', KEYS[1], '#')
-if last == 'ended' then
-  return -1
+local own, number = redis.call('HMGET', KEYS[1], '#', 'last'), tonumber(ARGV[1])
+if own[1] == 'ended' then
+  return tonumber(own[2] or 0) >= number and 0 or -1
 end
-if not last and tonumber(ARGV[1]) > 1 then
-  return -2
-end
-if tonumber(last or 0) >= tonumber(ARGV[1]) then
+local last = tonumber(own[1] or 0)
+if last >= number then
   return 0
+end
+if last < number - 1 then
+  return -2
 end
 
 local i = 2

@@ -77,8 +77,8 @@ func newPings(brokers []string, c sarama.Config) (sarama.Client, error) {
 func (b *Bus) Ping(context.Context) error {
 	err := b.pings.RefreshMetadata("switchyard-ping")
 	var answer sarama.KError
-	if errors.As(err, &answer) { // whatever it says, it comes from a broker
-		return nil
+	if errors.As(err, &answer) && !errors.Is(err, sarama.ErrSASLAuthenticationFailed) {
+		return nil // what it says is of the topic, and from a broker that lets us in
 	}
 	return err
 }

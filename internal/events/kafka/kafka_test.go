@@ -1,10 +1,12 @@
 package kafka
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 
+	"github.com/IBM/sarama"
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
@@ -47,5 +49,28 @@ func TestPing(t *testing.T) {
 	server.Close()
 	if b.Ping(t.Context()) == nil {
 		t.Error("it is gone, and answers")
+	}
+}
+
+// says is a client that a broker gives one answer.
+type says struct {
+	sarama.Client
+	err error
+}
+
+func (s says) RefreshMetadata(...string) error { return s.err }
+
+// A broker that does not let the node in takes no events. What else it says is of a topic
+// that nobody needs.
+func TestPingOfWhoIsNotLetIn(t *testing.T) {
+	t.Parallel()
+	refused := sarama.ErrSASLAuthenticationFailed
+	for err, fails := range map[error]bool{
+		nil: false, sarama.ErrUnknownTopicOrPartition: false, sarama.ErrTopicAuthorizationFailed: false,
+		refused: true, sarama.Wrap(refused, errors.New("wrong password")): true, sarama.ErrOutOfBrokers: true,
+	} {
+		if got := (&Bus{pings: says{err: err}}).Ping(t.Context()); (got != nil) != fails {
+			t.Errorf("when it says %v: %v", err, got)
+		}
 	}
 }

@@ -70,7 +70,6 @@ const (
 	maxPayload    = 100_000  // bytes that one of them sends at once
 	maxQueued     = 16 << 20 // bytes that wait for one of them
 	eventRate     = 20
-	connectWithin = 30 * time.Second // a hash takes its time on a busy machine
 )
 
 // New makes a server. name and boot are this node's on the lanes.
@@ -78,7 +77,7 @@ func New(cfg Config, r *Record, g *socketio.Gateway, n Nodes, s Sessions, name, 
 	log = logging.Of(log, logging.Admin)
 	srv := &Server{cfg: cfg, nodes: n, log: log, login: newLogin(cfg, s, log), node: newNode(cfg, r, g, name, boot, log)}
 	srv.sockets = sockets.New(sockets.Config{
-		Path: Path, MaxNamespaces: 1, EventRate: eventRate, ConnectTimeout: connectWithin,
+		Path: Path, MaxNamespaces: 1, EventRate: eventRate,
 		Engine: engineio.Config{
 			Allow: cfg.Origins.Check, ConnsPerAddress: maxPerAddress, MaxPayload: maxPayload, QueueBytes: maxQueued, Log: log,
 		},
@@ -160,6 +159,7 @@ func (h *handler) Exceeded(s *sockets.Socket, ack sockets.AckID, _ sockets.Limit
 // Event does what an operator asks for, on all nodes. It waits for them, so that what one
 // operator asks for is done in that order.
 func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
+	defer s.Answered()
 	defer s.Done()
 	done, err := (*Server)(h).act(e)
 	if err != nil {
@@ -192,14 +192,14 @@ func (srv *Server) act(e sockets.Event) (done outcome, err error) {
 		done.Sockets += answer.Count
 	}
 	srv.log.Info("an admin acted", "admin", srv.cfg.User, "action", a.Do, "namespace", a.Namespace,
-		"filter", a.Filter, "room", a.Room, "event", a.Event, "sockets", done.Sockets, "silent_nodes", missing)
+		"filter", a.Filter, "room", a.Room, "event", a.Event, "sockets", done.Sockets, "missing_nodes", missing)
 	return done, nil
 }
 
 // An outcome is what the UI would hear of an action, if it asked.
 type outcome struct {
 	Sockets int      `json:"sockets"` // that were found
-	Missing []string `json:"missing"` // nodes that did not answer
+	Missing []string `json:"missing"` // nodes that did not answer, or would not
 }
 
 // encoded is for what can always be encoded.

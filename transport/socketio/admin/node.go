@@ -81,7 +81,8 @@ func newNode(cfg Config, r *Record, g *socketio.Gateway, name, boot string, log 
 	return &node{cfg: cfg, record: r, gateway: g, name: name, boot: boot, host: host, began: time.Now(), log: log}
 }
 
-// answer answers an operator's node. It does not block: a report, which looks at every
+// answer answers an operator's node: with nothing if it does not do what it is asked. It
+// does not block: a report, which looks at every
 // connection, has a goroutine of its own.
 func (n *node) answer(payload json.RawMessage, done func(broker.Answer)) {
 	var q question
@@ -102,8 +103,10 @@ func (n *node) answer(payload json.RawMessage, done func(broker.Answer)) {
 	found, err := q.Act.on(n.gateway)
 	if err != nil {
 		n.log.Warn("could not do what an admin asked for", "action", q.Act.Do, "error", err)
+		done(broker.Answer{})
+		return
 	}
-	done(broker.Answer{Count: found})
+	done(broker.Answer{Count: found, Body: json.RawMessage(`{"done":true}`)})
 }
 
 func (n *node) report(q question) report {

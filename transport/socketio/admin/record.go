@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/transport/socketio"
 	"github.com/example/switchyard/transport/socketio/engineio"
@@ -22,6 +23,8 @@ import (
 type Record struct {
 	Traffic engineio.Traffic
 	secrets logging.Secrets
+	catalog *contract.Catalog
+	args    map[[2]string][]string // the names of commands' arguments, where they have several; by namespace and event
 
 	mu      sync.Mutex
 	next    uint64 // position of the next entry
@@ -41,9 +44,18 @@ const (
 
 var _ sockets.Watcher = (*Record)(nil)
 
-// NewRecord makes a record that shows no secrets.
-func NewRecord(s logging.Secrets) *Record {
-	return &Record{secrets: s, shown: map[*sockets.Socket]*shown{}, polling: map[*sockets.Socket]struct{}{}}
+// NewRecord makes a record that shows no secrets of a catalog's commands and events.
+func NewRecord(c *contract.Catalog) *Record {
+	r := &Record{
+		secrets: logging.SecretsOf(c), catalog: c, args: map[[2]string][]string{},
+		shown: map[*sockets.Socket]*shown{}, polling: map[*sockets.Socket]struct{}{},
+	}
+	for _, route := range c.Routes {
+		if names := contract.ShapeOf(route.In).Args; names != nil {
+			r.args[[2]string{route.Namespace.Name, route.Event}] = names
+		}
+	}
+	return r
 }
 
 // An entry is one event for the UI.
@@ -128,7 +140,16 @@ func (r *Record) Disconnected(s *sockets.Socket, reason string) {
 
 // Received shows an event of a client.
 func (r *Record) Received(s *sockets.Socket, e sockets.Event) {
-	r.event("event_received", s, e.Name, func() []json.RawMessage { return e.Args })
+	r.event("event_received", s, e.Name, func() ([]string, []json.RawMessage) { return r.names(s.Namespace(), e.Name), e.Args })
+}
+
+// names are those of the arguments that a client sends, as far as they are known.
+func (r *Record) names(namespace, event string) []string {
+	if event == contract.Refresh {
+		return []string{"token"} // whatever it is there
+	}
+	n, _, _ := r.catalog.Namespace(namespace)
+	return r.args[[2]string{n.Name, event}]
 }
 
 // Sent shows an event for a client.
@@ -137,7 +158,7 @@ func (r *Record) Sent(s *sockets.Socket, event string, p sockets.Payload) {
 }
 
 // event shows an event, unless there are too many.
-func (r *Record) event(kind string, s *sockets.Socket, name string, args func() []json.RawMessage) {
+func (r *Record) event(kind string, s *sockets.Socket, name string, args func() ([]string, []json.RawMessage)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now := time.Now().Unix(); now != r.second {
@@ -147,19 +168,24 @@ func (r *Record) event(kind string, s *sockets.Socket, name string, args func() 
 		return
 	}
 	event := []any{short(name)}
-	for _, arg := range args() {
-		event = append(event, r.show(arg))
+	names, values := args()
+	for i, value := range values {
+		argument := ""
+		if i < len(names) {
+			argument = names[i]
+		}
+		event = append(event, r.show(argument, value))
 	}
 	r.add(kind, s.Namespace(), s.ID(), event, timestamp())
 }
 
-// show is an argument as it may be shown.
-func (r *Record) show(arg json.RawMessage) any {
+// show is an argument as it may be shown. Most have no name: "".
+func (r *Record) show(name string, arg json.RawMessage) any {
 	var v any
 	if len(arg) > maxShown || json.Unmarshal(arg, &v) != nil {
 		return fmt.Sprintf("(%d bytes)", len(arg))
 	}
-	return r.secrets.Without(v)
+	return r.secrets.Without(name, v)
 }
 
 const maxName = 256 // bytes of a name that are shown

@@ -8,10 +8,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/example/switchyard/internal/contract"
-	"github.com/example/switchyard/internal/logging"
 )
 
-func newTestRecord() *Record { return NewRecord(logging.SecretsOf(contract.NewCatalog())) }
+func newTestRecord() *Record { return NewRecord(contract.NewCatalog()) }
 
 // add is Record.add for who does not hold its lock.
 func add(r *Record, n int) {
@@ -55,7 +54,7 @@ func TestArgumentsAsTheyMayBeShown(t *testing.T) {
 		`"` + strings.Repeat("x", maxShown) + `"`:                   `"(1026 bytes)"`,
 		`{`: `"(1 bytes)"`,
 	} {
-		if got := string(encoded(r.show(json.RawMessage(arg)))); got != want {
+		if got := string(encoded(r.show("", json.RawMessage(arg)))); got != want {
 			t.Errorf("%.60s: %s", arg, got)
 		}
 	}

@@ -24,6 +24,7 @@ const (
 const (
 	writeTimeout = 10 * time.Second
 	farewell     = 3 * time.Second // for what was sent before Close to leave
+	pause        = time.Second     // of polling, while the server waits for an upgrade
 )
 
 // errGone: a connection ended before it took what was to be sent.
@@ -210,7 +211,10 @@ func (k *conn) engine(data []byte, up *upgrade) error {
 		return fmt.Errorf("%w: the server closed it", ErrDisconnected)
 	case engineNoop: // ends a poll, so that an upgrade can take over
 		if up != nil {
-			<-up.tried
+			select {
+			case <-up.tried:
+			case <-time.After(pause): // or nobody would notice when the connection is lost
+			}
 		}
 	}
 	return nil

@@ -71,9 +71,10 @@ func unreachable(ctx context.Context, err error) error {
 
 // An upgrade tries to replace polling by a websocket.
 type upgrade struct {
-	from  *polling
-	tried chan struct{} // closed when it is known whether it can
-	ws    *webSocket    // nil if it cannot
+	from   *polling
+	cancel context.CancelFunc
+	tried  chan struct{} // closed when it is known whether it can
+	ws     *webSocket    // nil if it cannot
 }
 
 func (k *conn) upgradable() bool {
@@ -83,10 +84,10 @@ func (k *conn) upgradable() bool {
 // upgrade asks the server over a websocket whether that works. If it does not, polling
 // goes on.
 func (k *conn) upgrade(from *polling) *upgrade {
-	u := &upgrade{from: from, tried: make(chan struct{})}
+	ctx, cancel := context.WithTimeout(k.ctx, k.link.opts.timeout)
+	u := &upgrade{from: from, cancel: cancel, tried: make(chan struct{})}
 	go func() {
 		defer close(u.tried)
-		ctx, cancel := context.WithTimeout(k.ctx, k.link.opts.timeout)
 		defer cancel()
 		ws, err := k.link.dialWebSocket(ctx, k.SID)
 		if err != nil {
@@ -140,8 +141,10 @@ func (k *conn) takeOver(u *upgrade) error {
 	return nil
 }
 
-// drop lets go of an upgrade that was not taken.
+// drop lets go of an upgrade that was not taken, also while it is tried: the connection has
+// ended, and who uses it is to know at once.
 func (u *upgrade) drop() {
+	u.cancel()
 	<-u.tried
 	if u.ws != nil {
 		u.ws.close()

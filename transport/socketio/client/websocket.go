@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,10 +20,19 @@ type webSocket struct {
 // dialWebSocket opens one, of an Engine.IO connection that there is already if sid says
 // which.
 func (l *link) dialWebSocket(ctx context.Context, sid string) (*webSocket, error) {
+	stop := func() bool { return true }
 	d := websocket.Dialer{Proxy: http.ProxyFromEnvironment, TLSClientConfig: l.opts.tls, Jar: l.jar}
+	d.NetDialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err == nil { // the library heeds ctx only while it connects, and not while the server keeps silent
+			stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
+		}
+		return conn, err
+	}
 	to := l.address(WebSocket, sid)
 	to.Scheme = "ws" + to.Scheme[len("http"):]
 	conn, resp, err := d.DialContext(ctx, to.String(), l.opts.header) //nolint:bodyclose // gorilla's Dial leaves nothing to close
+	stop()
 	if err != nil {
 		if resp != nil {
 			err = fmt.Errorf("%w: %s", err, resp.Status)

@@ -137,10 +137,7 @@ func (c *Conn) respond(w http.ResponseWriter, r *http.Request, body []byte) erro
 	if err := rc.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	if err := rc.SetWriteDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
-	return nil
+	return nil // net/http ends the deadline
 }
 
 // servePost takes the packets that a client sends.
@@ -168,6 +165,7 @@ func (c *Conn) servePost(w http.ResponseWriter, r *http.Request) {
 		reject(w, *rejected)
 		return
 	}
+	bound(w)
 	h := w.Header()
 	h.Set("Content-Type", "text/html") // as other servers do: a browser asked for text/plain might offer a download
 	h.Set("Cache-Control", "no-store")

@@ -39,9 +39,9 @@ func New(cfg Config, h Handler) *Server {
 		cfg: cfg, handler: h, conns: map[string]*Conn{}, addresses: map[string]int{}, writers: newWriters(),
 		upgrader: websocket.Upgrader{
 			WriteBufferSize: 1024, WriteBufferPool: &sync.Pool{}, // for the handshake alone; reads have the HTTP server's
-			EnableCompression: cfg.Compression,
-			CheckOrigin:       func(*http.Request) bool { return true }, // Config.Allow has decided
-			Error:             func(w http.ResponseWriter, _ *http.Request, _ int, _ error) { reject(w, badRequest) },
+			EnableCompression: cfg.Compression, HandshakeTimeout: cfg.WriteTimeout,
+			CheckOrigin: func(*http.Request) bool { return true }, // Config.Allow has decided
+			Error:       func(w http.ResponseWriter, _ *http.Request, _ int, _ error) { reject(w, badRequest) },
 		},
 	}
 }
@@ -67,10 +67,18 @@ var (
 func forbidden(err error) rejection { return rejection{http.StatusForbidden, 4, err.Error()} }
 
 func reject(w http.ResponseWriter, r rejection) {
+	bound(w)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(r.status)
 	_ = json.NewEncoder(w).Encode(r) // the client may have gone
+}
+
+const shortAnswer = 10 * time.Second // for a client to take an answer of a few bytes
+
+// bound bounds how long a short answer may take to leave.
+func bound(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(shortAnswer)) // not every server can
 }
 
 // ServeHTTP serves every request of every connection.

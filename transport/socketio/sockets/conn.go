@@ -23,14 +23,17 @@ type conn struct {
 	lib    *libraryConn
 
 	// Only the goroutine that reads touches these.
-	partial *partial
-	args    [2]json.RawMessage // of the event that is handled: most have a name and one argument
-	last    string             // name of an event
+	partial  *partial
+	args     [2]json.RawMessage // of the event that is handled: most have a name and one argument
+	last     string             // name of an event
+	connects int                // how often it has asked for a namespace
+	exceeded bool               // the last time was one too many
 
 	limits    limits
 	departure departure
 
 	mu      sync.Mutex
+	entry   entry
 	sockets map[string]*Socket // by namespace
 	slots   []slot
 	closed  bool
@@ -48,6 +51,7 @@ type partial struct {
 func (srv *Server) connect(e *engineio.Conn, d *door) *conn {
 	c := &conn{srv: srv, door: d, engine: e, sockets: map[string]*Socket{}}
 	c.lib = &libraryConn{EventEmitter: events.New(), conn: c}
+	c.begin()
 	srv.engineEvents.Emit("connection", c.lib)
 	return c
 }
@@ -118,6 +122,8 @@ func (c *conn) text(b []byte) {
 			c.fail("a CONNECT to a namespace that cannot be, or to too many")
 			return
 		}
+		c.exceeded = c.overrun()
+		c.asked(1)
 		c.lib.Emit("data", types.NewStringBuffer(b))
 	default:
 		c.fail("a packet of an unknown type")
@@ -222,6 +228,7 @@ func (c *conn) bind(s *Socket) bool {
 		return false
 	}
 	c.sockets[s.namespace] = s
+	c.entry.end()
 	return true
 }
 
@@ -237,6 +244,7 @@ func (c *conn) unbind(s *Socket) {
 func (c *conn) Close(reason string) {
 	c.mu.Lock()
 	c.closed = true
+	c.entry.end()
 	all := make([]*Socket, 0, len(c.sockets))
 	for _, s := range c.sockets {
 		all = append(all, s)

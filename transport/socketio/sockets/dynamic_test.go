@@ -141,4 +141,9 @@ func TestDynamicNamespacesOfProtocol3(t *testing.T) {
 		t.Errorf("answered %s", got)
 	}
 	wantNamespaces(t, srv, "/a /b /org-1")
+	id := srv.Find("/org-1", sockets.Audience{Everyone: true})[0].ID()
+	secret, _, _ := strings.Cut(strings.TrimPrefix(c.Heard()[0], `0{"sid":"`), `"`)
+	if strings.Contains(id, secret) || srv.Count("/org-1", sockets.Audience{Sockets: []string{id}}) != 1 {
+		t.Errorf("the socket %s of the connection %s", id, secret)
+	}
 }

@@ -85,3 +85,30 @@ func TestErrorEventsOfAFloodAreBounded(t *testing.T) {
 		t.Errorf("%d events came through", n)
 	}
 }
+
+// Who comes joins all its namespaces at once; who asks for more and more is held to the rate.
+func TestConnectsBeyondTheRateAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]string{"let in": "", "refused": `{"refuse":true}`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			srv, h, url := start(t, sockets.Config{EventRate: 1, MaxNamespaces: 3})
+			c := rawsio.Dial(t, url)
+			begin := time.Now()
+			for range 60 {
+				if _, refused := c.TryConnect("/a", ask); refused == "" {
+					c.Send("41/a,")
+				}
+				c.Forget("/a")
+			}
+			most := 3 + 2 + 1 + int64(time.Since(begin)/time.Second)
+			if n := h.connecting.Load(); n < 5 || n > most {
+				t.Errorf("%d were asked about, at most %d expected", n, most)
+			}
+			told := strings.Count(strings.Join(c.Heard(), " "), `"message":"exhausted"`)
+			if want := 60 - int(h.connecting.Load()); told != want || srv.Refused(sockets.RateLimit) != uint64(want) {
+				t.Errorf("%d of %d were refused, %d are counted", told, want, srv.Refused(sockets.RateLimit))
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package sockets
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -15,20 +16,25 @@ type departure struct {
 	leaving atomic.Bool
 }
 
-// owe counts what the connection is to stay for.
-func (c *conn) owe() { c.departure.owed.Add(1) }
+// departed takes the place of nothing owed when the connection leaves: what is owed from
+// then on stays negative.
+const departed = math.MinInt32 / 2
+
+// owe counts what the connection is to stay for; false means that it has left.
+func (c *conn) owe() bool { return c.departure.owed.Add(1) > 0 }
 
 // settle follows each owe.
 func (c *conn) settle() {
-	if c.departure.owed.Add(-1) == 0 && c.departure.leaving.Load() {
-		c.engine.Close()
+	c.departure.owed.Add(-1)
+	if c.departure.leaving.Load() {
+		c.leave()
 	}
 }
 
 // leave closes the connection, now or when all is settled.
 func (c *conn) leave() {
 	c.departure.leaving.Store(true)
-	if c.departure.owed.Load() == 0 {
+	if c.departure.owed.CompareAndSwap(0, departed) {
 		c.engine.Close()
 	}
 }

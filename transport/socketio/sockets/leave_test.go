@@ -2,6 +2,7 @@ package sockets_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,4 +62,40 @@ func TestSendAwayIsSpread(t *testing.T) {
 	if took := time.Since(begin); took < over*(clients-2)/clients || took > over+testenv.Late {
 		t.Errorf("%d clients within %s took %s", clients, over, took)
 	}
+}
+
+// Whoever is told CONNECT hears what was sent before, also when the connection is closed
+// right then.
+func TestNobodyIsConnectedWithoutWhatWasHeld(t *testing.T) {
+	t.Parallel()
+	over(t, func(t *testing.T, dial func(string) *rawsio.Client) {
+		_, _, url := start(t, sockets.Config{})
+		c := dial(url)
+		c.Send(`40/a,{"brief":true}`)
+		_ = c.Ended()
+		if heard := strings.Join(c.Heard(), " "); !strings.Contains(heard, "40/a,") || len(c.Events()) != 1 {
+			t.Errorf("heard %s", heard)
+		}
+	})
+}
+
+// Who is to be disconnected while it connects does not stay.
+func TestADisconnectIsNotLostOnWhoConnects(t *testing.T) {
+	t.Parallel()
+	over(t, func(t *testing.T, dial func(string) *rawsio.Client) {
+		srv, h, url := start(t, sockets.Config{})
+		c := dial(url)
+		c.Connect("/b", "")
+		c.Connect("/a", `{"unwelcome":true}`)
+		c.Expect("/a", "held")
+		c.Disconnected("/a")
+		testenv.WaitFor(t, rawsio.Patience, "its end to be told", func() bool { return len(h.reasons()) == 1 })
+		if n := srv.Count("/a", sockets.Audience{Everyone: true}); n != 0 {
+			t.Errorf("%d are in", n)
+		}
+		c.Call("/b", "e", `1`) // its other sockets stay, unless all are to go
+		c.Forget("/a")
+		c.Send(`40/a,{"unwelcome":"everywhere"}`)
+		_ = c.Ended()
+	})
 }

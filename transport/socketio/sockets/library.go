@@ -1,6 +1,7 @@
 package sockets
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 
@@ -67,6 +68,9 @@ func (l *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.Se
 		l.conn.srv.log.Error("cannot encode a packet", "error", err)
 		return l
 	}
+	if len(b) > 0 && (b[0] == packetConnect || b[0] == packetConnectError) {
+		defer l.conn.asked(-1)
+	}
 	b = l.conn.fromSlot(b)
 	frame := engineio.Text(string(b))
 	if l.conn.srv.cfg.Parser == ParserMsgpack {
@@ -75,8 +79,24 @@ func (l *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.Se
 			return l
 		}
 	}
-	l.conn.engine.Send(false, frame)
+	if s := l.conn.connecting(b); s != nil {
+		s.tell(frame)
+	} else {
+		l.conn.engine.Send(false, frame)
+	}
 	return l
+}
+
+// connecting is the socket that a packet tells CONNECT to; nil if it is another packet.
+func (c *conn) connecting(b []byte) *Socket {
+	if len(b) == 0 || b[0] != packetConnect {
+		return nil
+	}
+	if len(b) == 1 || b[1] != '/' {
+		return c.socket([]byte("/"))
+	}
+	namespace, _, _ := bytes.Cut(b[1:], []byte(","))
+	return c.socket(namespace)
 }
 
 // Send is Write.

@@ -42,19 +42,27 @@ func now() time.Duration { return time.Since(began) }
 // take counts one more event, or says which limit it exceeds. One beyond the second
 // limit counts for the first all the same.
 func (l *limits) take(now time.Duration, rate, most int) Limit {
-	if rate > 0 {
-		each := time.Second / time.Duration(rate)
-		full := max(l.full, now) + each
-		if full-now > burst*time.Second {
-			return RateLimit
-		}
-		l.full = full
+	if !l.pace(now, rate) {
+		return RateLimit
 	}
 	if most > 0 && int(l.open.Load()) >= most {
 		return OpenLimit
 	}
 	l.open.Add(1)
 	return NoLimit
+}
+
+// pace counts one more against the rate; false if it exceeds it.
+func (l *limits) pace(now time.Duration, rate int) bool {
+	if rate == 0 {
+		return true
+	}
+	full := max(l.full, now) + time.Second/time.Duration(rate)
+	if full-now > burst*time.Second {
+		return false
+	}
+	l.full = full
+	return true
 }
 
 // tell tells whether an error event may say that a limit was exceeded.
@@ -66,13 +74,13 @@ func (l *limits) tell(now time.Duration) bool {
 	return true
 }
 
-// refused answers an event that is one too many. It comes before the event's
-// arguments are looked at, so that a flood costs little.
+// refused answers an event that is one too many, and drops one that was read while the
+// connection was sent away. It comes before the event's arguments are looked at, so that a
+// flood costs little.
 func (c *conn) refused(p packet) bool {
 	limit := c.limits.take(now(), c.srv.cfg.EventRate, c.srv.cfg.EventsOpen)
 	if limit == NoLimit {
-		c.owe()
-		return false
+		return !c.owe() // its answer could not be sent any more: it is not accepted
 	}
 	c.srv.refused[limit].Add(1)
 	s := c.socket(p.namespace)
@@ -84,6 +92,16 @@ func (c *conn) refused(p packet) bool {
 		s.awaitReady() // as for any other event
 		c.srv.handler.Exceeded(s, p.id, limit)
 	}
+	return true
+}
+
+// overrun tells whether a CONNECT is one too many, and counts it. The first are free: who
+// comes joins all its namespaces at once.
+func (c *conn) overrun() bool {
+	if c.connects++; c.connects <= c.srv.cfg.MaxNamespaces || c.limits.pace(now(), c.srv.cfg.EventRate) {
+		return false
+	}
+	c.srv.refused[RateLimit].Add(1)
 	return true
 }
 

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
 func TestTheBucketGivesABurstAndThenItsRate(t *testing.T) {
@@ -53,6 +55,25 @@ func TestOpenEventsAreCounted(t *testing.T) {
 		if off.take(0, 0, 0) != NoLimit {
 			t.Fatal("limits that are off refuse")
 		}
+	}
+}
+
+// An event that was read while its connection was sent away must not be accepted: its answer
+// would be lost.
+func TestNothingIsAcceptedAfterTheDeparture(t *testing.T) {
+	t.Parallel()
+	c := &conn{srv: &Server{}, engine: &engineio.Conn{}}
+	if c.refused(packet{}) {
+		t.Error("refused before the departure")
+	}
+	if c.leave(); !c.engine.Open() {
+		t.Error("it left before its answer")
+	}
+	if c.settle(); c.engine.Open() {
+		t.Error("it stays after its answer")
+	}
+	if !c.refused(packet{}) {
+		t.Error("accepted after the departure")
 	}
 }
 

@@ -54,13 +54,19 @@ func (p Payload) find(patterns []string) (all []span) {
 	return all
 }
 
-// Args are the arguments of the payload, with binary data as base64.
-func (p Payload) Args() []json.RawMessage {
-	var all []json.RawMessage
-	for _, arg := range p.arguments() {
-		all = append(all, p.JSON[arg.start:arg.end])
+// Args are the arguments of the payload, with binary data as base64, and their names if
+// they are the values of an object.
+func (p Payload) Args() (names []string, args []json.RawMessage) {
+	if begin := jsonscan.Space(p.JSON, 0); p.Spread && p.JSON[begin] == '{' {
+		_, _ = jsonscan.Members(p.JSON, begin, func(name string, value []byte) { // what is no JSON was refused before
+			names, args = append(names, name), append(args, value)
+		})
+		return names, args
 	}
-	return all
+	for _, arg := range p.arguments() {
+		args = append(args, p.JSON[arg.start:arg.end])
+	}
+	return nil, args
 }
 
 // A blob is binary data of a payload, and the text that stands for it.

@@ -1,9 +1,11 @@
 package sockets
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -46,7 +48,7 @@ func New(cfg Config, namespaces []string, h Handler) *Server {
 
 	opts := socket.DefaultServerOptions()
 	opts.SetPath(cfg.Path)
-	opts.SetConnectTimeout(cfg.ConnectTimeout)
+	opts.SetConnectTimeout(math.MaxInt64) // never: see entry
 	opts.SetServeClient(false)
 	lib := socket.NewServer(nil, opts)
 	lib.Bind(srv.engineEvents)
@@ -94,8 +96,11 @@ func (srv *Server) admit(lib *socket.Socket) (refused *socket.ExtendedError) {
 	if c.door.serves != nil && !c.door.serves(name) {
 		return socket.NewExtendedError("Invalid namespace", nil)
 	}
+	if c.exceeded {
+		return refusal(srv.cfg.Exceeded)
+	}
 	s := &Socket{
-		id: string(lib.Id()), namespace: name, slot: slot, conn: c, lib: lib,
+		id: idOf(lib), namespace: name, slot: slot, conn: c, lib: lib,
 		handshake: c.handshake(lib), ready: make(chan struct{}), done: make(chan struct{}), home: srv.enter(name),
 	}
 	defer func() {
@@ -122,6 +127,16 @@ func (srv *Server) admit(lib *socket.Socket) (refused *socket.ExtendedError) {
 	return nil
 }
 
+// idOf is the id that the library gives a socket. For clients of protocol 3 it makes it of
+// the connection's id, with which anybody could speak for the client: theirs is another, and
+// they do not hear of it.
+func idOf(lib *socket.Socket) string {
+	if lib.Conn().Protocol() == 3 {
+		return rand.Text()
+	}
+	return string(lib.Id())
+}
+
 func refusal(err error) *socket.ExtendedError {
 	var r *Refusal
 	if !errors.As(err, &r) {
@@ -144,7 +159,7 @@ func (srv *Server) connected(lib *socket.Socket) {
 	}
 	name, _ := c.namespace(lib.Nsp().Name())
 	if s := c.socket([]byte(name)); s != nil {
-		s.isReady()
+		s.known()
 	}
 }
 

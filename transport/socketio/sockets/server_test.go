@@ -31,6 +31,7 @@ type echo struct {
 	ended      []string // reasons
 	rooms      [][]string
 	connecting atomic.Int64
+	gate       chan struct{} // closed when those who are to wait have their answer
 }
 
 func (h *echo) Connect(s *sockets.Socket) error {
@@ -42,6 +43,19 @@ func (h *echo) Connect(s *sockets.Socket) error {
 		return errors.New("secret")
 	case `{"panic":true}`:
 		panic("secret")
+	case `{"brief":true}`:
+		s.Emit("held", sockets.JSON(json.RawMessage(`1`)))
+		s.OnTold(s.Close)
+	case `{"unwelcome":true}`:
+		s.Emit("held", sockets.JSON(json.RawMessage(`1`)))
+		s.Disconnect()
+	case `{"unwelcome":"everywhere"}`:
+		s.DisconnectAll()
+	case `{"late":"yes"}`:
+		<-h.gate
+	case `{"late":"no"}`:
+		<-h.gate
+		return errors.New("secret")
 	}
 	return nil
 }
@@ -108,7 +122,7 @@ func (h *echo) reasons() []string {
 
 func start(t testing.TB, cfg sockets.Config) (*sockets.Server, *echo, string) {
 	t.Helper()
-	h := &echo{}
+	h := &echo{gate: make(chan struct{})}
 	e := &cfg.Engine
 	e.Log = slog.New(slog.DiscardHandler)
 	if e.PingInterval == 0 { // a polling client that has gone is noticed by its silence
@@ -417,7 +431,7 @@ func TestFirstEventRightAfterConnect(t *testing.T) {
 func TestDisconnectOnceWithItsReasonAfterWhatWasSent(t *testing.T) {
 	t.Parallel()
 	over(t, func(t *testing.T, dial func(string) *rawsio.Client) {
-		_, h, url := start(t, sockets.Config{Engine: engineio.Config{PingInterval: 200 * time.Millisecond, PingTimeout: 200 * time.Millisecond}})
+		_, h, url := start(t, sockets.Config{})
 		by := dial(url)
 		by.Connect("/a", "")
 		by.Call("/a", "join", `"x"`)

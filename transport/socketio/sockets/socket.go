@@ -1,10 +1,13 @@
 package sockets
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/zishang520/socket.io/v2/socket"
+
+	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
 // A Socket is one client's connection to one namespace. Its methods are safe for
@@ -21,12 +24,14 @@ type Socket struct {
 	home      *rooms
 	handshake Handshake
 
-	ready chan struct{} // closed when the client has been told CONNECT, or has gone
-	told  atomic.Bool   // the same
+	told  atomic.Bool   // the client has been told CONNECT, or has gone
+	ready chan struct{} // closed when the library knows the socket too, a moment later, or it has gone
 	done  chan struct{} // closed when it has ended
 
-	mu   sync.Mutex
-	held []frames // what was sent before the client was told CONNECT
+	mu    sync.Mutex
+	held  []frames // what was sent before the client was told CONNECT
+	out   bool     // it is to be disconnected as soon as the library knows it
+	whole bool     // and its connection is to be closed
 
 	asks asks // questions that the client has not answered
 
@@ -34,7 +39,7 @@ type Socket struct {
 	gone  bool                // guarded by home.mu
 }
 
-// ID is the socket's id, which its client knows too.
+// ID is the socket's id, which its client knows too, unless it speaks protocol 3.
 func (s *Socket) ID() string { return s.id }
 
 // Namespace is the name of the socket's namespace.
@@ -93,12 +98,33 @@ func (s *Socket) Leave(rooms ...string) {
 func (s *Socket) Rooms() []string { return s.home.of(s) }
 
 // Disconnect ends the socket's connection to its namespace. What was sent before
-// arrives first. The client does not come back by itself.
-func (s *Socket) Disconnect() { s.lib.Disconnect(false) }
+// arrives first. The client does not come back by itself. A socket that is still connecting
+// ends as soon as it is connected.
+func (s *Socket) Disconnect() { s.disconnect(false) }
 
 // DisconnectAll ends the whole connection, with the sockets of all its namespaces, of
 // which each is told as by Disconnect. The client does not come back by itself.
-func (s *Socket) DisconnectAll() { s.lib.Disconnect(true) }
+func (s *Socket) DisconnectAll() { s.disconnect(true) }
+
+func (s *Socket) disconnect(whole bool) {
+	if !s.postponed(whole) {
+		s.lib.Disconnect(whole)
+	}
+}
+
+// postponed notes the disconnect of a socket that the library does not know yet: it would
+// do nothing.
+func (s *Socket) postponed(whole bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	select {
+	case <-s.ready:
+		return false
+	default:
+	}
+	s.out, s.whole = true, s.whole || whole
+	return true
+}
 
 // Connection names the connection that carries the socket, the same in all its
 // namespaces. Who knows it can speak for the client.
@@ -125,23 +151,35 @@ func (s *Socket) hold(f frames) bool {
 	return true
 }
 
-// awaitReady waits until the client has been told CONNECT, which goes out from another
-// goroutine.
-func (s *Socket) awaitReady() {
-	if !s.told.Load() {
-		<-s.ready
+// tell tells the client CONNECT and what was held, at once: whatever closes the connection
+// comes before both or after both.
+func (s *Socket) tell(connect *engineio.Frame) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn.engine.Send(false, append(frames{connect}, slices.Concat(s.held...)...)...)
+	s.held = nil
+	s.told.Store(true)
+}
+
+// awaitReady waits until the library knows the socket, which it says from another goroutine.
+func (s *Socket) awaitReady() { <-s.ready }
+
+// known follows when the library knows the socket.
+func (s *Socket) known() {
+	s.isReady()
+	if s.out { // nobody sets it any more
+		s.lib.Disconnect(s.whole)
 	}
 }
 
-// isReady lets through what was held; it works once.
+// isReady ends what waits for that, or for CONNECT in vain; it works once.
 func (s *Socket) isReady() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.told.Load() {
+	select {
+	case <-s.ready:
 		return
-	}
-	for _, f := range s.held {
-		s.conn.engine.Send(false, f...)
+	default:
 	}
 	s.held = nil
 	s.told.Store(true)

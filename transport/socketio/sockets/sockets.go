@@ -16,7 +16,8 @@
 //     attachments on the client's.
 //   - The parser (msgpack.go): packets in MessagePack become those in JSON.
 //   - Joining (server.go): a socket is bound in the namespace's middleware, before
-//     the client hears CONNECT, so that no event comes before its handler.
+//     the client hears CONNECT, so that no event comes before its handler. Its id is
+//     never made of the connection's, which is a secret.
 //   - Limits (limits.go): what one connection may send, before it costs anything.
 //   - Rooms and broadcasts (rooms.go, frame.go): an index of our own under one lock,
 //     and one encoded frame shared by all sockets that get it.
@@ -49,7 +50,7 @@ type Config struct {
 	// has no comma and no question mark, and does not begin with /*.
 	Dynamic func(namespace string) bool
 
-	ConnectTimeout    time.Duration // 5 s: a connection that joins no namespace is closed
+	ConnectTimeout    time.Duration // 5 s: a connection that is let into no namespace is closed
 	MaxNamespaces     int           // 16 sockets of one connection
 	MaxAttachments    int           // 8 binary attachments of one event
 	AttachmentBytes   int           // 1,000,000 bytes of them together
@@ -61,6 +62,10 @@ type Config struct {
 	// Of one connection, the sockets of all its namespaces together. Zero: no limit.
 	EventRate  int // events a second; twice as many may come at once
 	EventsOpen int // events that have no answer yet, see Socket.Done
+
+	// Exceeded refuses a CONNECT that is one too many: the first MaxNamespaces of a
+	// connection are free, each further one counts as an event for EventRate. "exhausted".
+	Exceeded *Refusal
 }
 
 func (c *Config) setDefaults() {
@@ -72,6 +77,7 @@ func (c *Config) setDefaults() {
 	set(&c.MaxAttachments, 8)
 	set(&c.AttachmentBytes, 1_000_000)
 	set(&c.AttachmentTimeout, 10*time.Second)
+	set(&c.Exceeded, &Refusal{Message: "exhausted"})
 }
 
 func set[T comparable](field *T, value T) {
