@@ -2,7 +2,7 @@
 .PHONY: help init run page test chaos lint generate verify command event usecase build up roll down clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z ]+:.*## /{gsub(" ", "|", $$1); printf "  make %-22s %s\n", $$1, $$2}' Makefile
 
 init: ## Make it yours: MODULE=your.domain/team/service NAME=service; EXAMPLE=drop for one without the chat
 	@go run ./cmd/init -module "$(MODULE)" -name "$(NAME)" -example "$(EXAMPLE)"
@@ -34,16 +34,8 @@ verify: ## Fail if something generated is not up to date, or the contract breaks
 	@$(MAKE) --no-print-directory generate
 	@git diff --exit-code
 
-command: ## Begin a command: NAME=board.archive
-	@go run ./cmd/scaffold command "$(NAME)"
-	@$(MAKE) --no-print-directory generate
-
-event: ## Begin an event: NAME=board.archived
-	@go run ./cmd/scaffold event "$(NAME)"
-	@$(MAKE) --no-print-directory generate
-
-usecase: ## Begin a noun, for commands and events of its own: NAME=board
-	@go run ./cmd/scaffold usecase "$(NAME)"
+usecase event command: ## Begin a noun (NAME=board), an event of it (NAME=board.archived) or a command (NAME=board.archive)
+	@go run ./cmd/scaffold $@ "$(NAME)"
 	@$(MAKE) --no-print-directory generate
 
 build: ## Build bin/server, bin/yard (the operator's tool) and bin/loadgen

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+docker compose rm -f node # what has ended or does not get up: it would be counted, or started again
 old="$(docker compose ps -q node)"
 count="$(wc -w <<<"$old")"
 if [ "$count" = 0 ]; then
@@ -12,11 +13,22 @@ if [ "$count" = 0 ]; then
 fi
 docker compose build node
 for node in $old; do
-  docker compose up --wait --no-deps --no-recreate --scale node=$((count + 1)) node
+  before="$(docker compose ps -q node)"
+  if ! docker compose up --wait --no-deps --no-recreate --scale node=$((count + 1)) node; then
+    for new in $(docker compose ps -aq node); do
+      if [[ "$before" != *"$new"* ]]; then
+        docker logs --tail 20 "$new" >&2
+        docker stop "$new"
+        docker rm "$new"
+      fi
+    done
+    echo "a new node did not get ready; it is gone again, and its last lines are above" >&2
+    exit 1
+  fi
   docker stop "$node"
   code="$(docker inspect -f '{{.State.ExitCode}}' "$node")"
   if [ "$code" != 0 ]; then
-    echo "a node ended with $code, and was left as it is: docker logs $node" >&2
+    echo "a node ended with $code; docker logs $node says why, until the next roll" >&2
     exit 1
   fi
   docker rm "$node"

@@ -21,11 +21,13 @@ fi
 # What runs whole nodes comes last, one package after the other: tests beside it would
 # take the time that its nodes need.
 run() { go test ${race[@]+"${race[@]}"} -timeout 20m "$@" 2>&1 | tee -a "$notes/output"; }
-heavy=(./internal/broker ./internal/siotest ./transport/socketio ./transport/socketio/sockets ./tests/parity ./tests ./tests/faults)
-go vet ./... && run "$@" $(go list ./... | grep -vxFf <(go list "${heavy[@]}"))
+heavy=(./internal/broker ./internal/siotest ./transport/socketio ./transport/socketio/sockets ./tests/parity ./tests/faults)
+go vet ./... && run "$@" $(go list ./... | grep -vxFf <(go list "${heavy[@]}" ./tests))
 code=$?
 run -p 1 "$@" "${heavy[@]}" || code=1
-# A module of its own; what it reads is outside of it, which Go's cache does not see.
+# Other programs read the pages, scripts and images: Go's cache would not see that they changed.
+run -count 1 "$@" ./tests || code=1
+# A module of its own, and what it reads is outside of it.
 if [ -d deployments/k8s/test ]; then
   (cd deployments/k8s/test && go vet ./... && run -count 1 ./...) || code=1
 else

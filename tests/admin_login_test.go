@@ -1,6 +1,9 @@
 package tests
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +12,7 @@ import (
 	"github.com/example/switchyard/internal/config"
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/siotest"
+	"github.com/example/switchyard/internal/testenv"
 )
 
 // What an operator may not do, or does not say rightly, is refused and changes nothing.
@@ -67,6 +71,18 @@ func TestAdminsActionsAreChecked(t *testing.T) {
 	}
 }
 
+// Who acts is told which nodes would not.
+func TestAdminsHearWhoDidNotAct(t *testing.T) {
+	t.Parallel()
+	first := administer(t, 1, asItIs)[0]
+	for name, mode := range map[string]func(*config.AdminUI){"looks": func(a *config.AdminUI) { a.ReadOnly = true }, "none": func(a *config.AdminUI) { *a = config.AdminUI{} }} {
+		administer(t, 1, mode, siotest.Redis(first.RedisURL), siotest.With(func(c *config.Config) { c.NodeID = name }))
+	}
+	if got := logIn(t, first).Call("/admin", "join", `"/chat","vip"`); got != `{"sockets":0,"missing":["looks","none"]}` {
+		t.Error(got)
+	}
+}
+
 // Who has logged in on one node is known on all of them, and nobody else gets in.
 func TestAdminsLogIn(t *testing.T) {
 	t.Parallel()
@@ -86,30 +102,42 @@ func TestAdminsLogIn(t *testing.T) {
 	}
 }
 
+// sees waits until the operator knows of sockets of these users, by all that was said of them.
+func (o operator) sees(want ...string) {
+	o.t.Helper()
+	testenv.WaitFor(o.t, rawsio.Patience, fmt.Sprint("sockets of ", want), func() bool {
+		users := map[string]string{} // by the socket's id
+		for _, e := range o.Events() {
+			args := []byte("[" + string(e.Payload) + "]")
+			var all []shownSocket
+			var came shownSocket
+			var gone string
+			switch {
+			case e.Name == "all_sockets" && json.Unmarshal(args, &[]any{&all}) == nil:
+				clear(users)
+				for _, s := range all {
+					users[s.ID] = s.Data.User
+				}
+			case e.Name == "socket_connected" && json.Unmarshal(args, &[]any{&came}) == nil:
+				users[came.ID] = came.Data.User
+			case e.Name == "socket_disconnected" && json.Unmarshal(args, &[]any{new(string), &gone}) == nil:
+				delete(users, gone)
+			}
+		}
+		return slices.Equal(slices.Sorted(maps.Values(users)), want)
+	})
+}
+
 // The UI is told anew what there is when a node has come, and when one has gone.
 func TestAdminsSeeNodesComeAndGo(t *testing.T) {
 	t.Parallel()
 	first := administer(t, 1, asItIs)[0]
 	admin := logIn(t, first)
-	sockets := func(want ...string) {
-		t.Helper()
-		for {
-			var all []shownSocket
-			admin.hears("all_sockets", &all)
-			var users []string
-			for _, s := range all {
-				users = append(users, s.Data.User)
-			}
-			if slices.Sort(users); slices.Equal(users, want) {
-				return
-			}
-		}
-	}
-	sockets()
+	admin.hears("all_sockets", &[]shownSocket{})
 	second := administer(t, 1, asItIs, siotest.Redis(first.RedisURL), siotest.With(func(c *config.Config) { c.NodeID = "second" }))[0]
 	rawsio.Dial(t, first.URL).Connect("/chat", `{"user":"alice"}`)
 	rawsio.Dial(t, second.URL).Connect("/chat", `{"user":"bob"}`)
-	sockets("alice", "bob")
+	admin.sees("alice", "bob")
 	second.Stop()
-	sockets("alice")
+	admin.sees("alice")
 }

@@ -163,9 +163,8 @@ func TestCompose(t *testing.T) { // not parallel: the build of the image takes t
 		})
 	})
 
-	all := talkers(t, c.url, 24)
-	during(t, c.url, all, "rolling restart", c.roll)
-	during(t, c.url, all, "a node is killed", func() {
+	during(t, c.url, "roll", 24, func([]*talker) { c.roll() })
+	during(t, c.url, "kill", 24, func(all []*talker) {
 		victim := c.nodes()[0]
 		c.docker("kill", victim)
 		goOn(t, all)
@@ -188,7 +187,7 @@ func (c *composed) onCluster(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	testenv.WaitFor(t, time.Minute, "the node on the Cluster", func() bool { return status(c.url+"/readyz") == 200 })
-	if found := kept(t, c.url, "talk-0"); len(found) != 0 {
+	if found := kept(t, c.url, "roll-0"); len(found) != 0 {
 		t.Errorf("it is the other Redis: %d messages", len(found))
 	}
 	alice := rawsio.Dial(t, c.url)

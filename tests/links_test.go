@@ -12,6 +12,9 @@ import (
 var (
 	fenced   = regexp.MustCompile("(?ms)^```.*?^```$")
 	codeSpan = regexp.MustCompile("`[^`\n]*`")
+	comment  = regexp.MustCompile(` #.*`)
+	makeRE   = regexp.MustCompile(`\bmake ([a-z]+)`)
+	targetRE = regexp.MustCompile(`(?m)^([a-z ]+):`)
 	linkRE   = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 	headline = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	notInID  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
@@ -74,6 +77,29 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 	if links < 30 {
 		t.Errorf("%d links in %d pages: has their form changed?", links, len(all))
+	}
+}
+
+// What a document has people make can be made.
+func TestLinksToTargets(t *testing.T) {
+	t.Parallel()
+	targets, found := map[string]bool{}, 0
+	for _, m := range targetRE.FindAllStringSubmatch(text(t, "../Makefile"), -1) {
+		for _, target := range strings.Fields(m[1]) {
+			targets[target] = true
+		}
+	}
+	for from, text := range pages(t) {
+		code := append(fenced.FindAllString(text, -1), codeSpan.FindAllString(fenced.ReplaceAllString(text, ""), -1)...)
+		for _, m := range makeRE.FindAllStringSubmatch(comment.ReplaceAllString(strings.Join(code, "\n"), ""), -1) {
+			found++
+			if !targets[m[1]] {
+				t.Errorf("%s says make %s, which is no target", from, m[1])
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("%d targets are named: has their form changed?", found)
 	}
 }
 

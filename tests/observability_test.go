@@ -82,7 +82,7 @@ func troubled(t *testing.T) (admins []string, again func()) {
 		c.Call("/meter", "cause", `{"do":"tell","key":"once"}`)
 	}
 	deafen(t, nodes[1].URL)
-	slow := func() bool { return metric(t, admins[1], "switchyard_slow_consumers_total") == 1 }
+	slow := func() bool { return metric(t, admins[1], "switchyard_slow_consumers_total") >= 1 }
 	testenv.WaitFor(t, rawsio.Patience, "the slow consumer to be cut", func() bool {
 		c.Call("/meter", "cause", `{"do":"flood"}`)
 		return slow()
@@ -148,15 +148,15 @@ func checkCounts(t *testing.T, admins []string) {
 		`switchyard_rooms{socket_namespace="/meter"}`:                                        1,
 		`switchyard_users{socket_namespace="/meter"}`:                                        1,
 		`switchyard_entries_skipped_total{reason="malformed"}`:                               1,
-		`switchyard_resyncs_total`:                                                           1,
-		`switchyard_redis_up`:                                                                1,
-		`switchyard_draining`:                                                                0,
+		`switchyard_redis_up`: 1,
+		`switchyard_draining`: 0,
 	} {
 		testenv.WaitFor(t, rawsio.Patience, fmt.Sprint(series, " to be ", want), func() bool { return metric(t, admins[0], series) == want })
 	}
-	for series, want := range map[string]float64{ // of either node: it depends on who owns the partition
+	for series, want := range map[string]float64{ // of either node: it depends on who owns the partition, and on pauses of the machine
 		`switchyard_dead_letters_total`:                                      2,
 		`switchyard_handler_retries_total`:                                   2,
+		`switchyard_resyncs_total`:                                           1,
 		`switchyard_commands_replayed_total`:                                 1,
 		`switchyard_partitions_owned`:                                        16,
 		`switchyard_handler_duration_seconds_count{operation="meter.cause"}`: 8,

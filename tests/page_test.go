@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -8,16 +9,22 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/example/switchyard/internal/config"
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/node"
 	"github.com/example/switchyard/internal/siotest"
+	"github.com/example/switchyard/internal/store/memstore"
 	"github.com/example/switchyard/internal/testenv"
 	public "github.com/example/switchyard/transport/http"
+	"github.com/example/switchyard/usecases"
+	"github.com/example/switchyard/usecases/chat"
+	"github.com/example/switchyard/usecases/tasks"
 	"github.com/example/switchyard/web"
 )
 
@@ -32,7 +39,8 @@ func TestPage(t *testing.T) {
 	pages := siotest.Prepare(func(n *node.Node) {
 		n.Pages = public.Pages{Files: files, Hashed: web.Hashed, Policy: web.Policy}
 	})
-	nodes := siotest.Cluster(t, 2, pages)
+	stumble, service := stumbling()
+	nodes := siotest.Cluster(t, 2, pages, service)
 	const secret = "at least thirty-two bytes of secret"
 	strict := siotest.Start(t, siotest.Redis(""), pages, siotest.With(func(cfg *config.Config) {
 		cfg.AuthMode, cfg.JWTSecret = "jwt", secret
@@ -40,6 +48,7 @@ func TestPage(t *testing.T) {
 	proxy, url := testenv.NewProxy(t, nodes[0].URL)
 	control := http.NewServeMux()
 	control.HandleFunc("POST /stop", func(http.ResponseWriter, *http.Request) { nodes[0].Stop() })
+	control.HandleFunc("POST /stumble", func(http.ResponseWriter, *http.Request) { stumble() })
 	control.HandleFunc("POST /turn", func(http.ResponseWriter, *http.Request) { proxy.Turn(t, nodes[1].URL) })
 	control.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		lives, err := time.ParseDuration(r.FormValue("seconds") + "s")
@@ -53,6 +62,25 @@ func TestPage(t *testing.T) {
 	controls := httptest.NewServer(control)
 	t.Cleanup(controls.Close)
 	testenv.RunNode(t, what, "../web", "tests/page.mjs", browser, url, nodes[1].URL, strict.URL, controls.URL, t.ArtifactDir())
+}
+
+// stumbling is the service, which after a stumble fails once at reading the history.
+func stumbling() (stumble func(), service siotest.Option) {
+	var next atomic.Bool
+	store := memstore.NewTasks()
+	return func() { next.Store(true) }, siotest.Service(func(p siotest.Ports) *contract.Catalog {
+		catalog := usecases.Catalog(chat.New(p.History, p.Sockets), tasks.New(store, tasks.NewWork()))
+		fails := func(_ contract.Route, serve contract.Serve) contract.Serve {
+			return func(ctx context.Context, in []byte) (contract.Outcome, error) {
+				if next.CompareAndSwap(true, false) {
+					return contract.Outcome{}, errors.New("it stumbles")
+				}
+				return serve(ctx, in)
+			}
+		}
+		catalog.Use(contract.Policy{Middleware: []contract.Middleware{contract.Only(chat.Read.Operation, fails)}})
+		return catalog
+	})
 }
 
 // builtPage builds the page aside, and holds it to its policy: no script and no style in

@@ -21,6 +21,8 @@ import (
 	"github.com/example/switchyard/internal/testenv"
 )
 
+const scrapeEvery = time.Second // of the Prometheus of these tests
+
 // checkQueries asks Prometheus what the dashboard and the alerts ask.
 func checkQueries(t *testing.T, admins []string, again func()) {
 	folder := t.TempDir()
@@ -35,7 +37,7 @@ func checkQueries(t *testing.T, admins []string, again func()) {
 	if err := yaml.Unmarshal(settings, &cfg); err != nil {
 		t.Fatal(err)
 	}
-	cfg["global"] = map[string]any{"scrape_interval": "1s", "evaluation_interval": "1s"}
+	cfg["global"] = map[string]any{"scrape_interval": scrapeEvery.String(), "evaluation_interval": scrapeEvery.String()}
 	delete(cfg, "rule_files")
 	job := cfg["scrape_configs"].([]any)[0].(map[string]any)
 	delete(job, "dns_sd_configs")
@@ -57,8 +59,11 @@ func checkQueries(t *testing.T, admins []string, again func()) {
 			t.Errorf("no data for %s", q)
 		}
 	}()
+	scrape := time.NewTicker(scrapeEvery)
+	defer scrape.Stop()
 	testenv.WaitFor(t, 2*time.Minute, "data for all queries", func() bool {
 		again()
+		<-scrape.C // nothing is new before
 		queries = slices.DeleteFunc(queries, func(q string) bool { return ask(t, prometheus, q) > 0 })
 		return len(queries) == 0
 	})

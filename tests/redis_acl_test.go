@@ -24,14 +24,15 @@ func TestRedisUsersHaveTheRightsThatTheyNeed(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "users.acl") // with passwords: as it is, it lets nobody in
 	text := strings.ReplaceAll(string(example), " off resetpass ", " on resetpass >hunter2 ")
-	if err := os.WriteFile(file, []byte(strings.Replace(text, "user default on", "user default off", 1)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address := testenv.RedisServer(t, "users of Redis", "--aclfile", file)
 	url := func(user string) string { return "redis://" + user + ":hunter2@" + address }
 	admin := testenv.Client(t, url("admin"))
 	converseAs(t, url("node"), admin)
-	siotest.Start(t, siotest.Redis(url("node")))
+	node := administer(t, 1, asItIs, siotest.Redis(url("node")))[0]
+	rawsio.Dial(t, node.AdminURL).Connect("/admin", `{"sessionId":"`+logIn(t, node).session+`"}`)
 	operate(t, url("yard"), admin)
 
 	denied, err := admin.ACLLog(t.Context(), 100).Result()

@@ -1,11 +1,13 @@
 package tests
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
@@ -52,7 +54,9 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command(server)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // should it start after all
+			defer cancel()
+			cmd := exec.CommandContext(ctx, server)
 			cmd.Env = append(append(siotest.Environ(), "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=off", "LOG_FORMAT=text"), tc.env...)
 			out, _ := cmd.CombinedOutput()
 			var logged, said strings.Builder

@@ -21,13 +21,14 @@ func text(t *testing.T, path string) string {
 	return string(b)
 }
 
-// The dev container has what tests want of a machine, in the versions of the project.
-func TestTheDevContainerHasWhatTestsNeed(t *testing.T) {
+// The dev container and the workflow have what tests want of a machine from one list, and
+// the versions of the project.
+func TestMachinesHaveWhatTestsNeed(t *testing.T) {
 	t.Parallel()
 	var c struct {
 		Image             string
 		Features          map[string]struct{ Version string }
-		PostCreateCommand map[string]string
+		PostCreateCommand string
 		ForwardPorts      []int
 	}
 	d := json.NewDecoder(strings.NewReader(text(t, "../.devcontainer/devcontainer.json")))
@@ -47,15 +48,22 @@ func TestTheDevContainerHasWhatTestsNeed(t *testing.T) {
 			t.Errorf("it lacks the feature %s", name)
 		}
 	}
-	commands := strings.Fields(strings.Join([]string{c.PostCreateCommand["packages"], c.PostCreateCommand["build"]}, " "))
+	list, workflow := text(t, "../.ci/packages"), text(t, "../.github/workflows/ci.yml")
 	for _, program := range []string{"redis-server", "chromium", "python3-socketio", "python3-aiohttp", "python3-redis"} {
-		if !slices.Contains(commands, program) {
-			t.Errorf("it does not install %s", program)
+		if !strings.Contains(list, program) {
+			t.Errorf(".ci/packages does not install %s", program)
 		}
 	}
-	for i, word := range commands {
-		if word == "make" && !strings.Contains(text(t, "../Makefile"), "\n"+commands[i+1]+":") {
-			t.Errorf("it runs make %s, which is no target", commands[i+1])
+	for what, in := range map[string]string{
+		"bash .ci/packages": c.PostCreateCommand, "bash .ci/packages\n": text(t, "../.ci/run"), "run: bash .ci/run\n": workflow,
+	} {
+		if !strings.Contains(in, what) {
+			t.Errorf("nothing does %q in\n%s", what, in)
+		}
+	}
+	for _, command := range regexp.MustCompile(`make (\w+)`).FindAllStringSubmatch(c.PostCreateCommand+"\n"+workflow, -1) {
+		if !strings.Contains(text(t, "../Makefile"), "\n"+command[1]+":") {
+			t.Errorf("they run make %s, which is no target", command[1])
 		}
 	}
 	if !slices.Contains(c.ForwardPorts, 8080) {

@@ -3,12 +3,13 @@
 //
 //	loadgen --connections 50 --window 16 ack
 //	loadgen --rooms 100 --members 10 --rate 500 --html report.html broadcast
-//	loadgen --connections 10000 --rate 500 connect
+//	loadgen --connections 10000 --rate 500 --duration 30s connect
 //
 // What it sends is in scenario.go, for you to edit; how is in internal/load. A service
 // refuses more than SOCKET_RATE commands a second of a connection: set it off to find out
 // what it can do. It exits with 1 when a promise was broken (something lost, heard twice,
-// out of order or unanswered) or a limit exceeded, with 2 when it was called wrongly.
+// out of order or unanswered, a connection not made or not back) or a limit exceeded, with 2
+// when it was called wrongly.
 package main
 
 import (
@@ -24,6 +25,7 @@ import (
 	"time"
 
 	"github.com/example/switchyard/internal/load"
+	"github.com/example/switchyard/internal/logging"
 	"github.com/example/switchyard/transport/socketio/client"
 )
 
@@ -134,7 +136,7 @@ func run(ctx context.Context, args []string, out, status io.Writer) error {
 	if err != nil {
 		return err
 	}
-	terminal := isTerminal(status)
+	terminal := logging.IsTerminal(status)
 	r, err := load.Run(ctx, o.load, target, load.Progress(status, terminal))
 	if err != nil {
 		return err
@@ -177,13 +179,4 @@ func (o options) write(r *load.Result, out io.Writer) error {
 	}
 	_, err = fmt.Fprintf(out, "%s\n", b)
 	return err
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

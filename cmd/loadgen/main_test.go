@@ -47,6 +47,7 @@ func TestUsage(t *testing.T) {
 		"usage: loadgen":                        {},
 		`the scenario is "everything"`:          {"everything"},
 		"connections is -1":                     {"-connections", "-1", "ack"},
+		"duration is 1s; it must be enough":     {"-connections", "50", "-rate", "10", "-duration", "1s", "connect"},
 		"is no limit":                           {"-fail-if-not", "fast", "ack"},
 		"no such file":                          {"-token", "@missing", "ack"},
 		"flag provided but not defined: -speed": {"-speed", "9", "ack"},

@@ -15,7 +15,7 @@
 // it has one: what is lost is what was answered and not heard by somebody who was there.
 // What is missed while a connection is gone, or announced by resync, is counted apart.
 //
-// It never judges by itself: see Result.Verdict. Start at Run.
+// It never judges by itself: see Result.Broken. Start at Run.
 package load
 
 import (
@@ -94,6 +94,12 @@ func (c Config) Validate() error {
 	if c.Warmup < 0 {
 		wrong = append(wrong, fmt.Errorf("warmup is %s; it must not be negative", c.Warmup))
 	}
+	if c.Scenario == Connect && float64(c.Connections) > c.Rate*c.Duration.Seconds() && c.Rate > 0 {
+		wrong = append(wrong, fmt.Errorf("duration is %s; it must be enough for %d connections, %g a second", c.Duration, c.Connections, c.Rate))
+	}
+	if c.GiveUp <= 0 {
+		wrong = append(wrong, fmt.Errorf("give up is %s; it must be more than 0", c.GiveUp))
+	}
 	if len(c.URLs) == 0 {
 		wrong = append(wrong, errors.New("no url is given"))
 	}
@@ -105,6 +111,14 @@ func (c Config) connections() int {
 		return c.Rooms * c.Members
 	}
 	return c.Connections
+}
+
+// senders is how many send, each one command at a time.
+func (c Config) senders() int {
+	if c.Scenario == Broadcast {
+		return c.Rooms * c.Window
+	}
+	return c.Connections * c.Window
 }
 
 // Run runs the load until its time is over or ctx ends, and says what came of it: also
@@ -120,6 +134,7 @@ func Run(ctx context.Context, cfg Config, target Target, progress func(Second)) 
 	if cfg.Scenario == Connect {
 		r.begin(0)
 		err := r.connectAll(ctx, cfg.Rate, cfg.Duration)
+		r.settle()
 		stop()
 		return r.result(), err
 	}

@@ -8,12 +8,14 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/load"
 	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/transport/socketio/client"
@@ -136,12 +138,22 @@ func TestANodeGoesAway(t *testing.T) {
 		r.SetURL(at)
 	}})
 	t.Cleanup(front.Close)
+	busy := target
+	var refused sync.Map // *client.Client: each once, when it is back
+	busy.Join = func(ctx context.Context, c *client.Client, room string) error {
+		if to.Load() == 1 {
+			if _, before := refused.LoadOrStore(c, true); !before {
+				return fault.New(fault.Overloaded, "not now")
+			}
+		}
+		return target.Join(ctx, c, room)
+	}
 	cfg := config(load.Broadcast, front.URL)
 	cfg.Duration = time.Minute
 	cfg.Options = []client.Option{client.Reconnect(client.Reconnection{Delay: 20 * time.Millisecond})}
 	ctx, cancel := context.WithCancel(t.Context())
 	left := false
-	r, err := load.Run(ctx, cfg, target, func(s load.Second) {
+	r, err := load.Run(ctx, cfg, busy, func(s load.Second) {
 		switch {
 		case s.Latency.Count == 0:
 		case !left:
@@ -156,8 +168,8 @@ func TestANodeGoesAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Log("\n" + r.String())
-	if broken := r.Broken(); len(broken) > 0 || r.Reconnects < 12 {
-		t.Errorf("%v; %d connections were made again of 12", broken, r.Reconnects)
+	if broken := r.Broken(); len(broken) > 0 || r.Reconnects < 12 || r.Problems["join: overloaded"] != 12 {
+		t.Errorf("%v; %d connections were made again of 12; problems %v", broken, r.Reconnects, r.Problems)
 	}
 }
 

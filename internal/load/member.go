@@ -17,7 +17,8 @@ type member struct {
 	number  int
 	room    string
 	client  *client.Client
-	joined  chan error // once, after the first connection
+	joined  chan error  // once, after the first connection
+	there   atomic.Bool // connected, and in its room
 	leaving atomic.Bool
 
 	mu    sync.Mutex
@@ -41,6 +42,7 @@ func (m *member) handlers(c *client.Client) {
 	c.OnDisconnect(func(error) {
 		if !m.leaving.Load() {
 			m.run.open.Add(-1)
+			m.there.Store(false)
 		}
 	})
 	c.OnResync(func(client.Resync) {
@@ -55,24 +57,35 @@ func (m *member) handlers(c *client.Client) {
 // connected follows each connection, of which all but the first are in place of a lost
 // one.
 func (m *member) connected(c *client.Client) {
-	again := m.gap() > 1
-	if again {
+	if m.gap() > 1 {
 		m.run.counts.reconnects.Add(1)
 		m.run.open.Add(1)
 	}
-	if m.run.cfg.Scenario != Broadcast {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), m.run.cfg.GiveUp)
-	defer cancel()
-	err := m.run.target.Join(ctx, c, m.room)
-	if again && err != nil {
-		m.run.counts.problem("join: " + problemCode(err))
-		return
-	}
+	err := m.join(c)
+	m.there.Store(err == nil)
 	select {
 	case m.joined <- err:
 	default:
+	}
+}
+
+// join enters the room, and tries until it gives up: who is not in it hears nothing.
+func (m *member) join(c *client.Client) error {
+	if m.run.cfg.Scenario != Broadcast {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), m.run.cfg.GiveUp)
+	defer cancel()
+	for {
+		err := m.run.target.Join(ctx, c, m.room)
+		if err == nil || c.Err() != nil {
+			return err
+		}
+		m.run.counts.problem("join: " + problemCode(err))
+		wait, again := retryAfter(err)
+		if !again || !sleepUntil(ctx, time.Now().Add(wait)) {
+			return err
+		}
 	}
 }
 
@@ -87,6 +100,10 @@ func (m *member) gap() int {
 	return m.gaps
 }
 
+// furthest is how many commands of a sender can be missed at once. What claims to be after
+// more than these is not ours.
+const furthest = 1 << 20
+
 // hear counts one event.
 func (m *member) hear(mark string) {
 	sender, seq, due, ok := m.run.parse(mark)
@@ -97,7 +114,9 @@ func (m *member) hear(mark string) {
 	now := time.Now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.of(sender).hear(seq) {
+	if s := m.of(sender); seq > s.next+furthest {
+		m.run.counts.foreign.Add(1)
+	} else if s.hear(seq) {
 		m.run.deliveries.add(now, now.Sub(m.run.origin)-due)
 	}
 }
@@ -106,7 +125,7 @@ func (m *member) hear(mark string) {
 func (m *member) of(sender int) *sequence {
 	s := m.heard[sender]
 	if s == nil {
-		s = &sequence{}
+		s = &sequence{told: m.gaps > 1} // the first connection is no gap
 		m.heard[sender] = s
 	}
 	return s
@@ -135,5 +154,6 @@ func (r *run) parse(mark string) (sender int, seq uint64, due time.Duration, ok 
 	sender, err1 := strconv.Atoi(parts[1])
 	seq, err2 := strconv.ParseUint(parts[2], 36, 64)
 	ns, err3 := strconv.ParseInt(parts[3], 36, 64)
-	return sender, seq, time.Duration(ns), err1 == nil && err2 == nil && err3 == nil
+	ok = err1 == nil && err2 == nil && err3 == nil && sender >= 0 && sender < r.cfg.senders()
+	return sender, seq, time.Duration(ns), ok
 }

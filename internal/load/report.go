@@ -71,7 +71,7 @@ func (r *Result) charts() []chart {
 	}
 	if r.Scenario == Broadcast {
 		rates = append(rates, line("events heard", "b", func(s Second) float64 { return float64(s.Delivery.Count) }))
-		curves = append(curves, curve("delivery", "b", r.Heights))
+		curves = append(curves, curve("delivery", "b", r.DeliveryCurve))
 	}
 	return []chart{
 		newChart("Rate", "a second", false, 5, seconds, rates...),

@@ -21,17 +21,18 @@ type Result struct {
 	Began       time.Time `json:"began"`
 	Seconds     float64   `json:"seconds"` // without the warmup
 
-	Rate     float64 `json:"rate"` // of answers, or of connections
-	Latency  Latency `json:"latency"`
-	Curve    []Point `json:"curve"`
-	Heard    float64 `json:"heard_rate"`
-	Delivery Latency `json:"delivery"`
-	Heights  []Point `json:"delivery_curve,omitempty"`
+	Rate          float64 `json:"rate"` // of answers, or of connections
+	Latency       Latency `json:"latency"`
+	Curve         []Point `json:"curve"`
+	Heard         float64 `json:"heard_rate"`
+	Delivery      Latency `json:"delivery"`
+	DeliveryCurve []Point `json:"delivery_curve,omitempty"`
 
 	Problems   map[string]uint64 `json:"problems"` // answers that were, and lost connections, by code; each attempt counts
 	Retries    uint64            `json:"retries"`
 	Reconnects uint64            `json:"reconnects"`
 	Resyncs    uint64            `json:"resyncs"`
+	Away       uint64            `json:"away"` // connections that were lost, and not back in their rooms at the end
 
 	Unanswered uint64 `json:"unanswered"`   // commands that never had an answer
 	Lost       uint64 `json:"lost"`         // answered, and not heard by a member that was told of no gap
@@ -68,10 +69,13 @@ func (r *run) result() *Result {
 	r.counts.mu.Unlock()
 	var took, heardFor time.Duration
 	out.Latency, took, out.Curve = r.answers.all()
-	out.Delivery, heardFor, out.Heights = r.deliveries.all()
+	out.Delivery, heardFor, out.DeliveryCurve = r.deliveries.all()
 	out.Seconds, out.Rate = took.Seconds(), per(out.Latency.Count, took)
 	out.Heard = per(out.Delivery.Count, heardFor)
 	for _, m := range r.members {
+		if !m.there.Load() {
+			out.Away++
+		}
 		for _, s := range r.senders[m.room] {
 			if c.Scenario == Broadcast {
 				lost, missed := m.missing(s)
@@ -95,17 +99,21 @@ func per(n int64, d time.Duration) float64 {
 }
 
 // Broken says which promises were broken: nothing may be lost, come twice, out of order,
-// or stay without an answer.
+// or stay without an answer, and nobody stay away.
 func (r *Result) Broken() []string {
 	var all []string
 	for what, n := range map[string]uint64{
 		"lost": r.Lost, "duplicated": r.Duplicated, "out of order": r.OutOfOrder, "unanswered": r.Unanswered,
+		"connections not back at the end": r.Away,
 	} {
 		if n > 0 {
 			all = append(all, fmt.Sprintf("%d %s", n, what))
 		}
 	}
-	if r.Latency.Count == 0 {
+	switch {
+	case r.Scenario == Connect && r.Latency.Count < int64(r.Connections):
+		all = append(all, fmt.Sprintf("%d of %d connections were made", r.Latency.Count, r.Connections))
+	case r.Scenario != Connect && r.Latency.Count == 0:
 		all = append(all, "nothing was answered")
 	}
 	slices.Sort(all)
@@ -133,7 +141,7 @@ func (r *Result) String() string {
 		row("delivery", "%s", r.Delivery)
 	}
 	row("problems", "%s", r.problems())
-	row("connections", "%d made again, %d resyncs, %d events missed in gaps that were told", r.Reconnects, r.Resyncs, r.Missed)
+	row("connections", "%d made again, %d away at the end, %d resyncs, %d events missed in gaps that were told", r.Reconnects, r.Away, r.Resyncs, r.Missed)
 	row("promises", "%d unanswered, %d lost, %d duplicated, %d out of order", r.Unanswered, r.Lost, r.Duplicated, r.OutOfOrder)
 	return b.String()
 }

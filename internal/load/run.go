@@ -90,7 +90,7 @@ func (r *run) connectAll(ctx context.Context, rate float64, within time.Duration
 					sleepUntil(ctx, due)
 				}
 				if err := r.connect(ctx, i, due); err != nil && ctx.Err() == nil {
-					r.counts.problem(codeOf(err))
+					r.counts.problem(problemCode(err))
 					failed.CompareAndSwap(nil, &err)
 				}
 			}
@@ -163,15 +163,13 @@ func (r *run) send(ctx context.Context) {
 	wg.Wait()
 }
 
-// settleFor is how long what was answered may take to be heard.
+// settleFor is how long what was answered may take to be heard, and a lost connection to
+// be made again.
 const settleFor = 10 * time.Second
 
-// settle waits until all that was answered has been heard, also of a run that was ended
-// early.
+// settle waits until all are there and have heard what was answered, also of a run that
+// was ended early.
 func (r *run) settle() {
-	if r.cfg.Scenario != Broadcast {
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), settleFor)
 	defer cancel()
 	for ctx.Err() == nil && r.missing() {
@@ -181,6 +179,12 @@ func (r *run) settle() {
 
 func (r *run) missing() bool {
 	for _, m := range r.members {
+		if !m.there.Load() {
+			return true
+		}
+		if r.cfg.Scenario != Broadcast {
+			continue
+		}
 		for _, s := range r.senders[m.room] {
 			if lost, _ := m.missing(s); lost > 0 {
 				return true

@@ -53,6 +53,32 @@ func TestWhatIsMissingIsFound(t *testing.T) {
 	}
 }
 
+// Of a sender that was silent until after a gap, too, what was missed in it was told.
+func TestAGapBeforeASendersFirstEvent(t *testing.T) {
+	t.Parallel()
+	r := newRun(Config{Scenario: Broadcast, Connections: 1, Rooms: 1, Members: 1, Window: 2}, Target{})
+	m := newMember(r, 0)
+	m.gap() // its first connection
+	m.hear(r.mark(0, 1, 0))
+	m.gap()
+	m.hear(r.mark(1, 3, 0))
+	for number, want := range [][2]uint64{{0, 1}, {0, 3}} {
+		lost, missed := m.missing(&sender{number: number, sent: []uint64{2, 4}[number]})
+		if got := [2]uint64{lost, missed}; got != want {
+			t.Errorf("sender %d: lost and missed %v, want %v", number, got, want)
+		}
+	}
+}
+
+func TestConnectionsThatAreNotThereAreBroken(t *testing.T) {
+	t.Parallel()
+	r := Result{Scenario: Connect, Connections: 10, Latency: Latency{Count: 5}, Away: 2}
+	want := []string{"2 connections not back at the end", "5 of 10 connections were made"}
+	if diff := cmp.Diff(want, r.Broken()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Whatever comes in whatever order, each number is heard, lost, or neither sent.
 func TestEachNumberIsCountedOnce(t *testing.T) {
 	t.Parallel()

@@ -144,17 +144,26 @@ func (p *Process) signal(s os.Signal) {
 // 0.
 func (p *Process) Terminate() time.Duration {
 	p.t.Helper()
+	return p.Terminating()()
+}
+
+// Terminating sends SIGTERM. What it returns waits for the end, as Terminate does.
+func (p *Process) Terminating() (wait func() time.Duration) {
+	p.t.Helper()
 	begin := time.Now()
 	p.signal(syscall.SIGTERM)
-	select {
-	case <-p.ended:
-	case <-time.After(stopping):
-		p.t.Fatalf("%s did not end within %s of SIGTERM", p.Name, stopping)
+	return func() time.Duration {
+		p.t.Helper()
+		select {
+		case <-p.ended:
+		case <-time.After(stopping):
+			p.t.Fatalf("%s did not end within %s of SIGTERM", p.Name, stopping)
+		}
+		if p.err != nil {
+			p.t.Errorf("%s ended with %v", p.Name, p.err)
+		}
+		return time.Since(begin)
 	}
-	if p.err != nil {
-		p.t.Errorf("%s ended with %v", p.Name, p.err)
-	}
-	return time.Since(begin)
 }
 
 // keptLines are those of its log that a test which fails shows.

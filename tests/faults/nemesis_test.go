@@ -38,8 +38,11 @@ var misfortunes = []misfortune{
 		return func() { n.again(i) }
 	}},
 	{name: "terminate", starts: true, begin: func(n *nemesis, i int) func() {
-		n.nodes[i].Terminate()
-		return func() { n.again(i) }
+		wait := n.nodes[i].Terminating() // another fault may begin and end meanwhile
+		return func() {
+			wait()
+			n.again(i)
+		}
 	}},
 	{name: "freeze", begin: func(n *nemesis, i int) func() {
 		n.nodes[i].Freeze()

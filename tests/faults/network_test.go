@@ -56,13 +56,14 @@ func TestNodeCutOff(t *testing.T) {
 			off := newLoad(t, redis, loadOptions{name: "a-", clients: 8}, a)
 			on := newLoad(t, redis, loadOptions{clients: 16}, b, c)
 			off.hear(b)
-			on.hear(a)
+			cutOff := on.hear(a)
 			begin := time.Now()
 			on.fault = begin
 			cut(a.redis)
 			testenv.WaitFor(t, 10*time.Second, "the node not to be ready", func() bool { return a.Status("/readyz") == 503 })
 			within(t, "/readyz 503", time.Since(begin), 3*time.Second)
 			on.run(8*time.Second - time.Since(begin))
+			cutOff.willGo() // a was taken for dead, and hears first what came until now
 			a.redis.Heal()
 			off.fault = time.Now()
 			a.Ready()

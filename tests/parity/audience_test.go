@@ -42,6 +42,12 @@ func serveCry(_ context.Context, in order) (contract.None, []contract.Effect, er
 		return contract.None{}, []contract.Effect{contract.CloseRoom(rooms[0])}, nil
 	case "banish":
 		return contract.None{}, []contract.Effect{contract.Disconnect(in.IDs[0], "banished")}, nil
+	case "bring":
+		return contract.None{}, []contract.Effect{contract.JoinSocket(in.IDs[0], rooms[1])}, nil
+	case "send":
+		return contract.None{}, []contract.Effect{contract.LeaveSocket(in.IDs[0], rooms[1])}, nil
+	case "outlaw":
+		return contract.None{}, []contract.Effect{contract.DisconnectUser(in.IDs[0], "outlawed")}, nil
 	case "rooms":
 		m = m.To(rooms...)
 	case "sockets":
@@ -114,18 +120,28 @@ func audiences(t *testing.T, options ...siotest.Option) {
 	call(away, say("local", "5"))
 	call(bob, say("close", "", "north"))
 	call(alice, say("rooms", "6", "north", "south"))
-	call(alice, say("all", "7"))
+	call(alice, say("bring", "", ids[1], "east"))
+	call(alice, say("bring", "", ids[2], "east"))
+	call(alice, say("rooms", "7", "east"))
+	call(alice, say("send", "", ids[2], "east"))
+	call(alice, say("rooms", "8", "east"))
+	call(alice, say("all", "9"))
 	for name, tc := range map[string]struct {
 		c    *rawsio.Client
 		want string
-	}{"alice": {alice, "2 3 7"}, "bob": {bob, "1 6 7"}, "away": {away, "1 2 3 4 5 7"}} {
+	}{"alice": {alice, "2 3 9"}, "bob": {bob, "1 6 7 8 9"}, "away": {away, "1 2 3 4 5 7 9"}} {
 		var heard []string
-		for len(heard) == 0 || heard[len(heard)-1] != "7" {
+		for len(heard) == 0 || heard[len(heard)-1] != "9" {
 			heard = append(heard, strings.TrimSuffix(strings.TrimPrefix(tc.c.Expect("/town", "cried"), `{"text":"`), `"}`))
 		}
 		want(t, name+" "+strings.Join(heard, " "), name+" "+tc.want)
 	}
 	call(alice, say("banish", "", ids[2]))
+	away.Disconnected("/town")
+	away.Forget("/town")
+	away.Connect("/town", `{"user":"alice"}`)
+	call(bob, say("outlaw", "", "alice"))
+	alice.Disconnected("/town")
 	away.Disconnected("/town")
 }
 

@@ -10,6 +10,7 @@ import { passes, sentence } from "./problems";
 
 const page = 50; // messages that are read at a time
 const typingEvery = 3_000; // ms
+const again = 2_000; // ms until what has failed by accident is tried again, about
 
 /** What a talk has to tell. */
 export interface Listener {
@@ -102,8 +103,12 @@ export class Talk {
     const problem = await this.#read(round);
     if (round !== this.#round) return;
     this.log.busy(false);
-    if (problem && this.chat.connected) this.listener.refused(problem);
     if (this.#whole) void this.#send();
+    if (!problem || !this.chat.connected) return; // the next connection begins another
+    this.listener.refused(problem);
+    if (problem.code !== "internal") return;
+    await pause(jitter(again)); // the accident may not happen twice, and nobody is sent away for it
+    if (round === this.#round && this.chat.connected) void this.#catchUp();
   }
 
   /** Does so, unless another round begins; a problem is one that stays. */

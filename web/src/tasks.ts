@@ -16,7 +16,7 @@ interface Row {
   how: HTMLElement;
   cancel: HTMLButtonElement;
   done: number;
-  over: boolean; // finished, cancelled or gone
+  over: boolean; // finished, cancelled, failed or gone
 }
 
 export class Tasks {
@@ -30,6 +30,8 @@ export class Tasks {
     this.#empty.hidden = false;
     tasks.on("task.progress", (p) => this.#progress(p.task_id, p.done, p.total));
     tasks.on("task.finished", (p) => this.#over(p.task_id, "Finished"));
+    tasks.on("task.cancelled", (p) => this.#over(p.task_id, "Cancelled"));
+    tasks.on("task.failed", (p) => this.#over(p.task_id, "Failed", p.reason));
     tasks.on("connect", () => this.#askAll());
     tasks.on("resync", () => this.#askAll());
   }
@@ -59,6 +61,7 @@ export class Tasks {
     }
     this.#row(id).title.textContent = answer.title;
     if (answer.cancelled) this.#over(id, "Cancelled");
+    else if (answer.failed) this.#over(id, "Failed", answer.failed);
     else this.#progress(id, answer.done, answer.total);
     if (answer.done >= answer.total) this.#over(id, "Finished");
   }
@@ -72,13 +75,13 @@ export class Tasks {
     row.how.textContent = `${done} of ${total} steps`;
   }
 
-  #over(id: string, how: string): void {
+  #over(id: string, how: string, why = ""): void {
     const row = this.#row(id);
     if (row.over) return;
     row.over = true;
     if (how === "Finished") row.bar.value = row.bar.max;
     row.li.dataset["over"] = how.toLowerCase();
-    row.how.textContent = how;
+    row.how.textContent = why ? `${how}: ${why}` : how;
     if (row.cancel === document.activeElement) byId("title", HTMLInputElement).focus();
     row.cancel.remove();
     this.#said.textContent = `${row.title.textContent}: ${how.toLowerCase()}`;
@@ -90,7 +93,8 @@ export class Tasks {
     const answer = await call(this.tasks, "cancel", { task_id: id });
     row.cancel.disabled = false;
     if (isProblem(answer)) row.how.textContent = sentence(answer);
-    else this.#over(id, answer.cancelled ? "Cancelled" : "Finished");
+    else if (answer.cancelled) this.#over(id, "Cancelled");
+    else void this.#ask(id); // it had ended before
   }
 
   /** The row of a task; one begun elsewhere has no title until it is asked for. */

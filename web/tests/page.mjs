@@ -1,5 +1,6 @@
 // Two people on two nodes: node page.mjs CHROMIUM URL1 URL2 URL3 CONTROL FOLDER
 // URL1 is of the first node until it was asked to stop and to turn, at CONTROL; then of the second.
+// Asked to stumble, the service fails at the next one who reads the history.
 // The third is another service, which wants tokens.
 import assert from "node:assert/strict";
 import { accessible, camera, enter, line, run, texts, until } from "./browser.mjs";
@@ -126,7 +127,9 @@ async function lost(alice, bob) {
   await until("who is left", () => bob.locator("#people").innerText(), (all) => !all.includes("alice"));
   await accessible(alice, "a lost connection");
   await picture(alice, "lost");
+  await ask("stumble"); // whoever reads on first is told of an accident
   await ask("turn");
+  await alice.getByText("Something went wrong on our side. It was noted.").waitFor();
   await until("the line", () => line(alice), "Connected, served by node2");
   await until("what was missed, and what waited", () => texts(alice), [...before, "I am in a tunnel"]);
   assert.deepEqual(await alice.locator("#messages .note").allTextContents(), ["3 messages came while you were away"]);
