@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	apps "k8s.io/api/apps/v1"
@@ -37,10 +38,16 @@ var kinds = map[string]func() any{
 	"policy/v1/PodDisruptionBudget":          func() any { return new(policy.PodDisruptionBudget) },
 }
 
+// rendering is held while kustomize renders, which keeps what it knows of types in
+// variables of its package.
+var rendering sync.Mutex
+
 // render makes an overlay and decodes each object strictly: an unknown or misspelt field
 // is an error.
 func render(t *testing.T, overlay string) installation {
 	t.Helper()
+	rendering.Lock()
+	defer rendering.Unlock()
 	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../overlays/"+overlay)
 	if err != nil {
 		t.Fatal(err)
