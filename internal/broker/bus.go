@@ -138,6 +138,7 @@ func (g *Gateway) heard(m *message.Message) {
 			g.arrive(&a, e, eventStream(p))
 			g.metrics.FanOut.Took(g.census.now().Sub(entryTime(e.id)))
 		}
+		g.watch.settle()
 	}
 }
 
@@ -183,7 +184,7 @@ func (g *Gateway) lookBehind(now time.Time) {
 
 const lateAfter = 10 * time.Second // by which an event that a broker has is not under way any more
 
-// lost announces that events were missed: of a partition, or -1 for any.
+// lost announces that events were missed: of a partition, or -1 for any of them.
 func (g *Gateway) lost(p int) {
 	g.turn.Lock()
 	defer g.turn.Unlock()
@@ -193,6 +194,7 @@ func (g *Gateway) lost(p int) {
 		g.watch.due = ResyncGap
 	}
 	g.watch.flush(time.Now())
+	g.watch.forgive(p)
 }
 
 // listen subscribes to the Bus, if there is one.

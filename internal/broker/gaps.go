@@ -23,8 +23,10 @@ type watch struct {
 	counters   atomic.Pointer[counters] // the newest
 	relay      string                   // key of the position of the relay from which events come, if any
 	announce   func(reason string)
-	due        string    // the reason to announce next
-	last       time.Time // when something was announced
+	due        string        // the reason to announce next
+	last       time.Time     // when something was announced
+	debts      []*debt       // see debt
+	hurry      chan struct{} // has the counters asked at once
 }
 
 const (
@@ -33,7 +35,7 @@ const (
 )
 
 func newWatch(l *Lanes, turn *sync.Mutex, announce func(reason string)) *watch {
-	return &watch{Lanes: l, turn: turn, announce: announce, numberings: make([]numbering, l.cfg.Partitions)}
+	return &watch{Lanes: l, turn: turn, announce: announce, numberings: make([]numbering, l.cfg.Partitions), hurry: make(chan struct{}, 1)}
 }
 
 // counters are what Redis says of all partitions, at some moment after asked.
@@ -53,7 +55,9 @@ func (w *watch) keepAsking(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+		case <-w.hurry:
 		}
+		debts := w.unknown()
 		c, err := w.ask(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -62,6 +66,7 @@ func (w *watch) keepAsking(ctx context.Context) {
 			continue
 		}
 		w.counters.Store(c)
+		w.know(debts, c)
 	}
 }
 

@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -29,6 +31,49 @@ func TestWhatIsTrimmedDuringACutIsAGap(t *testing.T) {
 		l.hears(append(upTo(1, 3), 12, 13, 14)...)
 		l.isTold(broker.ResyncGap)
 	})
+}
+
+// Who catches up has all that was committed before; who cannot is told.
+func TestCatchUp(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		l := listen(t, url)
+		l.catchesUp() // nothing is there
+		l.say(3)
+		l.catchesUp()
+		l.on.Store(true)
+		l.say(20)
+		short, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := l.gateway.CatchUp(short); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("cut off: %v", err)
+		}
+		l.on.Store(false)
+		l.catchesUp()
+		l.on.Store(true)
+		l.say(2)
+		l.do(l.rdb.XTrimMaxLen(t.Context(), eventLane, 0))
+		l.on.Store(false)
+		l.catchesUp() // without those that are gone, which it tells
+		l.isTold(broker.ResyncGap)
+	})
+}
+
+// catchesUp checks that it has every event that is left once it has caught up.
+func (l *listener) catchesUp() {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+	defer cancel()
+	if err := l.gateway.CatchUp(ctx); err != nil {
+		l.t.Fatal(err)
+	}
+	left, err := l.rdb.XLen(ctx, eventLane).Result()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if got := len(l.texts()); int64(got) < left {
+		l.t.Errorf("%d events have come, and %d are there", got, left)
+	}
 }
 
 func TestAnIdleLaneTellsItsGap(t *testing.T) {

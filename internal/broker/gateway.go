@@ -20,16 +20,15 @@ import (
 // brings their replies, and brings the events of all partitions.
 type Gateway struct {
 	*Lanes
-	pending  *pending
-	handle   func(*Event) error
-	watch    *watch
-	roster   *roster
-	census   *census
-	answer   func(Question, func(Answer)) // see Answering
-	eviction eviction
-	turn     sync.Mutex // held while handle runs, or missed: on a Redis Cluster each partition has a reader
-	around   [2]func()  // what one read brings, see Around
-	hearing  *hearing   // nil: events come from Redis
+	pending *pending
+	handle  func(*Event) error
+	watch   *watch
+	roster  *roster
+	census  *census
+	answer  func(Question, func(Answer)) // see Answering
+	turn    sync.Mutex                   // held while handle runs, or missed: on a Redis Cluster each partition has a reader
+	around  [2]func()                    // what one read brings, see Around
+	hearing *hearing                     // nil: events come from Redis
 
 	unsent, malformed, unhandled, unread throttle
 
@@ -89,9 +88,7 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 		g.hearing.from(t)
 		g.wg.Go(func() { g.hear(run, in) })
 	}
-	tails := t.bySlot()
-	g.eviction.readers = tails
-	g.wg.Go(func() { eachTail(tails, func(t *tail) { g.follow(run, t) }) })
+	g.wg.Go(func() { eachTail(t.bySlot(), func(t *tail) { g.follow(run, t) }) })
 	g.wg.Go(func() { g.roster.run(run) })
 	g.wg.Go(func() { g.census.run(run) })
 	g.wg.Go(func() { g.watch.keepAsking(run) })
@@ -159,7 +156,6 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 	wait := backoff{shared: &g.unread}
 	for ctx.Err() == nil {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
-		ends := g.eviction.ends.Load()      // likewise
 		all, err := t.next(ctx)
 		if err == nil {
 			g.around[0]()
@@ -176,7 +172,7 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 		}
 		g.turn.Lock()
 		g.watch.flush(time.Now())
-		g.eviction.read(t, ends)
+		g.watch.settle()
 		g.turn.Unlock()
 		wait.reset()
 	}

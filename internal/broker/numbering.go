@@ -100,6 +100,11 @@ func (n *numbering) seen(at mark) bool {
 	return slices.ContainsFunc(n.before, func(m mark) bool { return m.series == at.series && at.seq <= m.seq })
 }
 
+// covers tells whether an entry came before, or clients were told that it was missed.
+func (n *numbering) covers(at mark) bool {
+	return at.seq == 0 || n.seen(at) || at.series == n.told.series && at.seq <= n.told.seq
+}
+
 // knows tells whether an entry of a series came before.
 func (n *numbering) knows(series string) bool {
 	return series == n.at.series || slices.ContainsFunc(n.before, func(m mark) bool { return m.series == series })

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,8 +23,6 @@ type tail struct {
 	batch   batchSize
 
 	compared *counters // the last, for a gateway whose events come from elsewhere
-	more     bool      // may be left: the last read brought as many entries of a stream as it asked for
-	ends     int64     // see eviction
 }
 
 const (
@@ -103,7 +100,6 @@ func (t *tail) next(ctx context.Context) ([]found, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*tailBlock)
 	defer cancel()
 	all, err := t.reader.read(ctx, t.streams, t.last, t.batch.now, tailBlock)
-	t.more = slices.ContainsFunc(all, func(f found) bool { return int64(len(f.entries)) >= t.batch.now })
 	t.batch.adapt(err, t.reader.bytes)
 	for _, f := range all {
 		t.last[f.stream] = strings.Clone(f.entries[len(f.entries)-1].id) // which would keep the whole read

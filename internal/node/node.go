@@ -56,6 +56,7 @@ type Node struct {
 const (
 	handlersFinish = 15 * time.Second // for what runs when the node shuts down
 	spansLeave     = 3 * time.Second  // for what the collector of traces has not got yet
+	eventsCome     = 3 * time.Second  // for those that others have brought about; reads may have to begin anew
 	clientsLeave   = 5 * time.Second  // for connections to close, and REST calls to be written
 )
 
@@ -137,8 +138,8 @@ func (n *Node) startLanes(ctx context.Context) error {
 	return nil
 }
 
-// Stop shuts the node down: it is no longer ready, sends away the clients that wait for
-// nothing, takes no new commands, finishes what runs, hands its partitions over, waits
+// Stop shuts the node down: it is no longer ready, hands over the events that are there,
+// sends away the clients that wait for nothing, takes no new commands, finishes what runs, hands its partitions over, waits
 // until every command has its answer, sends the rest away, ends its Hooks, and sends what
 // is left of traces. Its error names what was not done in time. The Redis clients stay open.
 func (n *Node) Stop(ctx context.Context) error {
@@ -149,6 +150,9 @@ func (n *Node) Stop(ctx context.Context) error {
 	var errs []error
 	if n.gateway() {
 		n.Sockets.Refuse()
+		if err := within(ctx, eventsCome, n.Gateway.CatchUp); err != nil {
+			n.Log.Warn("sending clients away that may not have every event: they will ask for them where they connect again", "error", err)
+		}
 		n.Sockets.SendAway(ctx, n.Config.DrainSpread)
 		n.Gateway.Refuse()
 	}

@@ -75,6 +75,23 @@ func TestNodeCutOff(t *testing.T) {
 	}
 }
 
+// A node is told to end when its connections to Redis have only just come back: it sends
+// nobody away before it has brought what came meanwhile.
+func TestNodeEndsBehind(t *testing.T) {
+	t.Parallel()
+	redis := startRedis(t)
+	a, b := launchProxied(t, redis, "a"), launch(t, redis, "b")
+	l := prepareLoad(t, redis, loadOptions{}, b)
+	l.hear(a)
+	l.hear(b)
+	l.begin()
+	a.redis.Cut()
+	l.run(3 * time.Second)
+	a.redis.Heal()
+	a.Terminate()
+	l.judge(b, "timeout")
+}
+
 // The connections to Redis that a node has go half open, again and again, and new ones
 // work: what was sent before comes late, and not after what was sent behind it.
 func TestConnectionsHalfOpen(t *testing.T) {
