@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"unicode"
@@ -63,6 +64,37 @@ func (s Secrets) Without(name string, value any) any {
 		return redacted
 	}
 	return s.names.without(value)
+}
+
+// Drop is a JSON value without its members, at any depth, that are secrets. What is no
+// JSON it returns as it is.
+func (s Secrets) Drop(raw json.RawMessage) json.RawMessage {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return raw
+	}
+	text, err := json.Marshal(s.names.drop(v))
+	if err != nil {
+		return nil // it was JSON: cannot happen
+	}
+	return text
+}
+
+func (s secrets) drop(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		maps.DeleteFunc(v, func(name string, _ any) bool { return s.has(name) })
+		for name, member := range v {
+			v[name] = s.drop(member)
+		}
+	case []any:
+		for i, element := range v {
+			v[i] = s.drop(element)
+		}
+	}
+	return v
 }
 
 func (s secrets) gather(t reflect.Type, seen map[reflect.Type]bool) {

@@ -152,11 +152,7 @@ func (h *handler) withoutSecrets(c contract.Connecting) contract.Connecting {
 	secret := func(name string, _ []string) bool { return h.secrets.Has(name) }
 	maps.DeleteFunc(c.Header, secret)
 	maps.DeleteFunc(c.Query, secret)
-	var auth map[string]json.RawMessage
-	if json.Unmarshal(c.Auth, &auth) == nil {
-		maps.DeleteFunc(auth, func(name string, _ json.RawMessage) bool { return h.secrets.Has(name) })
-		c.Auth = encoded(auth)
-	}
+	c.Auth = h.secrets.Drop(c.Auth)
 	return c
 }
 

@@ -109,13 +109,13 @@ func TestSecretsOfHandshakesAreNotWritten(t *testing.T) {
 	// What Dial adds is then the end of a value.
 	c := rawsio.Dial(t, url+"/socket.io/?EIO=4&transport=websocket&token=s3cret&access_token=s3cret&lang=de&rest=",
 		http.Header{"X-Agent": {"teapot"}, "Proxy-Authorization": {"s3cret"}, "X-Api-Key": {"s3cret"}, "Cookie": {"a=s3cret"}})
-	c.Send(`40/hall,{"user":"alice","row":7,"apiKey":"s3cret","token":"s3cret"}`)
+	c.Send(`40/hall,{"user":"alice","row":7,"apiKey":"s3cret","token":"s3cret","by":[{"sso":{"password":"s3cret","at":7.5}}]}`)
 	got, _ = lanes.command(t, 1)
 	input := string(got.Input)
 	if strings.Contains(input, "s3cret") {
 		t.Errorf("written was %s", input)
 	}
-	for _, want := range []string{`"row":7`, `"X-Agent":["teapot"]`, `"lang":["de"]`} {
+	for _, want := range []string{`"row":7`, `"by":[{"sso":{"at":7.5}}]`, `"X-Agent":["teapot"]`, `"lang":["de"]`} {
 		if !strings.Contains(input, want) {
 			t.Errorf("%s is not in %s", want, input)
 		}
