@@ -125,6 +125,11 @@ func relayLanes(t *testing.T, url, node string) *Lanes {
 // add appends an event with a number of its own, as a commit does; n 0: a stranger's.
 func add(t *testing.T, rdb redis.UniversalClient, n int, payload string) {
 	t.Helper()
+	addTo(t, rdb, 0, n, payload)
+}
+
+func addTo(t *testing.T, rdb redis.UniversalClient, partition, n int, payload string) {
+	t.Helper()
 	values := []any{fieldUUID, "id " + payload, fieldMetadata, encodePairs([]pair{{MetaNamespace, "/town"}, {MetaEvent, "cried"}}), fieldPayload, payload}
 	if n > 0 {
 		seq := fmt.Sprint("s.", n)
@@ -133,12 +138,18 @@ func add(t *testing.T, rdb redis.UniversalClient, n int, payload string) {
 		}
 		values = append(values, fieldSeq, seq)
 	}
-	if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventStream(0), Values: values}).Err(); err != nil {
+	if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventStream(partition), Values: values}).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func startHearing(t *testing.T, l *Lanes, b Bus) *listener {
+	t.Helper()
+	_, heard := startGatewayOn(t, l, b)
+	return heard
+}
+
+func startGatewayOn(t *testing.T, l *Lanes, b Bus) (*Gateway, *listener) {
 	t.Helper()
 	g, heard := NewGateway(l), &listener{}
 	g.Through("fake", b)
@@ -146,7 +157,60 @@ func startHearing(t *testing.T, l *Lanes, b Bus) *listener {
 		t.Fatal(err)
 	}
 	t.Cleanup(g.Close)
-	return heard
+	return g, heard
+}
+
+// On a Redis Cluster a relay reads each partition where it is.
+func TestEventsTakeABusOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster, bus := testenv.Cluster(t, "another broker for events, with a Redis Cluster"), &fakeBus{}
+	const partitions, each = 6, 40
+	newLanes := func(node string) *Lanes {
+		cfg := Config{Node: node, Partitions: partitions}
+		l, err := NewLanes(cfg, testenv.ClusterClient(t, cluster), testenv.ClusterClient(t, cluster), slog.New(slog.NewTextHandler(t.Output(), nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	one, two := newLanes("one"), newLanes("two")
+	g, heard := startGatewayOn(t, one, bus)
+	first, second := NewRelay(one, "fake", bus), NewRelay(two, "fake", bus)
+	first.Start()
+	for n := 1; n <= each; n++ {
+		if n == each/2 {
+			first.Close()
+			second.Start()
+			t.Cleanup(second.Close)
+		}
+		for p := range partitions {
+			addTo(t, one.rdb, p, n, fmt.Sprintf("\"%d/%d\"", p, n))
+		}
+	}
+	for p := range partitions {
+		if err := one.rdb.HSet(t.Context(), ownerKey(p), "series", "s", "seq", each).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := g.CatchUp(ctx); err != nil {
+		t.Error(err)
+	}
+	heard.mu.Lock()
+	defer heard.mu.Unlock()
+	next := [partitions]int{}
+	for _, text := range heard.heard {
+		var p, n int
+		if _, err := fmt.Sscanf(text, "\"%d/%d\"", &p, &n); err != nil || n != next[p]+1 {
+			t.Errorf("heard %s after %v", text, next)
+		}
+		next[p] = n
+	}
+	if len(heard.heard) != partitions*each || len(heard.missed) > 0 {
+		t.Errorf("heard %d of %d events, and was told of %v", len(heard.heard), partitions*each, heard.missed)
+	}
 }
 
 // What the broker repeats is heard once; a relay that dies while the broker is away leaves
