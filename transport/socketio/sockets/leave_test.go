@@ -59,7 +59,8 @@ func TestSendAwayIsSpread(t *testing.T) {
 	}
 	begin := time.Now()
 	srv.SendAway(t.Context(), over)
-	if took := time.Since(begin); took < over*(clients-2)/clients || took > over+testenv.Late {
+	// The last one's turn is a little before the end, and may be a millisecond early.
+	if took := time.Since(begin); took < over*(clients-1)/clients-time.Millisecond || took > over+testenv.Late {
 		t.Errorf("%d clients within %s took %s", clients, over, took)
 	}
 }
