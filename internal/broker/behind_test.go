@@ -58,6 +58,37 @@ func TestEvictionComesAfterWhatCame(t *testing.T) {
 	})
 }
 
+// Readers find gaps while somebody else looks at what is owed.
+func TestDebtsAreSettledWhileGapsAreFound(t *testing.T) {
+	t.Parallel()
+	l := relayLanes(t, testenv.Embedded(t), "one")
+	w := newWatch(l, new(sync.Mutex), func(string) {})
+	reader := newTail(l.rdb, append(l.eventStreams(), l.replyStream(0, l.boot)))
+	reader.events = l.cfg.Partitions
+	at := func(n int64) *counters {
+		return &counters{asked: time.Now(), last: []mark{{"s", n}, {}}, noReplies: make([]bool, 2)}
+	}
+	var found sync.WaitGroup
+	found.Go(func() {
+		for n := range int64(50) {
+			if err := w.compare(t.Context(), reader, at(n+1)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	paid := 0
+	for n := range int64(50) {
+		w.owe(func() { paid++ })
+		w.know(w.unknown(), at(n+1))
+	}
+	found.Wait()
+	w.turn.Lock()
+	defer w.turn.Unlock()
+	if w.settle(); paid != 50 {
+		t.Errorf("%d of 50 debts are paid", paid)
+	}
+}
+
 // A debt is paid when each partition's last event has come, or was told to be missed,
 // and whatever comes after that.
 func TestDebts(t *testing.T) {

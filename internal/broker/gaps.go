@@ -13,7 +13,8 @@ import (
 // A watch finds out which events a gateway has missed: lua/complete.lua numbers those of
 // each partition, so an entry tells by its number, and once a second the counters in
 // Redis tell of a partition from which no entry comes. Only the goroutine that reads a
-// partition may use it, except for keepAsking.
+// partition changes its numbering, and holds the turn for that: whoever has the turn may
+// look at it.
 //
 // What was missed is not known, and so neither is whom it concerns: everyone is told.
 type watch struct {
@@ -205,10 +206,10 @@ func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 		if back {
 			reason = ResyncEpoch
 		}
-		was := n.at
-		n.told, n.compared = c.last[p], c
+		n.compared = c
 		w.turn.Lock()
-		w.missed(p, was, n.told, reason)
+		n.told = c.last[p] // see settle, which others call too
+		w.missed(p, n.at, n.told, reason)
 		w.turn.Unlock()
 	}
 	return nil
