@@ -94,6 +94,9 @@
 // again, when a stream is read again from its start, is dropped. Strangers' entries have
 // no number: they are emitted and not counted.
 //
+// Who sends sockets away asks the same counters first, and waits until what they count was
+// handed over: a gateway that was cut off is behind (behind.go).
+//
 // # Another broker for events
 //
 // With a Bus the gateways do not read evt:{p3}. A Relay does, and forwards it; all above

@@ -139,9 +139,10 @@ func (n *Node) startLanes(ctx context.Context) error {
 }
 
 // Stop shuts the node down: it is no longer ready, hands over the events that are there,
-// sends away the clients that wait for nothing, takes no new commands, finishes what runs, hands its partitions over, waits
-// until every command has its answer, sends the rest away, ends its Hooks, and sends what
-// is left of traces. Its error names what was not done in time. The Redis clients stay open.
+// sends away the clients that wait for nothing, takes no new commands, finishes what runs,
+// hands its partitions over, waits until every command has its answer, sends the rest away,
+// ends its Hooks, and sends what is left of traces. Its error names what was not done in
+// time. The Redis clients stay open.
 func (n *Node) Stop(ctx context.Context) error {
 	begin := time.Now()
 	n.Health.Drain()
