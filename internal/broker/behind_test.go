@@ -1,9 +1,12 @@
 package broker
 
 import (
+	"fmt"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/testenv"
 )
@@ -54,6 +57,33 @@ func TestEvictionComesAfterWhatCame(t *testing.T) {
 		}
 		if len(evicted) > 0 {
 			t.Error("sent away a third time")
+		}
+	})
+}
+
+// A lane that was deleted may begin anew in the same millisecond, with an id that was read.
+func TestAnIDThatComesAgain(t *testing.T) {
+	t.Parallel()
+	onBothRedis(t, func(t *testing.T, url string) {
+		g, heard := NewGateway(relayLanes(t, url, "one")), &listener{}
+		if err := g.Start(t.Context(), heard.handle, heard.announce); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(g.Close)
+		var want []string
+		for n, seq := range []string{"s.1 .0", "s.2"} {
+			if err := g.rdb.Del(t.Context(), eventStream(0)).Err(); err != nil {
+				t.Fatal(err)
+			}
+			payload := fmt.Sprint(n)
+			metadata := encodePairs([]pair{{MetaNamespace, "/town"}, {MetaEvent, "cried"}})
+			values := []any{fieldUUID, "id", fieldMetadata, metadata, fieldPayload, payload, fieldSeq, seq}
+			if err := g.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventStream(0), ID: "5000-0", Values: values}).Err(); err != nil {
+				t.Fatal(err)
+			}
+			counted(t, g, n+1)
+			want = append(want, payload)
+			heard.wait(t, want...)
 		}
 	})
 }

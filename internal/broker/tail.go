@@ -75,6 +75,8 @@ func (t *tail) rewind(ctx context.Context, stream int, seen func(redis.XMessage)
 		case len(entries) == 0:
 			t.last[stream] = "0-0" // whatever its next entries are called
 			return false, nil
+		case entries[0].ID == t.last[stream] && seqOf(entries[0]) != "" && !seen(entries[0]):
+			// Another one: the stream was deleted and began anew in the same millisecond.
 		case compareIDs(entries[0].ID, t.last[stream]) >= 0:
 			return false, nil
 		}
