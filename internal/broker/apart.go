@@ -191,15 +191,3 @@ func answered(k *chunk, answer any) committed {
 	}
 	return committed{err: refusal(fmt.Sprintf("partition %d: %v", k.p.number, answer))}
 }
-
-// appendDead lays out the dead letters of a chunk, which come before its messages.
-func appendDead(args []any, k *chunk) (_ []any, n int) {
-	for _, done := range k.done {
-		if done.dead != nil {
-			metadata, payload := encode(done.dead)
-			args = append(args, 0, done.dead.UUID, metadata, payload)
-			n++
-		}
-	}
-	return args, n
-}

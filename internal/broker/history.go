@@ -39,6 +39,7 @@ type toKeep struct {
 	message int // its index
 	log     string
 	most    string // a number
+	place   int    // index of log among the partition's keys, as Lua counts; while it is committed
 }
 
 // Before returns the events before a position, the newest last.

@@ -1,6 +1,10 @@
 package broker
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
 
 // arguments lays out one run as lua/complete.lua wants it.
 func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
@@ -28,17 +32,23 @@ type layout struct {
 func (l *layout) chunk(k *chunk) {
 	l.keys = append(l.keys, k.p.owner, k.p.commands, k.p.events)
 	head := len(l.args)
-	l.args = append(l.args, l.lanes.boot, k.p.epoch, k.number, 0, 0, len(k.done), 0, 0)
-	replies := l.replies(k)
+	l.args = append(l.args, l.lanes.boot, k.p.epoch, k.number, 0, 0, 0, len(k.done), 0, 0)
+	replies, logs := l.replies(k), l.logs(k)
 	for _, done := range k.done {
 		l.args = append(l.args, done.entry)
 	}
-	var messages int
-	l.args, messages = appendDead(l.args, k)
-	buries := messages > 0
+	messages := len(l.args)
 	for _, done := range k.done {
-		messages += l.messages(done)
+		if done.dead != nil {
+			metadata, payload := encode(done.dead)
+			l.args = append(l.args, 0, done.dead.UUID, metadata, payload)
+		}
 	}
+	buries := len(l.args) > messages
+	for _, done := range k.done {
+		l.messages(done)
+	}
+	messages = len(l.args) - messages
 	if buries {
 		l.keys = append(l.keys, deadStream(k.p.number))
 	}
@@ -48,7 +58,8 @@ func (l *layout) chunk(k *chunk) {
 			l.keys, l.args = append(l.keys, done.copies.record), append(l.args, done.outcome)
 		}
 	}
-	l.args[head+3], l.args[head+4], l.args[head+6], l.args[head+7] = streams-l.own, replies, messages, len(l.keys)-streams
+	l.args[head+3], l.args[head+4], l.args[head+5] = streams-l.own, replies, logs
+	l.args[head+7], l.args[head+8] = messages, len(l.keys)-streams
 }
 
 // replies appends the reply streams, each once, and returns their number.
@@ -65,19 +76,27 @@ func (l *layout) replies(k *chunk) int {
 	return len(l.keys) - first
 }
 
-// messages appends the messages of one command, each followed by where it is kept, and
-// returns the number of both.
-func (l *layout) messages(done *completion) int {
-	n := len(done.messages) + len(done.keeps)
+// logs appends the streams in which events are kept, each once with its length, and
+// returns their number.
+func (l *layout) logs(k *chunk) int {
+	first := len(l.keys)
+	for _, done := range k.done {
+		for i, keep := range done.keeps {
+			at := slices.Index(l.keys[first:], keep.log)
+			if at < 0 {
+				at = len(l.keys) - first
+				l.keys, l.args = append(l.keys, keep.log), append(l.args, keep.most)
+			}
+			done.keeps[i].place = first + at - l.own + 1
+		}
+	}
+	return len(l.keys) - first
+}
+
+// messages appends the messages of one command.
+func (l *layout) messages(done *completion) {
 	keeps, reply := done.keeps, done.reply
 	for i, m := range done.messages {
-		stream := 3
-		switch destination(m) {
-		case toCommands:
-			stream = 2
-		case toReply:
-			stream = l.stream(l.lanes.replyStream(done.p.number, done.replyTo))
-		}
 		var metadata, payload []byte
 		if reply != nil && isEvent(m) {
 			metadata, payload = encodeWithReply(m, reply)
@@ -85,22 +104,22 @@ func (l *layout) messages(done *completion) int {
 		} else {
 			metadata, payload = encode(m)
 		}
-		l.args = append(l.args, stream, m.UUID, metadata, payload)
 		if len(keeps) > 0 && keeps[0].message == i {
-			l.args = append(l.args, -l.stream(keeps[0].log), done.entry, keeps[0].most, "")
+			l.args = append(l.args, keeps[0].place, m.UUID, metadata, payload, done.entry)
 			keeps = keeps[1:]
+		} else {
+			l.args = append(l.args, l.place(done, m), m.UUID, metadata, payload)
 		}
 	}
-	return n
 }
 
-// stream is the index of a stream among the partition's keys, as Lua counts; it adds
-// one that is not there.
-func (l *layout) stream(name string) int {
-	i := slices.Index(l.keys[l.own:], name)
-	if i < 0 {
-		i = len(l.keys) - l.own
-		l.keys = append(l.keys, name)
+// place is the index of a message's stream among the partition's keys, as Lua counts.
+func (l *layout) place(done *completion, m *message.Message) int {
+	switch destination(m) {
+	case toCommands:
+		return 2
+	case toReply:
+		return slices.Index(l.keys[l.own:], l.lanes.replyStream(done.p.number, done.replyTo)) + 1
 	}
-	return i + 1
+	return 3
 }

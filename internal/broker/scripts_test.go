@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/testenv"
@@ -59,7 +60,7 @@ func TestScriptsRunWithoutFreeMemory(t *testing.T) {
 	}
 	take()
 	run("renew", epoch, ownScript, own, "renew", "node", "boot", epoch, 1000)
-	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "kept:{p0}:a", "dlq:{p0}", "idem:{p0}:a"}, 10, 10, 10, 10_000, "series", 10, "boot", epoch, 1, 5, 0, 1, 3, 1, "1-1", 0, "dead", "", "", 3, "u", "", "", -4, "1-1", 10, "", "done")
+	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "kept:{p0}:a", "dlq:{p0}", "idem:{p0}:a"}, 10, 10, 10, 10_000, "series", 10, "boot", epoch, 1, 5, 0, 1, 1, 9, 1, 10, "1-1", 0, "dead", "", "", 4, "u", "", "", "1-1", "done")
 	run("forward", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("forward again", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("release", 0, ownScript, own, "release", "node", "boot", epoch, 1000)
@@ -159,6 +160,73 @@ func TestCommit(t *testing.T) {
 	}
 	if ttl := rdb.PTTL(ctx, "rep:gateway").Val(); ttl <= 0 || ttl > keepReplies {
 		t.Errorf("replies outlive their gateway by %s", ttl)
+	}
+}
+
+// Redis takes nothing back when a script fails midway, so the script does: what comes before
+// a key that cannot be used is not there either, and all of it is when the key can be used.
+func TestACommitThatFailsMidwayIsTakenBack(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rdb := testenv.Client(t, start(t))
+			ctx := t.Context()
+			p := newPartition(0)
+			p.epoch = 1
+			logs := []string{"kept:{p0}:a", "kept:{p0}:b"}
+			for _, err := range []error{
+				rdb.HSet(ctx, p.owner, "boot", "boot", "epoch", 1).Err(),
+				rdb.XAdd(ctx, &redis.XAddArgs{Stream: p.commands, ID: "1-1", Values: []string{"a", "b"}}).Err(),
+				rdb.Set(ctx, logs[1], "no stream", 0).Err(),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			done := &completion{p: p, entry: "1-1", replyTo: "gateway", dead: newMessage("u", nil, nil)}
+			for _, metadata := range []message.Metadata{{metaOperation: "x"}, {}, {MetaNamespace: "/x"}, {MetaNamespace: "/x"}, {MetaNamespace: "/x"}} {
+				done.messages = append(done.messages, newMessage("u", metadata, nil))
+			}
+			done.keeps = []toKeep{{message: 3, log: logs[0], most: "10"}, {message: 4, log: logs[1], most: "10"}}
+			c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb}}}
+			lengths := func() (all []int64) {
+				for _, stream := range []string{p.commands, p.events, "rep:gateway", deadStream(0), logs[0]} {
+					all = append(all, rdb.XLen(ctx, stream).Val())
+				}
+				return all
+			}
+			chunks := []*chunk{{p: p, number: 1, done: []*completion{done}}}
+			if r := c.send(ctx, chunks)[0]; r.err == nil || !strings.Contains(r.err.Error(), "WRONGTYPE") || !strings.Contains(r.err.Error(), logs[1]) {
+				t.Errorf("the error is %v, want one that names the key", r.err)
+			}
+			if diff := cmp.Diff([]int64{1, 0, 0, 0, 0}, lengths()); diff != "" {
+				t.Errorf("after an attempt that failed: %s", diff)
+			}
+			if err := rdb.Del(ctx, logs[1]).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if r := c.send(ctx, chunks)[0]; r != (committed{n: 1, kept: 1}) {
+				t.Errorf("then it is %+v", r)
+			}
+			if diff := cmp.Diff([]int64{1, 3, 1, 1, 1}, lengths()); diff != "" { // the follow-up in place of the command
+				t.Errorf("after one that did not: %s", diff)
+			}
+			var marks []any
+			for _, e := range rdb.XRange(ctx, p.events, "-", "+").Val() {
+				series, number, _ := strings.Cut(fmt.Sprint(e.Values[fieldSeq]), ".")
+				if series == "" {
+					t.Errorf("an event has the mark %v", e.Values[fieldSeq])
+				}
+				marks = append(marks, number)
+			}
+			if diff := cmp.Diff([]any{"1 .0", "2", "3"}, marks); diff != "" {
+				t.Errorf("numbers: %s", diff)
+			}
+			if kept := rdb.XRange(ctx, logs[1], "-", "+").Val(); len(kept) != 1 || kept[0].ID != "1-1" {
+				t.Errorf("kept is %v, want it where its command was", kept)
+			}
+		})
 	}
 }
 
