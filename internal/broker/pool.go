@@ -75,7 +75,8 @@ type pool struct {
 	wake    sync.Cond
 	ready   []*keyQueue
 	workers int
-	parked  int // of the workers: waiting, and not yet woken
+	parked  int  // of the workers: waiting, and not yet woken
+	waking  bool // one was woken, or begun, and has not looked for a key yet
 	closed  bool
 }
 
@@ -111,17 +112,36 @@ func (p *pool) schedule(q *keyQueue) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ready = append(p.ready, q)
+	p.wakeOne()
+}
+
+// wakeOne has one more goroutine look for a key, unless one is about to. It wakes the next
+// one in its turn: handlers that are quicker than that need no more of them. The mutex is
+// held.
+func (p *pool) wakeOne() {
 	switch {
+	case p.waking || len(p.ready) == 0:
 	case p.parked > 0:
 		p.parked--
+		p.waking = true
 		p.wake.Signal()
 	case p.workers < p.max:
 		p.workers++
+		p.waking = true
 		go p.work()
 	}
 }
 
-func (p *pool) work() { p.workFrom(p.take()) }
+func (p *pool) work() {
+	p.woken()
+	p.workFrom(p.take())
+}
+
+func (p *pool) woken() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waking = false
+}
 
 // workFrom runs a key, and then others. A handler can end the goroutine, which nothing
 // can prevent: another one goes on in its place.
@@ -151,9 +171,11 @@ func (p *pool) take() *keyQueue {
 		}
 		p.parked++
 		p.wake.Wait()
+		p.waking = false
 	}
 	q := p.ready[0]
 	p.ready = p.ready[1:]
+	p.wakeOne()
 	return q
 }
 
