@@ -56,8 +56,14 @@ const (
 	metaTraceState  = tracing.Tracestate
 )
 
-// metadata is what the wire says of the command besides its id and input.
-func (c *Command) metadata() []pair {
+// encoded is what the wire says of the command besides its id and input.
+func (c *Command) encoded() []byte {
+	var room [16]pair // on the stack
+	return encodePairs(c.metadata(room[:0]))
+}
+
+// metadata appends what encoded says.
+func (c *Command) metadata(pairs []pair) []pair {
 	var timeout, forward string
 	if c.Timeout > 0 {
 		timeout = strconv.FormatInt(c.Timeout.Milliseconds(), 10)
@@ -65,11 +71,12 @@ func (c *Command) metadata() []pair {
 	if c.forward {
 		forward = "true"
 	}
-	pairs := []pair{
-		{metaOperation, c.Operation}, {metaKey, c.Key}, {metaIdempotency, c.IdempotencyKey},
-		{metaUser, c.Caller.UserID}, {metaTenant, c.Caller.Tenant}, {metaSession, string(c.Caller.Session)}, {metaRoles, list(c.Caller.Roles)}, {metaSocket, c.Caller.Socket}, {metaNode, c.Caller.Node}, {metaCallerIn, c.Caller.Namespace},
-		{metaReplyTo, c.replyTo}, {metaTimeout, timeout}, {metaCorrelation, c.correlation}, {metaForward, forward},
-	}
+	pairs = append(pairs,
+		pair{metaOperation, c.Operation}, pair{metaKey, c.Key}, pair{metaIdempotency, c.IdempotencyKey},
+		pair{metaUser, c.Caller.UserID}, pair{metaTenant, c.Caller.Tenant}, pair{metaSession, string(c.Caller.Session)},
+		pair{metaRoles, list(c.Caller.Roles)}, pair{metaSocket, c.Caller.Socket}, pair{metaNode, c.Caller.Node}, pair{metaCallerIn, c.Caller.Namespace},
+		pair{metaReplyTo, c.replyTo}, pair{metaTimeout, timeout}, pair{metaCorrelation, c.correlation}, pair{metaForward, forward},
+	)
 	if c.Trace.Parent != "" { // most have none
 		pairs = append(pairs, pair{metaTrace, c.Trace.Parent}, pair{metaTraceState, c.Trace.State})
 	}
@@ -79,7 +86,7 @@ func (c *Command) metadata() []pair {
 // message is the command as a message.
 func (c *Command) message() *message.Message {
 	md := message.Metadata{}
-	for _, p := range c.metadata() {
+	for _, p := range c.metadata(nil) {
 		set(md, p.name, p.value)
 	}
 	return newMessage(c.ID, md, c.Input)

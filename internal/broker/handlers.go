@@ -270,7 +270,7 @@ func (w *Worker) forward(j *job) {
 	var wait backoff
 	for !j.p.lost.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
-		err := forwardScript.Run(ctx, w.rdb, keys, forwardedFor.Milliseconds(), c.ID, encodePairs(c.metadata()), c.Input).Err()
+		err := forwardScript.Run(ctx, w.rdb, keys, forwardedFor.Milliseconds(), c.ID, c.encoded(), c.Input).Err()
 		cancel()
 		if err == nil {
 			return

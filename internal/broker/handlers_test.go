@@ -30,7 +30,7 @@ func executed(t *testing.T, replyTo string, serve func(context.Context) error, c
 	l := &Lanes{cfg: Config{Partitions: 1, CommandTimeout: time.Minute}, log: slog.New(slog.NewTextHandler(&out, nil)), metrics: metrics.New()}
 	w := NewWorker(l, NewHandlers(contract.NewCatalog([]contract.Route{route}), chain...))
 	sent := &Command{ID: "some-id", Operation: "x.e", Input: []byte("{}"), replyTo: replyTo}
-	e := entry{id: fmt.Sprintf("%d-0", time.Now().UnixMilli()), uuid: sent.ID, metadata: string(encodePairs(sent.metadata())), payload: sent.Input}
+	e := entry{id: fmt.Sprintf("%d-0", time.Now().UnixMilli()), uuid: sent.ID, metadata: string(sent.encoded()), payload: sent.Input}
 	c, err := parseCommand(e)
 	if err != nil {
 		t.Fatal(err)

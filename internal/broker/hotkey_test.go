@@ -38,7 +38,7 @@ func (m *readModel) send(key string) {
 	m.at++
 	id := fmt.Sprintf("%d-%d", m.at/10, m.at%10)
 	c := &Command{Operation: "x", Key: key}
-	m.stream = append(m.stream, entry{id: id, uuid: id, metadata: string(encodePairs(c.metadata()))})
+	m.stream = append(m.stream, entry{id: id, uuid: id, metadata: string(c.encoded())})
 	m.sent[key] = append(m.sent[key], id)
 }
 

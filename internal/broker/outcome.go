@@ -123,7 +123,7 @@ const (
 // their order, then the reply, if it is of use. An answer says that all is committed,
 // so it comes last.
 func (l *Lanes) results(c *Command, namespace contract.Namespace, out contract.Outcome) ([]*message.Message, error) {
-	r := resultsOf{l: l, c: c, namespace: namespace}
+	r := resultsOf{l: l, c: c, namespace: namespace, messages: make([]*message.Message, 0, len(out.Effects)+1)}
 	for _, e := range out.Effects {
 		if err := r.add(e); err != nil {
 			return nil, err

@@ -98,18 +98,19 @@ func (r *reader) reply(ctx context.Context, key string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	buf := r.buf[:0]
-	if !r.reuse {
-		buf = make([]byte, 0, min(r.bytes+r.bytes/4, keepBuffer))
-	}
 	r.bytes = 0
-	raw, err := r.link.roundTrip(ctx, client, r.args, buf)
+	raw, err := r.link.roundTrip(ctx, client, r.args, r.buf[:0])
 	if err != nil {
 		return nil, err
 	}
 	r.bytes = len(raw)
-	if r.buf = nil; r.reuse && cap(raw) <= keepBuffer {
+	switch {
+	case cap(raw) > keepBuffer:
+		r.buf = nil
+	case r.reuse:
 		r.buf = raw
+	default:
+		r.buf, raw = raw, bytes.Clone(raw)
 	}
 	return raw, nil
 }

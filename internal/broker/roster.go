@@ -106,7 +106,7 @@ func (g *Gateway) Enter(c *Command) (Stay, error) {
 	}
 	g.fill(c)
 	c.Timeout = 0
-	metadata := encodePairs(c.metadata())
+	metadata := c.encoded()
 	s := &stay{r: g.roster, partition: g.partition(c.lane())}
 	s.value = fmt.Appendf(make([]byte, 0, 16+len(c.ID)+len(metadata)+len(c.Input)), "%d %d ", len(c.ID), len(metadata))
 	s.value = append(append(append(s.value, c.ID...), metadata...), c.Input...)

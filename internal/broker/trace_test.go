@@ -36,8 +36,8 @@ func TestWhatIsNotTracedCostsNothing(t *testing.T) {
 	if n != 0 {
 		t.Errorf("it allocates %v times", n)
 	}
-	if len(reply.Metadata) != 0 || bytes.Contains(encodePairs(c.metadata()), []byte("trace")) {
-		t.Errorf("it is written: %v %q", reply.Metadata, encodePairs(c.metadata()))
+	if len(reply.Metadata) != 0 || bytes.Contains(c.encoded(), []byte("trace")) {
+		t.Errorf("it is written: %v %q", reply.Metadata, c.encoded())
 	}
 }
 
@@ -45,7 +45,7 @@ func TestWhatIsNotTracedCostsNothing(t *testing.T) {
 func TestTheTraceOfACommandIsPassedOn(t *testing.T) {
 	t.Parallel()
 	sent := Command{ID: "1", Operation: "chat.join", Trace: tracing.Header{Parent: aSpan, State: "a=1"}}
-	c, err := parseCommand(entry{id: "1-0", uuid: "1", metadata: string(encodePairs(sent.metadata()))})
+	c, err := parseCommand(entry{id: "1-0", uuid: "1", metadata: string(sent.encoded())})
 	if err != nil || c.Trace != sent.Trace {
 		t.Fatalf("%+v %v", c, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/example/switchyard/internal/fault"
@@ -25,8 +26,9 @@ func (v *Validator) Validate(text []byte) []fault.Field { return v.run(text, ref
 
 // run checks a text, and puts it into a Go value unless that is the zero Value.
 func (v *Validator) run(text []byte, to reflect.Value) []fault.Field {
-	c := check{b: text}
-	c.path = c.room[:0]
+	c := checks.Get().(*check)
+	defer checks.Put(c)
+	*c = check{b: text, path: c.path[:0]}
 	end, err := c.filled(v.root, jsonscan.Space(text, 0), to)
 	if err == nil && jsonscan.Space(text, end) != len(text) {
 		err = jsonscan.ErrSyntax
@@ -42,10 +44,10 @@ type check struct {
 	b        []byte
 	path     []string
 	mistakes []fault.Field
-
-	room   [8]string // for path, most often
-	copied string    // of b
+	copied   string // of b
 }
+
+var checks = sync.Pool{New: func() any { return new(check) }}
 
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
 
