@@ -46,6 +46,7 @@ func parse(text string) (*server, error) {
 	opts.DialTimeout = dialTimeout
 	opts.ContextTimeoutEnabled = true
 	opts.ConnMaxIdleTime = idleMax
+	opts.Protocol = cmp.Or(opts.Protocol, 2) // in 3, go-redis looks for pushes, which nobody asks for, around every batch
 	return &server{opts: opts, addrs: append([]string{opts.Addr}, addrs...)}, nil
 }
 
