@@ -203,8 +203,8 @@ func (w *Worker) execute(j *job) []*message.Message {
 			return w.failed(j, errTimeout)
 		}
 	}
-	ctx, cancel := context.WithTimeout(j.span.Context(context.Background()), timeout)
-	defer cancel()
+	ctx := newTimed(j.span.Context(context.Background()), timeout)
+	defer ctx.cancel()
 	begin := time.Since(began)
 	j.overdue.Store(int64(begin + timeout + hungAfter))
 	messages, err := w.serve(ctx, j)
