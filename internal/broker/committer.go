@@ -60,7 +60,8 @@ type committer struct {
 	queue []*completion
 	wake  chan struct{}
 
-	failed  []*chunk // to be tried again; only run touches them
+	room    []byte   // for the metadata of one round trip, and then of the next; only run touches it
+	failed  []*chunk // to be tried again; likewise
 	apart   map[*partition]*setApart
 	unhappy throttle
 	refused throttle
@@ -261,6 +262,7 @@ type committed struct {
 func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
+	c.room = c.room[:0]
 	runs := runsOf(todo, onCluster(c.w.rdb))
 	cmds := runScripts(ctx, c.w.rdb, completeScript, len(runs), func(i int) ([]string, []any) { return c.arguments(runs[i]) })
 	results := make([]committed, 0, len(todo))

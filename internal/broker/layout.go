@@ -14,9 +14,9 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 		if k.refused != nil {
 			k = &chunk{p: k.p, number: k.number} // no commands: the number is made void
 		}
-		l := layout{lanes: c.w.Lanes, keys: keys, args: args, own: len(keys)}
+		l := layout{lanes: c.w.Lanes, keys: keys, args: args, room: c.room, own: len(keys)}
 		l.chunk(k)
-		keys, args = l.keys, l.args
+		keys, args, c.room = l.keys, l.args, l.room
 	}
 	return keys, args
 }
@@ -26,7 +26,8 @@ type layout struct {
 	lanes *Lanes
 	keys  []string
 	args  []any
-	own   int // index of the partition's first key
+	room  []byte // for metadata, which args share
+	own   int    // index of the partition's first key
 }
 
 func (l *layout) chunk(k *chunk) {
@@ -40,8 +41,7 @@ func (l *layout) chunk(k *chunk) {
 	messages := len(l.args)
 	for _, done := range k.done {
 		if done.dead != nil {
-			metadata, payload := encode(done.dead)
-			l.args = append(l.args, 0, done.dead.UUID, metadata, payload)
+			l.args = append(l.args, 0, done.dead.UUID, l.metadata(done.dead, nil), []byte(done.dead.Payload))
 		}
 	}
 	buries := len(l.args) > messages
@@ -97,20 +97,29 @@ func (l *layout) logs(k *chunk) int {
 func (l *layout) messages(done *completion) {
 	keeps, reply := done.keeps, done.reply
 	for i, m := range done.messages {
-		var metadata, payload []byte
-		if reply != nil && isEvent(m) {
-			metadata, payload = encodeWithReply(m, reply)
-			reply = nil
-		} else {
-			metadata, payload = encode(m)
+		var on *message.Message
+		if isEvent(m) {
+			on, reply = reply, nil
 		}
+		metadata := l.metadata(m, on)
 		if len(keeps) > 0 && keeps[0].message == i {
-			l.args = append(l.args, keeps[0].place, m.UUID, metadata, payload, done.entry)
+			l.args = append(l.args, keeps[0].place, m.UUID, metadata, []byte(m.Payload), done.entry)
 			keeps = keeps[1:]
 		} else {
-			l.args = append(l.args, l.place(done, m), m.UUID, metadata, payload)
+			l.args = append(l.args, l.place(done, m), m.UUID, metadata, []byte(m.Payload))
 		}
 	}
+}
+
+// metadata encodes a message's metadata, and with it the reply that travels on it, if any.
+func (l *layout) metadata(m, reply *message.Message) []byte {
+	from := len(l.room)
+	if reply != nil {
+		l.room = appendWithReply(l.room, m, reply)
+	} else {
+		l.room = appendMetadata(l.room, m.Metadata)
+	}
+	return l.room[from:len(l.room):len(l.room)]
 }
 
 // place is the index of a message's stream among the partition's keys, as Lua counts.

@@ -85,30 +85,26 @@ func together(messages []*message.Message) (rest []*message.Message, reply *mess
 
 func isEvent(m *message.Message) bool { return m.Metadata[MetaNamespace] != "" }
 
-// encodeWithReply is encode for an event on which a reply travels.
-func encodeWithReply(m, reply *message.Message) (metadata, payload []byte) {
+// appendWithReply is appendMetadata for an event on which a reply travels.
+func appendWithReply(b []byte, m, reply *message.Message) []byte {
 	md, r := m.Metadata, reply.Metadata
 	on := [...]pair{
 		{metaReplyTo, r[metaReplyTo]}, {metaCode, r[metaCode]}, {metaJoin, r[metaJoin]}, {metaLeave, r[metaLeave]}, {metaSession, r[metaSession]},
 		{metaReply, unsafe.String(unsafe.SliceData(reply.Payload), len(reply.Payload))}, // which nobody changes
 	}
-	n, size := len(md), 0
+	n := len(md)
 	for _, p := range on {
 		if p.value != "" {
 			n++
-			size += 10 + len(p.name) + len(p.value)
 		}
 	}
-	for k, v := range md {
-		size += 10 + len(k) + len(v)
-	}
-	b := appendTexts(msgpack.AppendMap(make([]byte, 0, 5+size), n), md)
+	b = appendTexts(msgpack.AppendMap(b, n), md)
 	for _, p := range on {
 		if p.value != "" {
 			b = msgpack.AppendText(msgpack.AppendText(b, p.name), p.value)
 		}
 	}
-	return b, m.Payload
+	return b
 }
 
 type lane int
