@@ -23,8 +23,9 @@ local results = {}
 local k, a = 0, 7 -- before the first key, and at the first argument, of the partition
 
 -- keep appends an event's payload to what is kept. Its id is the position of its command.
--- Were the clock of Redis set back and the commands deleted, later ones may be there: then
--- it comes last all the same.
+-- Were the clock of Redis set back and the commands deleted, later ones may be there, and
+-- that id itself may have been, in an attempt that was taken back: then it comes last all
+-- the same.
 local function keep(stream, length, id, payload)
   local kept = pcall('XADD', stream, 'MAXLEN', '~', length, id, 'payload', payload)
   if type(kept) == 'table' then
