@@ -223,7 +223,7 @@ func (w *watch) missed(p int, was, is mark, reason string) {
 		w.metrics.Gaps.Inc()
 	}
 	w.log.Warn("events were missed", "partition", p, "reason", reason,
-		"last", fmt.Sprint(was.series, ".", was.seq), "next", fmt.Sprint(is.series, ".", is.seq))
+		"last", was.String(), "next", is.String())
 	if w.due != ResyncEpoch {
 		w.due = reason
 	}

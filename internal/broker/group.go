@@ -23,7 +23,8 @@ import (
 //
 // A message must be acknowledged before the next one comes; a nack brings it again,
 // after a pause. Delivery is at least once: when a leader dies, the messages of its
-// last half second come again.
+// last half second come again. A group that was away for longer than its lanes keep
+// events is told (MetaMissed).
 //
 // There is no consumer group of Redis in it: those do not fence, and do not keep
 // order when a message is claimed.
@@ -68,8 +69,7 @@ func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 		key: "group:{" + s.name + " " + topic + "}", in: s.streams(topic),
 	}
 	out := make(chan *message.Message)
-	var turn sync.Mutex
-	m.follower = func() handOver { return m.oneByOne(out, &turn) }
+	m.follower = func() handOver { return m.oneByOne(out) }
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(s.ctx, cancel)
 	s.wg.Go(func() {
@@ -100,7 +100,7 @@ type member struct {
 	key   string
 	in    []string // streams
 
-	follower func() handOver // for each tail
+	follower func() handOver // for each time that it leads
 	recent   time.Duration   // how old entries are that a group without a position begins with; 0: the oldest
 	strict   bool            // only what a replica of Redis has is handed over
 
@@ -108,7 +108,7 @@ type member struct {
 	begin string // position where there is none
 
 	mu   sync.Mutex
-	at   map[string]string // positions, by stream
+	at   map[string]string // positions, by stream, and numbers, by markKey
 	kept map[string]string // those that Redis has
 }
 
@@ -228,7 +228,8 @@ func (m *member) deliver(ctx context.Context) {
 			t.last[i] = id
 		}
 	}
-	eachTail(t.bySlot(), func(t *tail) { m.follow(ctx, t, m.follower()) })
+	hand := m.follower()
+	eachTail(t.bySlot(), func(t *tail) { m.follow(ctx, t, hand) })
 }
 
 func (m *member) follow(ctx context.Context, t *tail, hand handOver) {
@@ -247,36 +248,36 @@ func (m *member) follow(ctx context.Context, t *tail, hand handOver) {
 	}
 }
 
-// oneByOne hands messages over to Watermill; the mutex is held while one is not
-// acknowledged.
-func (m *member) oneByOne(out chan<- *message.Message, turn *sync.Mutex) handOver {
-	var nacked backoff
-	var malformed throttle
+// oneByOne hands messages over to Watermill.
+func (m *member) oneByOne(out chan *message.Message) handOver {
+	d := newDelivery(out, m.log)
+	for _, stream := range m.in {
+		d.resume(stream, m.at[markKey(stream)])
+	}
 	return func(ctx context.Context, t *tail, all []found) bool {
 		for _, f := range all {
 			stream := t.streams[f.stream]
 			for _, e := range f.entries {
-				msg, err := decode(e)
-				if err != nil {
-					malformed.warn(m.log, "skipped a malformed entry", "stream", stream, "error", err)
-				} else {
-					turn.Lock()
-					acked := deliverUntilAcked(ctx, msg, out, m.log, &nacked)
-					turn.Unlock()
-					if !acked {
-						return false
-					}
+				if !d.hand(ctx, stream, e) {
+					return false
 				}
-				m.passed(stream, e.id)
+				m.passed(stream, e)
 			}
 		}
 		return true
 	}
 }
 
-// passed moves the position of a stream.
-func (m *member) passed(stream, id string) {
+// passed moves the position of a stream, and with it the number of its last event.
+func (m *member) passed(stream string, e entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.at[stream] = strings.Clone(id)
+	m.at[stream] = strings.Clone(e.id)
+	if e.seq != "" {
+		m.at[markKey(stream)] = markOf(e)
+	}
 }
+
+// markKey is what a group keeps the number of its last event of a stream under, beside the
+// position.
+func markKey(stream string) string { return "mark " + stream }

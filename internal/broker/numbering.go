@@ -25,6 +25,8 @@ type mark struct {
 	seq    int64
 }
 
+func (m mark) String() string { return m.series + "." + strconv.FormatInt(m.seq, 10) }
+
 // parseSeq reads the field _seq: "<series>.<number>", and on the first entry of a series
 // the mark of the event before it.
 func parseSeq(s string) (at, before mark, ok bool) {

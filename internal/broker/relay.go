@@ -93,7 +93,7 @@ func (r *Relay) forwardAll(ctx context.Context, partition int, entries []entry) 
 		if !r.send(ctx, m, &wait) {
 			return
 		}
-		r.member.passed(eventStream(partition), e.id)
+		r.member.passed(eventStream(partition), e)
 	}
 }
 

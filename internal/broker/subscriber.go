@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 
@@ -13,7 +12,8 @@ import (
 // A Subscriber gives every message appended to a topic from the moment Subscribe
 // has returned, to every subscription (fan-out). A message must be acknowledged
 // before the next one comes; a nack brings it again, after a pause. Positions are kept
-// in memory, so a new process starts at the end.
+// in memory, so a new process starts at the end. Of events that it has missed it is told
+// (MetaMissed).
 //
 // It is Watermill's message.Subscriber. Safe for concurrent use.
 type Subscriber struct {
@@ -62,15 +62,14 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(s.ctx, cancel)
-	out := make(chan *message.Message)
+	d := newDelivery(make(chan *message.Message), s.log)
 	s.wg.Go(func() {
-		defer close(out)
+		defer close(d.out)
 		defer cancel()
 		defer unhook()
-		var turn sync.Mutex
-		eachTail(t.bySlot(), func(t *tail) { s.run(ctx, t, &turn, out) })
+		eachTail(t.bySlot(), func(t *tail) { s.run(ctx, t, d) })
 	})
-	return out, nil
+	return d.out, nil
 }
 
 // Close ends all subscriptions and waits for them.
@@ -80,12 +79,10 @@ func (s *Subscriber) Close() error {
 	return nil
 }
 
-// run hands over what a tail brings; the mutex is held while a message is not
-// acknowledged.
-func (s *Subscriber) run(ctx context.Context, t *tail, turn *sync.Mutex, out chan<- *message.Message) {
+// run hands over what a tail brings.
+func (s *Subscriber) run(ctx context.Context, t *tail, d *delivery) {
 	defer t.reader.close()
-	var wait, nacked backoff
-	var malformed throttle
+	var wait backoff
 	for ctx.Err() == nil {
 		all, err := t.next(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -95,54 +92,10 @@ func (s *Subscriber) run(ctx context.Context, t *tail, turn *sync.Mutex, out cha
 		wait.reset()
 		for _, f := range all {
 			for _, e := range f.entries {
-				m, err := decode(e)
-				if err != nil {
-					malformed.warn(s.log, "skipped a malformed entry", "stream", t.streams[f.stream], "error", err)
-					continue
-				}
-				turn.Lock()
-				acked := deliverUntilAcked(ctx, m, out, s.log, &nacked)
-				turn.Unlock()
-				if !acked {
+				if !d.hand(ctx, t.streams[f.stream], e) {
 					return
 				}
 			}
 		}
-	}
-}
-
-var errNacked = errors.New("it was nacked")
-
-// deliverUntilAcked hands a message over again until it is acknowledged; false means
-// that ctx has ended before.
-func deliverUntilAcked(ctx context.Context, m *message.Message, out chan<- *message.Message, log *slog.Logger, nacked *backoff) bool {
-	for !deliver(ctx, m, out) {
-		if ctx.Err() != nil {
-			return false
-		}
-		nacked.sleep(ctx, log, "handle a message of a topic", errNacked)
-	}
-	nacked.reset()
-	return true
-}
-
-// deliver hands a message over and tells whether it was acknowledged.
-func deliver(ctx context.Context, m *message.Message, out chan<- *message.Message) bool {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	m = m.Copy()
-	m.SetContext(ctx)
-	select {
-	case out <- m:
-	case <-ctx.Done():
-		return false
-	}
-	select {
-	case <-m.Acked():
-		return true
-	case <-m.Nacked():
-		return false
-	case <-ctx.Done():
-		return false
 	}
 }

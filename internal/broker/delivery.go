@@ -1,0 +1,120 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// MetaMissed is in the metadata of a message of Events when events of its lane before it
+// are gone: the subscriber was behind by more than the lane keeps (ResyncGap), or Redis has
+// lost its last writes (ResyncEpoch). What is made of all events, like a projection, is to
+// be made anew.
+const MetaMissed = "_missed"
+
+// A delivery hands entries over to Watermill, one at a time, until each is acknowledged.
+// Safe for concurrent use.
+type delivery struct {
+	out chan *message.Message
+	log *slog.Logger
+
+	turn      sync.Mutex // held while one is not acknowledged
+	events    map[string]*sequence
+	nacked    backoff
+	malformed throttle
+	lost      throttle
+}
+
+// A sequence is how far the events of one stream have come.
+type sequence struct {
+	numbering
+	missed string // why events before the next message are gone; "" when none are
+}
+
+func newDelivery(out chan *message.Message, log *slog.Logger) *delivery {
+	return &delivery{out: out, log: log, events: map[string]*sequence{}}
+}
+
+// hand hands one entry over; false means that ctx has ended before it was acknowledged.
+func (d *delivery) hand(ctx context.Context, stream string, e entry) bool {
+	d.turn.Lock()
+	defer d.turn.Unlock()
+	d.follow(stream, e)
+	m, err := decode(e)
+	if err != nil {
+		d.malformed.warn(d.log, "skipped a malformed entry", "stream", stream, "error", err)
+		return true
+	}
+	if s := d.events[stream]; s != nil && s.missed != "" {
+		m.Metadata[MetaMissed], s.missed = s.missed, ""
+	}
+	for !deliver(ctx, m, d.out) {
+		if ctx.Err() != nil {
+			return false
+		}
+		d.nacked.sleep(ctx, d.log, "handle a message of a topic", errNacked)
+	}
+	d.nacked.reset()
+	return true
+}
+
+// follow finds out by an event's number whether some before it are gone. What is no event,
+// or a stranger's, has none.
+func (d *delivery) follow(stream string, e entry) {
+	at, before, ok := parseSeq(e.seq)
+	if !ok {
+		return
+	}
+	s := d.events[stream]
+	if s == nil {
+		s = &sequence{}
+		s.begin(at)
+		d.events[stream] = s
+		return
+	}
+	last := s.at
+	if _, reason := s.take(at, before); reason != "" {
+		s.missed = reason
+		d.lost.error(d.log, "a subscriber has missed events: they are gone from their lane", "stream", stream, "reason", reason, "last", last.String(), "next", at.String())
+	}
+}
+
+// resume goes on after an event of which markOf was kept.
+func (d *delivery) resume(stream, mark string) {
+	if at, ok := parseMark(mark); ok {
+		d.events[stream] = &sequence{numbering: numbering{at: at}}
+	}
+}
+
+// markOf is an event's number in its series, as parseMark reads it; "" where it has none.
+func markOf(e entry) string {
+	mark, _, _ := strings.Cut(e.seq, " ")
+	return strings.Clone(mark)
+}
+
+var errNacked = errors.New("it was nacked")
+
+// deliver hands a message over and tells whether it was acknowledged.
+func deliver(ctx context.Context, m *message.Message, out chan<- *message.Message) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	m = m.Copy()
+	m.SetContext(ctx)
+	select {
+	case out <- m:
+	case <-ctx.Done():
+		return false
+	}
+	select {
+	case <-m.Acked():
+		return true
+	case <-m.Nacked():
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}

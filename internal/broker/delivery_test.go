@@ -1,0 +1,97 @@
+package broker_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+// What follows all events is told when some of them are gone before they came, also when
+// it was away meanwhile, and nothing else.
+func TestSubscribersAreToldWhatTheyHaveMissed(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		node := startNode(t, url, "worker", newNotebook(), func(c *broker.Config) { c.Partitions = 1 })
+		n := 0
+		say := func(events int) {
+			for range events {
+				n++
+				if r := node.call(noteInput{Key: "k", Text: fmt.Sprint(n)}); r.Code != "" {
+					t.Fatalf("%s %s", r.Code, r.Body)
+				}
+			}
+		}
+		trim := func() {
+			if err := rdb.XTrimMaxLen(t.Context(), eventLane, 1).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next := func(in <-chan *message.Message, text, missed string) *message.Message {
+			t.Helper()
+			select {
+			case m := <-in:
+				if string(m.Payload) != `{"text":"`+text+`"}` || m.Metadata[broker.MetaMissed] != missed {
+					t.Errorf("got %s, which tells %q; want %s and %q", m.Payload, m.Metadata[broker.MetaMissed], text, missed)
+				}
+				return m
+			case <-time.After(15 * time.Second):
+				t.Fatalf("event %s does not come", text)
+				return nil
+			}
+		}
+		group := func(test func(in <-chan *message.Message)) {
+			s := node.lanes.GroupSubscriber("g")
+			in, err := s.Subscribe(t.Context(), broker.Events)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(in)
+			testenv.WaitFor(t, 10*time.Second, "the position to be kept", func() bool {
+				return rdb.HGet(t.Context(), "group:{g "+broker.Events+"}", "at "+eventLane).Val() == lastID(t, rdb, eventLane)
+			})
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		say(2)
+		trim()
+		group(func(in <-chan *message.Message) { // it begins with what there is
+			next(in, "2", "").Ack()
+			say(1)
+			next(in, "3", "").Ack()
+		})
+		say(1)
+		group(func(in <-chan *message.Message) { next(in, "4", "").Ack() })
+		say(3)
+		trim()
+		group(func(in <-chan *message.Message) {
+			next(in, "7", broker.ResyncGap).Nack()
+			next(in, "7", broker.ResyncGap).Ack() // the same message again
+			say(1)
+			next(in, "8", "").Ack()
+		})
+
+		s := node.lanes.Subscriber()
+		in, err := s.Subscribe(t.Context(), broker.Events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		say(1)
+		slow := next(in, "9", "")
+		say(3)
+		trim()
+		slow.Ack()
+		next(in, "12", broker.ResyncGap).Ack()
+		say(1)
+		next(in, "13", "").Ack()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
