@@ -262,7 +262,9 @@ type committed struct {
 func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	c.room = c.room[:0]
+	if c.room = c.room[:0]; cap(c.room) > keepBuffer {
+		c.room = nil
+	}
 	runs := runsOf(todo, onCluster(c.w.rdb))
 	cmds := runScripts(ctx, c.w.rdb, completeScript, len(runs), func(i int) ([]string, []any) { return c.arguments(runs[i]) })
 	results := make([]committed, 0, len(todo))
