@@ -107,41 +107,38 @@ func TestRefusedDeadLettersAreSetApart(t *testing.T) {
 // committed under it. What is sent under it and arrives late then commits nothing.
 func TestARefusedCommitIsMadeVoid(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb := testenv.Client(t, start(t))
-			c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb, cfg: Config{DeadLetters: 100}}}}
-			p := newPartition(0)
-			own := func(what string) {
-				t.Helper()
-				var err error
-				p.epoch, err = p.owned(ownScript.Run(t.Context(), rdb, []string{p.owner}, what, "node", "boot", p.epoch, 60_000))
-				if err != nil || (p.epoch == 0) != (what == "release") {
-					t.Fatalf("%s: epoch %d, %v", what, p.epoch, err)
-				}
+	onBothRedis(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb, cfg: Config{DeadLetters: 100}}}}
+		p := newPartition(0)
+		own := func(what string) {
+			t.Helper()
+			var err error
+			p.epoch, err = p.owned(ownScript.Run(t.Context(), rdb, []string{p.owner}, what, "node", "boot", p.epoch, 60_000))
+			if err != nil || (p.epoch == 0) != (what == "release") {
+				t.Fatalf("%s: epoch %d, %v", what, p.epoch, err)
 			}
-			send := func(number int, refused error, want string) {
-				t.Helper()
-				k := &chunk{p: p, number: number, refused: refused, done: []*completion{{p: p, entry: "1-1", dead: newMessage("dead", nil, nil)}}}
-				r := c.send(t.Context(), []*chunk{k})[0]
-				if got := fmt.Sprint(r.n, " ", rdb.XLen(t.Context(), "dlq:{p0}").Val()); r.err != nil || got != want {
-					t.Errorf("commit %d, refused: %v: %s, %v, want %s", number, refused, got, r.err, want)
-				}
+		}
+		send := func(number int, refused error, want string) {
+			t.Helper()
+			k := &chunk{p: p, number: number, refused: refused, done: []*completion{{p: p, entry: "1-1", dead: newMessage("dead", nil, nil)}}}
+			r := c.send(t.Context(), []*chunk{k})[0]
+			if got := fmt.Sprint(r.n, " ", rdb.XLen(t.Context(), "dlq:{p0}").Val()); r.err != nil || got != want {
+				t.Errorf("commit %d, refused: %v: %s, %v, want %s", number, refused, got, r.err, want)
 			}
-			own("take")
-			no := refusal("no")
-			send(1, no, "1 0")
-			send(1, no, "1 0")
-			send(1, nil, "0 0")
-			send(2, nil, "1 1")
-			send(2, no, "0 1")
-			own("release")
-			own("take") // and count from 1 again
-			send(1, nil, "1 2")
-			send(1, no, "0 2")
-		})
-	}
+		}
+		own("take")
+		no := refusal("no")
+		send(1, no, "1 0")
+		send(1, no, "1 0")
+		send(1, nil, "0 0")
+		send(2, nil, "1 1")
+		send(2, no, "0 1")
+		own("release")
+		own("take") // and count from 1 again
+		send(1, nil, "1 2")
+		send(1, no, "0 2")
+	})
 }
 
 // Suspects come first and run alone; what was read behind them waits until they are

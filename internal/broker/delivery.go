@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -83,17 +82,11 @@ func (d *delivery) follow(stream string, e entry) {
 	}
 }
 
-// resume goes on after an event of which markOf was kept.
+// resume goes on after the event whose number was kept.
 func (d *delivery) resume(stream, mark string) {
 	if at, ok := parseMark(mark); ok {
 		d.events[stream] = &sequence{numbering: numbering{at: at}}
 	}
-}
-
-// markOf is an event's number in its series, as parseMark reads it; "" where it has none.
-func markOf(e entry) string {
-	mark, _, _ := strings.Cut(e.seq, " ")
-	return strings.Clone(mark)
 }
 
 var errNacked = errors.New("it was nacked")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/testenv"
@@ -67,7 +68,14 @@ func TestSubscribersAreToldWhatTheyHaveMissed(t *testing.T) {
 			next(in, "3", "").Ack()
 		})
 		say(1)
-		group(func(in <-chan *message.Message) { next(in, "4", "").Ack() })
+		group(func(in <-chan *message.Message) {
+			next(in, "4", "").Ack()
+			values := []any{"_watermill_message_uuid", "s", "metadata", "", "payload", `{"text":"stranger"}`, "_seq", "no number"}
+			if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventLane, Values: values}).Err(); err != nil {
+				t.Fatal(err)
+			}
+			next(in, "stranger", "").Ack()
+		})
 		say(3)
 		trim()
 		group(func(in <-chan *message.Message) {

@@ -273,8 +273,8 @@ func (m *member) passed(stream string, e entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.at[stream] = strings.Clone(e.id)
-	if e.seq != "" {
-		m.at[markKey(stream)] = markOf(e)
+	if at, _, ok := parseSeq(e.seq); ok {
+		m.at[markKey(stream)] = at.String()
 	}
 }
 

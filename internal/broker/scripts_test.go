@@ -167,92 +167,86 @@ func TestCommit(t *testing.T) {
 // a key that cannot be used is not there either, and all of it is when the key can be used.
 func TestACommitThatFailsMidwayIsTakenBack(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb := testenv.Client(t, start(t))
-			ctx := t.Context()
-			p := newPartition(0)
-			p.epoch = 1
-			logs := []string{"kept:{p0}:a", "kept:{p0}:b"}
-			for _, err := range []error{
-				rdb.HSet(ctx, p.owner, "boot", "boot", "epoch", 1).Err(),
-				rdb.XAdd(ctx, &redis.XAddArgs{Stream: p.commands, ID: "1-1", Values: []string{"a", "b"}}).Err(),
-				rdb.Set(ctx, logs[1], "no stream", 0).Err(),
-			} {
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			done := &completion{p: p, entry: "1-1", replyTo: "gateway", dead: newMessage("u", nil, nil)}
-			for _, metadata := range []message.Metadata{{metaOperation: "x"}, {}, {MetaNamespace: "/x"}, {MetaNamespace: "/x"}, {MetaNamespace: "/x"}} {
-				done.messages = append(done.messages, newMessage("u", metadata, nil))
-			}
-			done.keeps = []toKeep{{message: 3, log: logs[0], most: "10"}, {message: 4, log: logs[1], most: "10"}}
-			c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb}}}
-			lengths := func() (all []int64) {
-				for _, stream := range []string{p.commands, p.events, "rep:gateway", deadStream(0), logs[0]} {
-					all = append(all, rdb.XLen(ctx, stream).Val())
-				}
-				return all
-			}
-			chunks := []*chunk{{p: p, number: 1, done: []*completion{done}}}
-			if r := c.send(ctx, chunks)[0]; r.err == nil || !strings.Contains(r.err.Error(), "WRONGTYPE") || !strings.Contains(r.err.Error(), logs[1]) {
-				t.Errorf("the error is %v, want one that names the key", r.err)
-			}
-			if diff := cmp.Diff([]int64{1, 0, 0, 0, 0}, lengths()); diff != "" {
-				t.Errorf("after an attempt that failed: %s", diff)
-			}
-			if err := rdb.Del(ctx, logs[1]).Err(); err != nil {
+	onBothRedis(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		ctx := t.Context()
+		p := newPartition(0)
+		p.epoch = 1
+		logs := []string{"kept:{p0}:a", "kept:{p0}:b"}
+		for _, err := range []error{
+			rdb.HSet(ctx, p.owner, "boot", "boot", "epoch", 1).Err(),
+			rdb.XAdd(ctx, &redis.XAddArgs{Stream: p.commands, ID: "1-1", Values: []string{"a", "b"}}).Err(),
+			rdb.Set(ctx, logs[1], "no stream", 0).Err(),
+		} {
+			if err != nil {
 				t.Fatal(err)
 			}
-			if r := c.send(ctx, chunks)[0]; r != (committed{n: 1, kept: 1}) {
-				t.Errorf("then it is %+v", r)
+		}
+		done := &completion{p: p, entry: "1-1", replyTo: "gateway", dead: newMessage("u", nil, nil)}
+		for _, metadata := range []message.Metadata{{metaOperation: "x"}, {}, {MetaNamespace: "/x"}, {MetaNamespace: "/x"}, {MetaNamespace: "/x"}} {
+			done.messages = append(done.messages, newMessage("u", metadata, nil))
+		}
+		done.keeps = []toKeep{{message: 3, log: logs[0], most: "10"}, {message: 4, log: logs[1], most: "10"}}
+		c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb}}}
+		lengths := func() (all []int64) {
+			for _, stream := range []string{p.commands, p.events, "rep:gateway", deadStream(0), logs[0]} {
+				all = append(all, rdb.XLen(ctx, stream).Val())
 			}
-			if diff := cmp.Diff([]int64{1, 3, 1, 1, 1}, lengths()); diff != "" { // the follow-up in place of the command
-				t.Errorf("after one that did not: %s", diff)
+			return all
+		}
+		chunks := []*chunk{{p: p, number: 1, done: []*completion{done}}}
+		if r := c.send(ctx, chunks)[0]; r.err == nil || !strings.Contains(r.err.Error(), "WRONGTYPE") || !strings.Contains(r.err.Error(), logs[1]) {
+			t.Errorf("the error is %v, want one that names the key", r.err)
+		}
+		if diff := cmp.Diff([]int64{1, 0, 0, 0, 0}, lengths()); diff != "" {
+			t.Errorf("after an attempt that failed: %s", diff)
+		}
+		if err := rdb.Del(ctx, logs[1]).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if r := c.send(ctx, chunks)[0]; r != (committed{n: 1, kept: 1}) {
+			t.Errorf("then it is %+v", r)
+		}
+		if diff := cmp.Diff([]int64{1, 3, 1, 1, 1}, lengths()); diff != "" { // the follow-up in place of the command
+			t.Errorf("after one that did not: %s", diff)
+		}
+		var marks []any
+		for _, e := range rdb.XRange(ctx, p.events, "-", "+").Val() {
+			series, number, _ := strings.Cut(fmt.Sprint(e.Values[fieldSeq]), ".")
+			if series == "" {
+				t.Errorf("an event has the mark %v", e.Values[fieldSeq])
 			}
-			var marks []any
-			for _, e := range rdb.XRange(ctx, p.events, "-", "+").Val() {
-				series, number, _ := strings.Cut(fmt.Sprint(e.Values[fieldSeq]), ".")
-				if series == "" {
-					t.Errorf("an event has the mark %v", e.Values[fieldSeq])
-				}
-				marks = append(marks, number)
-			}
-			if diff := cmp.Diff([]any{"1 .0", "2", "3"}, marks); diff != "" {
-				t.Errorf("numbers: %s", diff)
-			}
-			if kept := rdb.XRange(ctx, logs[1], "-", "+").Val(); len(kept) != 1 || kept[0].ID != "1-1" {
-				t.Errorf("kept is %v, want it where its command was", kept)
-			}
-		})
-	}
+			marks = append(marks, number)
+		}
+		if diff := cmp.Diff([]any{"1 .0", "2", "3"}, marks); diff != "" {
+			t.Errorf("numbers: %s", diff)
+		}
+		if kept := rdb.XRange(ctx, logs[1], "-", "+").Val(); len(kept) != 1 || kept[0].ID != "1-1" {
+			t.Errorf("kept is %v, want it where its command was", kept)
+		}
+	})
 }
 
 // When Redis forgets everything and the same worker takes its partitions again, what it
 // had under way commits nothing: it would use up the numbers of the commits that follow.
 func TestAnEpochIsNeverUsedAgain(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb := testenv.Client(t, start(t))
-			var last int64
-			for range 5 {
-				epoch, err := newPartition(0).owned(ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "take", "node", "boot", 0, 1000))
-				if err != nil || epoch <= last {
-					t.Errorf("after epoch %d comes %d, %v", last, epoch, err)
-				}
-				last = epoch
-				renewed, err := ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "renew", "node", "boot", epoch, 1000).Int64()
-				if err != nil || renewed != epoch {
-					t.Errorf("renewing %d gives %d, %v", epoch, renewed, err)
-				}
-				if err := rdb.FlushDB(t.Context()).Err(); err != nil {
-					t.Fatal(err)
-				}
+	onBothRedis(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		var last int64
+		for range 5 {
+			epoch, err := newPartition(0).owned(ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "take", "node", "boot", 0, 1000))
+			if err != nil || epoch <= last {
+				t.Errorf("after epoch %d comes %d, %v", last, epoch, err)
 			}
-		})
-	}
+			last = epoch
+			renewed, err := ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "renew", "node", "boot", epoch, 1000).Int64()
+			if err != nil || renewed != epoch {
+				t.Errorf("renewing %d gives %d, %v", epoch, renewed, err)
+			}
+			if err := rdb.FlushDB(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }

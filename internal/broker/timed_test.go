@@ -6,7 +6,10 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/example/switchyard/internal/testenv"
 )
 
 // Whoever asks, and whenever, is told what context.WithDeadline would tell.
@@ -62,34 +65,36 @@ func TestATimedContextIsOneWithADeadline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			type key struct{}
-			ctx := newTimed(context.WithValue(t.Context(), key{}, "value"), tc.timeout)
-			tc.before(t, ctx)
-			if tc.timeout == never {
-				ctx.cancel()
-			} else {
-				time.Sleep(tc.timeout + time.Millisecond)
-			}
-			tc.then(t, ctx)
-			was := ctx.Err()
-			ctx.cancel() // once more, or too late
-			if err := ctx.Err(); !errors.Is(err, was) {
-				t.Errorf("then it has ended with %v, before with %v", err, was)
-			}
-			tc.then(t, ctx)
-			if ctx.Value(key{}) != "value" {
-				t.Error("it has lost its parent's values")
-			}
-			if at, ok := ctx.Deadline(); !ok || at != ctx.deadline {
-				t.Errorf("its deadline is %s, %t", at, ok)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				type key struct{}
+				ctx := newTimed(context.WithValue(t.Context(), key{}, "value"), tc.timeout)
+				tc.before(t, ctx)
+				if tc.timeout == never {
+					ctx.cancel()
+				} else {
+					time.Sleep(tc.timeout) // of the bubble
+				}
+				tc.then(t, ctx)
+				was := ctx.Err()
+				ctx.cancel() // once more, or too late
+				if err := ctx.Err(); !errors.Is(err, was) {
+					t.Errorf("then it has ended with %v, before with %v", err, was)
+				}
+				tc.then(t, ctx)
+				if ctx.Value(key{}) != "value" {
+					t.Error("it has lost its parent's values")
+				}
+				if at, ok := ctx.Deadline(); !ok || at != ctx.deadline {
+					t.Errorf("its deadline is %s, %t", at, ok)
+				}
+			})
 		})
 	}
 }
 
 // Contexts made from it end with it, and cost no goroutine.
 func TestContextsOfATimedOneEndWithIt(t *testing.T) {
-	before := runtime.NumGoroutine()
+	before := runtime.NumGoroutine() // not parallel
 	ctx := newTimed(t.Context(), time.Hour)
 	var wg sync.WaitGroup
 	children := make([]context.Context, 8)
@@ -101,9 +106,7 @@ func TestContextsOfATimedOneEndWithIt(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := runtime.NumGoroutine(); n > before {
-		t.Errorf("%d goroutines more", n-before)
-	}
+	testenv.WaitFor(t, 10*time.Second, "no goroutine to be left", func() bool { return runtime.NumGoroutine() <= before })
 	ctx.cancel()
 	for _, child := range children {
 		if err := child.Err(); !errors.Is(err, context.Canceled) {

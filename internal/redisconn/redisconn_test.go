@@ -31,6 +31,15 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+func TestRESP2UnlessTheURLSaysOtherwise(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]int{"redis://h:1": 2, "redis://h:1?protocol=3": 3} {
+		if o, err := redisconn.Options(url); err != nil || o.Protocol != want {
+			t.Errorf("%s: %+v, %v", url, o, err)
+		}
+	}
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
