@@ -163,12 +163,18 @@ func TestCompose(t *testing.T) { // not parallel: the build of the image takes t
 		})
 	})
 
-	during(t, c.url, "roll", 24, func([]*talker) { c.roll() })
-	during(t, c.url, "kill", 24, func(all []*talker) {
+	during(t, c.url, "roll", 24, 5*time.Second, func([]*talker) { c.roll() })
+	during(t, c.url, "kill", 24, 10*time.Second, func(all []*talker) {
 		victim := c.nodes()[0]
 		c.docker("kill", victim)
 		goOn(t, all)
 		c.docker("start", victim)
+	})
+	during(t, c.url, "vanish", 24, 30*time.Second, func(all []*talker) { // no FIN and no reset says that it has gone
+		victim, network := c.nodes()[0], c.project+"_default"
+		c.docker("network", "disconnect", network, victim)
+		goOn(t, all)
+		c.docker("network", "connect", "--alias", "node", network, victim)
 	})
 	t.Run("cluster", c.onCluster)
 }

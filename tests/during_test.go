@@ -46,8 +46,9 @@ func startTalker(t *testing.T, url, name, room string, transports ...string) *ta
 
 // during has talkers talk, in rooms of their own, while something happens, and judges: what
 // was answered is kept once, and everybody has seen all of their room, each message once on
-// a connection.
-func during(t *testing.T, url, what string, n int, happens func(all []*talker)) {
+// a connection. A command has its answer, after as many attempts as it takes, within about a
+// time.
+func during(t *testing.T, url, what string, n int, answered time.Duration, happens func(all []*talker)) {
 	t.Helper()
 	all := talkers(t, url, what, n)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -80,6 +81,9 @@ func during(t *testing.T, url, what string, n int, happens func(all []*talker)) 
 	}
 	t.Logf("%s: %d clients, %d messages, answers %v; to the answer p50 %s, p99 %s, max %s; back %d times, p50 %s, max %s",
 		what, len(all), len(acks), answers, at(acks, 0.5), at(acks, 0.99), at(acks, 1), len(back), at(back, 0.5), at(back, 1))
+	if slowest := at(acks, 1); slowest > answered+2*testenv.Late {
+		t.Errorf("%s: a command was answered after %s, and should be within %s", what, slowest, answered)
+	}
 	if slowest := at(back, 1); slowest > 2*backWithin+2*testenv.Late {
 		t.Errorf("%s: a client was back after %s, and should be within %s", what, slowest, backWithin)
 	}
