@@ -3,6 +3,7 @@ package faults
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -45,10 +46,24 @@ func (l *load) hear(n *node) *hearer {
 
 // willGo tells that the hearer's connection is soon to be closed: what is answered from
 // now on need not reach it.
-func (h *hearer) willGo() {
+func (h *hearer) willGo() { h.gone(time.Now()) }
+
+// gone is willGo at some time before.
+func (h *hearer) gone(at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.sub.Until = time.Now()
+	h.sub.Until = at
+}
+
+// hearer is the last one on a node.
+func (l *load) hearer(n *node) *hearer {
+	for _, h := range slices.Backward(l.hearers) {
+		if h.sub.Name == n.Name {
+			return h
+		}
+	}
+	l.t.Fatalf("nobody hears %s", n.Name)
+	return nil
 }
 
 // told fails the test unless every hearer has been told of a gap, or is so soon. It

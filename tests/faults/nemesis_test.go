@@ -20,6 +20,7 @@ type nemesis struct {
 	redis  *redisServer
 	nodes  []*node
 	load   *load
+	before time.Time // when the strike before began
 }
 
 // A misfortune begins, and returns what ends it.
@@ -34,6 +35,7 @@ const freezeMost = 3500 * time.Millisecond
 
 var misfortunes = []misfortune{
 	{name: "kill", starts: true, begin: func(n *nemesis, i int) func() {
+		n.load.hearer(n.nodes[i]).gone(n.before) // what it is still behind with dies with it
 		n.nodes[i].Kill()
 		return func() { n.again(i) }
 	}},
@@ -104,6 +106,7 @@ func (n *nemesis) strike() {
 	lasts := 500*time.Millisecond + time.Duration(n.random.Int64N(int64(freezeMost-500*time.Millisecond)))
 	calm := time.Duration(n.random.Int64N(int64(2 * time.Second)))
 	var now, last []func()
+	begin := time.Now()
 	for i, m := range both {
 		victim = (victim + i) % len(n.nodes)
 		n.t.Logf("%s: %s, for %s", n.nodes[victim].Name, m.name, lasts.Round(time.Millisecond))
@@ -117,6 +120,7 @@ func (n *nemesis) strike() {
 	for _, end := range append(now, last...) {
 		end()
 	}
+	n.before = begin
 	n.load.run(calm)
 }
 
