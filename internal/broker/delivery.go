@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -70,9 +71,7 @@ func (d *delivery) follow(stream string, e entry) {
 	}
 	s := d.events[stream]
 	if s == nil {
-		s = &sequence{}
-		s.begin(at)
-		d.events[stream] = s
+		d.resume(stream, mark{strings.Clone(at.series), at.seq}) // which would keep the whole read
 		return
 	}
 	last := s.at
@@ -82,11 +81,9 @@ func (d *delivery) follow(stream string, e entry) {
 	}
 }
 
-// resume goes on after the event whose number was kept.
-func (d *delivery) resume(stream, mark string) {
-	if at, ok := parseMark(mark); ok {
-		d.events[stream] = &sequence{numbering: numbering{at: at}}
-	}
+// resume goes on after an event.
+func (d *delivery) resume(stream string, at mark) {
+	d.events[stream] = &sequence{numbering: numberingAt(at)}
 }
 
 var errNacked = errors.New("it was nacked")

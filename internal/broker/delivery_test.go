@@ -35,16 +35,7 @@ func TestSubscribersAreToldWhatTheyHaveMissed(t *testing.T) {
 		}
 		next := func(in <-chan *message.Message, text, missed string) *message.Message {
 			t.Helper()
-			select {
-			case m := <-in:
-				if string(m.Payload) != `{"text":"`+text+`"}` || m.Metadata[broker.MetaMissed] != missed {
-					t.Errorf("got %s, which tells %q; want %s and %q", m.Payload, m.Metadata[broker.MetaMissed], text, missed)
-				}
-				return m
-			case <-time.After(15 * time.Second):
-				t.Fatalf("event %s does not come", text)
-				return nil
-			}
+			return nextEvent(t, in, text, missed)
 		}
 		group := func(test func(in <-chan *message.Message)) {
 			s := node.lanes.GroupSubscriber("g")
@@ -98,6 +89,104 @@ func TestSubscribersAreToldWhatTheyHaveMissed(t *testing.T) {
 		next(in, "12", broker.ResyncGap).Ack()
 		say(1)
 		next(in, "13", "").Ack()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// nextEvent is the next message, which must be that event and tell why others are gone.
+func nextEvent(t *testing.T, in <-chan *message.Message, text, missed string) *message.Message {
+	t.Helper()
+	select {
+	case m := <-in:
+		if string(m.Payload) != `{"text":"`+text+`"}` || m.Metadata[broker.MetaMissed] != missed {
+			t.Errorf("got %s, which tells %q; want %s and %q", m.Payload, m.Metadata[broker.MetaMissed], text, missed)
+		}
+		return m
+	case <-time.After(15 * time.Second):
+		t.Fatalf("event %s does not come", text)
+		return nil
+	}
+}
+
+// newest takes the event that was said last.
+func (l *listener) newest(in <-chan *message.Message, missed string) {
+	l.t.Helper()
+	nextEvent(l.t, in, fmt.Sprint(l.sent), missed).Ack()
+}
+
+func (l *listener) subscribe(s message.Subscriber) <-chan *message.Message {
+	l.t.Helper()
+	in, err := s.Subscribe(l.t.Context(), broker.Events)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return in
+}
+
+// A subscriber begins where the events are when it subscribes, so that it sees what is gone
+// from there on before it has had any.
+func TestASubscriberIsToldWhatItMissesFromTheStart(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		l := listen(t, url)
+		l.say(1)
+		s := l.lanes.Subscriber()
+		in := l.subscribe(s)
+		l.on.Store(true)
+		l.say(3)
+		l.do(l.rdb.XTrimMaxLen(t.Context(), eventLane, 1))
+		l.on.Store(false)
+		l.newest(in, broker.ResyncGap)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		for heard := range 3 {
+			s := l.lanes.Subscriber()
+			in := l.subscribe(s)
+			for range heard {
+				l.say(1)
+				l.newest(in, "")
+			}
+			l.do(l.rdb.FlushDB(t.Context()))
+			l.say(1)
+			l.newest(in, broker.ResyncEpoch)
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// Redis forgets a group and its position with the events. Who leads it does not.
+func TestAGroupIsToldThatRedisWasEmptied(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		l := listen(t, url)
+		key := "group:{g " + broker.Events + "}"
+		s := l.lanes.GroupSubscriber("g")
+		in := l.subscribe(s)
+		for range 3 {
+			l.say(1)
+			l.newest(in, "")
+		}
+		l.on.Store(true)
+		l.say(1)
+		l.do(l.rdb.FlushDB(t.Context()))
+		testenv.WaitFor(t, 10*time.Second, "the group to be led again", func() bool { return l.rdb.Exists(t.Context(), key).Val() == 1 })
+		l.on.Store(false)
+		l.say(1)
+		l.newest(in, broker.ResyncEpoch)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+
+		l.say(2) // while nobody is there, and then the lane and its numbers are gone, and the group is not
+		l.do(l.rdb.Del(t.Context(), "own:{p0}", "cmd:{p0}", eventLane))
+		l.say(1)
+		s = l.lanes.GroupSubscriber("g")
+		l.newest(l.subscribe(s), broker.ResyncEpoch)
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}

@@ -117,31 +117,13 @@ func counterOf(cmd *redis.SliceCmd) mark {
 	return last
 }
 
-// seek moves a tail of the event streams, by partition, to their end, and the numberings
-// with it. The last entry tells its own number. Where there is none, nothing was
-// committed since the counter was read.
+// seek moves a gateway's tail to the end, and the numberings with it.
 func (w *watch) seek(ctx context.Context, t *tail) error {
-	pipe := w.rdb.Pipeline()
-	owners, ends := make([]*redis.SliceCmd, len(w.numberings)), make([]*redis.XMessageSliceCmd, len(w.numberings))
-	for p := range w.numberings {
-		owners[p] = askCounter(ctx, pipe, p)
-		ends[p] = pipe.XRevRangeN(ctx, t.streams[p], "+", "-", 1)
+	marks, err := t.seekEnd(ctx)
+	for p, at := range marks {
+		w.numberings[p] = numberingAt(at)
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("find the end of the events of %d partitions: %w", len(w.numberings), err)
-	}
-	for p := range w.numberings {
-		n := &w.numberings[p]
-		n.at = counterOf(owners[p])
-		for _, last := range ends[p].Val() {
-			t.last[p] = last.ID
-			if at, _, ok := parseSeq(seqOf(last)); ok {
-				n.at = at
-			}
-		}
-		n.told = n.at
-	}
-	return nil
+	return err
 }
 
 func seqOf(m redis.XMessage) string {

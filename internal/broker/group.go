@@ -24,7 +24,7 @@ import (
 // A message must be acknowledged before the next one comes; a nack brings it again,
 // after a pause. Delivery is at least once: when a leader dies, the messages of its
 // last half second come again. A group that was away for longer than its lanes keep
-// events is told (MetaMissed).
+// events is told (MetaMissed), and that Redis was emptied, unless nobody led it then.
 //
 // There is no consumer group of Redis in it: those do not fence, and do not keep
 // order when a message is claimed.
@@ -107,9 +107,10 @@ type member struct {
 	epoch int64
 	begin string // position where there is none
 
-	mu   sync.Mutex
-	at   map[string]string // positions, by stream, and numbers, by markKey
-	kept map[string]string // those that Redis has
+	mu      sync.Mutex
+	renewed time.Time         // when the lease that there is was asked for
+	at      map[string]string // positions, by stream, and numbers, by markKey
+	kept    map[string]string // those that Redis has
 }
 
 func (m *member) run(ctx context.Context) {
@@ -137,6 +138,7 @@ func (m *member) run(ctx context.Context) {
 func (m *member) take(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
+	asked := time.Now()
 	answer, err := groupScript.Run(ctx, m.rdb, []string{m.key}, "take", m.id, 0, leaseFor.Milliseconds()).Slice()
 	if err != nil || len(answer) == 0 {
 		return false, err
@@ -145,11 +147,23 @@ func (m *member) take(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	m.epoch, _ = answer[0].(int64)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.renewed = asked
+	before := m.at
 	m.at, m.kept = map[string]string{}, map[string]string{}
 	for i := 1; i+1 < len(answer); i += 2 {
 		stream, _ := answer[i].(string)
 		id, _ := answer[i+1].(string)
 		m.at[stream], m.kept[stream] = id, id
+	}
+	// A Redis that was emptied has forgotten the group, too. Who led it still knows how far
+	// the events had come, and so sees that some are gone.
+	for _, stream := range m.in {
+		key := markKey(stream)
+		if at, known := before[key]; known && m.at[key] == "" {
+			m.at[key] = at
+		}
 	}
 	return true, nil
 }
@@ -175,20 +189,40 @@ func (m *member) lead(ctx context.Context) error {
 
 // keepLeading renews the lease and keeps the positions.
 func (m *member) keepLeading(ctx context.Context, lose context.CancelCauseFunc) {
-	renewed := time.Now()
 	for sleep(ctx, beatEvery) {
 		asked := time.Now()
-		trip, cancel := context.WithTimeout(ctx, roundTripMax)
+		trip, cancel := context.WithDeadline(ctx, m.freshUntil())
 		err := m.keep(trip, "keep")
 		cancel()
 		switch {
 		case err == nil:
-			renewed = asked
-		case errors.Is(err, errNoLead) || time.Since(renewed) >= freshFor:
+			m.mu.Lock()
+			m.renewed = asked
+			m.mu.Unlock()
+		case errors.Is(err, errNoLead) || !time.Now().Before(m.freshUntil()):
 			lose(err)
 			return
 		}
 	}
+}
+
+// freshUntil is when the leader stops to hand over, well before another member may lead.
+func (m *member) freshUntil() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.renewed.Add(freshFor)
+}
+
+// awaitLease waits while the lease may have lapsed, as after this process was frozen;
+// false means that the lead is lost.
+func (m *member) awaitLease(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		if time.Now().Before(m.freshUntil()) {
+			return true
+		}
+		sleep(ctx, beatEvery/10) // it is renewed soon, or lost
+	}
+	return false
 }
 
 // keep runs the script with the positions that Redis does not have yet.
@@ -252,13 +286,15 @@ func (m *member) follow(ctx context.Context, t *tail, hand handOver) {
 func (m *member) oneByOne(out chan *message.Message) handOver {
 	d := newDelivery(out, m.log)
 	for _, stream := range m.in {
-		d.resume(stream, m.at[markKey(stream)])
+		if at, ok := parseMark(m.at[markKey(stream)]); ok {
+			d.resume(stream, at)
+		}
 	}
 	return func(ctx context.Context, t *tail, all []found) bool {
 		for _, f := range all {
 			stream := t.streams[f.stream]
 			for _, e := range f.entries {
-				if !d.hand(ctx, stream, e) {
+				if !m.awaitLease(ctx) || !d.hand(ctx, stream, e) {
 					return false
 				}
 				m.passed(stream, e)

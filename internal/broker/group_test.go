@@ -115,6 +115,59 @@ func TestGroupTakesOver(t *testing.T) {
 	})
 }
 
+// A leader whose connections fail and then hang hands nothing over any more when another
+// member leads.
+func TestAGroupLeaderStopsBeforeItsLeaseEnds(t *testing.T) {
+	t.Parallel()
+	url := testenv.Redis(t)
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	rdb, mortal, ill := testenv.Client(t, url), testenv.Client(t, url), &failing{}
+	mortal.AddHook(ill)
+	publisher := broker.NewPublisher(rdb, log)
+	first, second := broker.NewGroupSubscriber("g", mortal, testenv.Client(t, url), log), broker.NewGroupSubscriber("g", rdb, testenv.Client(t, url), log)
+	publish := func(id int) {
+		if err := publisher.Publish("topic", message.NewMessage(strconv.Itoa(id), nil)); err != nil {
+			t.Error(err)
+		}
+	}
+	a, err := first.Subscribe(t.Context(), "topic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish(0)
+	expect(t, a, 0).Ack()
+	b, err := second.Subscribe(t.Context(), "topic")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ill.dead.Store(true)
+	hang := time.AfterFunc(1400*time.Millisecond, func() { ill.hangs.Store(true) })
+	defer hang.Stop()
+	const enough = 50
+	for id, late, taken := 1, 0, 0; taken < enough; id++ {
+		publish(id)
+		select {
+		case m := <-a:
+			m.Ack()
+			if taken > 0 {
+				late++
+			}
+		case m := <-b:
+			m.Ack()
+			taken++
+		case <-time.After(20 * time.Millisecond):
+		}
+		if late > 1 { // one may have been on its way
+			t.Fatal("both hand messages over")
+		}
+	}
+	for _, closes := range []func() error{first.Close, second.Close, publisher.Close} {
+		if err := closes(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func expect(t *testing.T, in <-chan *message.Message, i int) *message.Message {
 	t.Helper()
 	select {
@@ -137,8 +190,9 @@ func lastID(t *testing.T, rdb *redis.Client, stream string) string {
 	return last[0].ID
 }
 
-// failing fails every command once it is dead, like a process that is cut off.
-type failing struct{ dead atomic.Bool }
+// failing fails every command once it is dead, like a process that is cut off, or lets it
+// hang, as on a connection that is half open.
+type failing struct{ dead, hangs atomic.Bool }
 
 func (f *failing) DialHook(next redis.DialHook) redis.DialHook { return next }
 
@@ -148,6 +202,9 @@ func (f *failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proc
 
 func (f *failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
+		if f.hangs.Load() {
+			<-ctx.Done()
+		}
 		if f.dead.Load() {
 			cmd.SetErr(errors.New("cut off"))
 			return cmd.Err()

@@ -226,7 +226,7 @@ func (i *Inspector) Tail(ctx context.Context, lane string, everything bool, see 
 	}
 	t := newTail(i.lanes.read, streams)
 	if !everything {
-		if err := t.seekEnd(ctx); err != nil {
+		if _, err := t.seekEnd(ctx); err != nil {
 			return err
 		}
 	}

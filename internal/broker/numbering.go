@@ -57,6 +57,9 @@ type numbering struct {
 	compared *counters // the last that were compared with it
 }
 
+// numberingAt is where all up to an event has come.
+func numberingAt(at mark) numbering { return numbering{at: at, told: at} }
+
 const seriesKnown = 32 // of a partition; each change of its owner begins one
 
 // take follows an entry that has come. seen means that it came before; reason is why

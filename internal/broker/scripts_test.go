@@ -86,6 +86,39 @@ func TestBeatForgetsTheDeadWhenTheClockWasSetBack(t *testing.T) {
 	}
 }
 
+// Redis may forget a group, all of it or its last writes. Who led it then leads no longer.
+func TestAForgottenGroupHasOneLeader(t *testing.T) {
+	t.Parallel()
+	rdb := testenv.Client(t, testenv.Embedded(t))
+	ctx, key := t.Context(), []string{"group:{g topic}"}
+	take := func(who string) (epoch any) {
+		t.Helper()
+		answer, err := groupScript.Run(ctx, rdb, key, "take", who, 0, 1000).Slice()
+		if err != nil || len(answer) == 0 {
+			t.Fatalf("%s does not lead: %v", who, err)
+		}
+		return answer[0]
+	}
+	keep := func(who string, epoch any) int {
+		t.Helper()
+		n, err := groupScript.Run(ctx, rdb, key, "keep", who, epoch, 1000, "topic", "1-1").Int()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	epoch := take("a")
+	if keep("a", epoch) != 1 || keep("b", epoch) != 0 {
+		t.Error("not just a leads")
+	}
+	if err := rdb.FlushDB(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if now := take("b"); keep("a", epoch) != 0 || keep("a", now) != 0 || keep("b", now) != 1 {
+		t.Error("not just b leads")
+	}
+}
+
 // A partition whose keys cannot be used is not begun, and harms no other. What is
 // committed is not committed again, and a worker that is no longer the owner commits
 // nothing.

@@ -17,9 +17,8 @@ import (
 //
 // It is Watermill's message.Subscriber. Safe for concurrent use.
 type Subscriber struct {
-	rdb     redis.UniversalClient
-	streams func(topic string) []string
-	log     *slog.Logger
+	tail func(topic string) *tail
+	log  *slog.Logger
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -31,12 +30,18 @@ var _ message.Subscriber = (*Subscriber)(nil)
 // NewSubscriber makes a subscriber whose topics are streams of the same name. The
 // client is used for blocking reads and stays open.
 func NewSubscriber(rdb redis.UniversalClient, log *slog.Logger) *Subscriber {
-	return newSubscriber(rdb, log, func(topic string) []string { return []string{topic} })
+	return newSubscriber(log, func(topic string) *tail { return newTail(rdb, []string{topic}) })
 }
 
 // Subscriber makes a subscriber that knows the topic Events as well.
 func (l *Lanes) Subscriber() *Subscriber {
-	return newSubscriber(l.read, l.log, l.streamsOf)
+	return newSubscriber(l.log, func(topic string) *tail {
+		t := newTail(l.read, l.streamsOf(topic))
+		if topic == Events {
+			t.events = len(t.streams)
+		}
+		return t
+	})
 }
 
 // streamsOf are the streams of a topic.
@@ -47,8 +52,8 @@ func (l *Lanes) streamsOf(topic string) []string {
 	return []string{topic}
 }
 
-func newSubscriber(rdb redis.UniversalClient, log *slog.Logger, streams func(string) []string) *Subscriber {
-	s := &Subscriber{rdb: rdb, log: log, streams: streams}
+func newSubscriber(log *slog.Logger, tail func(string) *tail) *Subscriber {
+	s := &Subscriber{log: log, tail: tail}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -56,13 +61,17 @@ func newSubscriber(rdb redis.UniversalClient, log *slog.Logger, streams func(str
 // Subscribe fixes the position before it returns: nothing published after that is
 // missed. The channel is closed when ctx or the subscriber ends.
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	t := newTail(s.rdb, s.streams(topic))
-	if err := t.seekEnd(ctx); err != nil {
+	t := s.tail(topic)
+	marks, err := t.seekEnd(ctx)
+	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(s.ctx, cancel)
 	d := newDelivery(make(chan *message.Message), s.log)
+	for i, at := range marks {
+		d.resume(t.streams[i], at)
+	}
 	s.wg.Go(func() {
 		defer close(d.out)
 		defer cancel()

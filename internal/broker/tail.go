@@ -16,7 +16,7 @@ import (
 type tail struct {
 	rdb     redis.UniversalClient
 	streams []string
-	events  int      // how many of its first streams are event lanes, for a gateway; one of replies comes last
+	events  int      // how many of its first streams are event lanes; for a gateway one of replies comes last
 	first   int      // index of its first stream among those of the tail that was divided
 	last    []string // id of the last entry read, by stream
 	reader  reader
@@ -40,22 +40,38 @@ func newTail(rdb redis.UniversalClient, streams []string) *tail {
 }
 
 // seekEnd moves to the end of all streams: what is appended from now on is read. An
-// id is asked for, because "$" would mean the end at the time of each read.
-func (t *tail) seekEnd(ctx context.Context) error {
+// id is asked for, because "$" would mean the end at the time of each read. It returns the
+// number of the last event of each event lane: the last entry tells its own, and where
+// there is none, nothing was committed since the counter was read.
+func (t *tail) seekEnd(ctx context.Context) ([]mark, error) {
 	pipe := t.rdb.Pipeline()
-	ends := make([]*redis.XMessageSliceCmd, len(t.streams))
+	counters, ends := make([]*redis.SliceCmd, t.events), make([]*redis.XMessageSliceCmd, len(t.streams))
 	for i, s := range t.streams {
+		if i < t.events {
+			counters[i] = askCounter(ctx, pipe, t.first+i)
+		}
 		ends[i] = pipe.XRevRangeN(ctx, s, "+", "-", 1)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("find the end of %d streams: %w", len(t.streams), err)
+		return nil, fmt.Errorf("find the end of %d streams: %w", len(t.streams), err)
 	}
+	marks := make([]mark, t.events)
 	for i, end := range ends {
-		if last := end.Val(); len(last) > 0 {
+		last := end.Val()
+		if len(last) > 0 {
 			t.last[i] = last[0].ID
 		}
+		if i >= t.events {
+			continue
+		}
+		marks[i] = counterOf(counters[i])
+		if len(last) > 0 {
+			if at, _, ok := parseSeq(seqOf(last[0])); ok {
+				marks[i] = at
+			}
+		}
 	}
-	return nil
+	return marks, nil
 }
 
 // rewind goes back when a stream ends before our position, so that nothing would be read

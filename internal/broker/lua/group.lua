@@ -6,7 +6,7 @@
 local what, member, epoch, lease = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local group = redis.call('HMGET', KEYS[1], 'until', 'epoch')
+local group = redis.call('HMGET', KEYS[1], 'until', 'epoch', 'member')
 
 if what == 'take' then
   -- A lease that is longer than leases are was written before the clock was set back.
@@ -14,7 +14,7 @@ if what == 'take' then
   if held >= now and held <= now + lease then
     return {}
   end
-elseif group[2] ~= epoch then
+elseif group[2] ~= epoch or group[3] ~= member then
   return 0
 end
 
@@ -30,8 +30,11 @@ redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + lease))
 if what == 'keep' then
   return 1
 end
-local answer = {redis.call('HINCRBY', KEYS[1], 'epoch', 1)}
-redis.call('HSET', KEYS[1], 'member', member)
+-- After every epoch there was, also when Redis has forgotten them: else who led until then
+-- would go on beside who leads now.
+epoch = string.format('%.0f', math.max(tonumber(group[2] or 0) + 1, t[1] * 1000000 + t[2]))
+redis.call('HSET', KEYS[1], 'member', member, 'epoch', epoch)
+local answer = {tonumber(epoch)}
 local all = redis.call('HGETALL', KEYS[1])
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 3) == 'at ' then
