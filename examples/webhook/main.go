@@ -39,12 +39,19 @@ func main() {
 }
 
 func run(ctx context.Context, redisURL, target string, log *slog.Logger) error {
+	if redisURL == "" || target == "" {
+		return errors.New("set REDIS_URL to the Redis of the service, and WEBHOOK_URL to where events are to go")
+	}
 	rdb, closeRedis, err := redisconn.Open(ctx, redisURL, log)
 	if err != nil {
 		return err
 	}
 	defer closeRedis()
-	lanes, err := broker.NewLanes(broker.Config{Node: "webhook"}, rdb.Commands, rdb.Reads, log)
+	partitions, err := broker.Partitions(ctx, rdb.Commands)
+	if err != nil {
+		return err
+	}
+	lanes, err := broker.NewLanes(broker.Config{Node: "webhook", Partitions: partitions}, rdb.Commands, rdb.Reads, log)
 	if err != nil {
 		return err
 	}

@@ -56,7 +56,7 @@ func (d *delivery) hand(ctx context.Context, stream string, e entry) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		d.nacked.sleep(ctx, d.log, "handle a message of a topic", errNacked)
+		d.nacked.sleep(ctx, d.log, "handle message "+m.UUID+" of "+stream, errNacked)
 	}
 	d.nacked.reset()
 	return true

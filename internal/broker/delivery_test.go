@@ -2,6 +2,8 @@ package broker_test
 
 import (
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -191,4 +193,43 @@ func TestAGroupIsToldThatRedisWasEmptied(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Who follows all events and counts the partitions differently would hear nothing of some.
+func TestSubscribersCountThePartitionsAsNodesDo(t *testing.T) {
+	t.Parallel()
+	rdb := testenv.Client(t, testenv.Embedded(t))
+	if err := rdb.Set(t.Context(), "partitions", 32, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	lanes := func(partitions int) *broker.Lanes {
+		l, err := broker.NewLanes(broker.Config{Node: "projection", Partitions: partitions}, rdb, rdb, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	both := func(l *broker.Lanes) []message.Subscriber {
+		return []message.Subscriber{l.Subscriber(), l.GroupSubscriber("g")}
+	}
+	for _, s := range both(lanes(16)) {
+		if _, err := s.Subscribe(t.Context(), broker.Events); err == nil || !strings.Contains(err.Error(), "PARTITIONS is 16 here and 32 in Redis") {
+			t.Errorf("%T: %v", s, err)
+		}
+		if _, err := s.Subscribe(t.Context(), "topic"); err != nil {
+			t.Errorf("%T: another topic: %v", s, err)
+		}
+		_ = s.Close()
+	}
+	n, err := broker.Partitions(t.Context(), rdb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range both(lanes(n)) {
+		if _, err := s.Subscribe(t.Context(), broker.Events); err != nil {
+			t.Errorf("%T: %v", s, err)
+		}
+		_ = s.Close()
+	}
 }

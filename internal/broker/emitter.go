@@ -33,15 +33,16 @@ type Emitter struct{ lanes *Lanes }
 // was changed. The client stays open; it should not repeat what it has sent, as those of
 // package redisconn do not.
 func NewEmitter(ctx context.Context, rdb redis.UniversalClient) (*Emitter, error) {
-	n, err := partitions(ctx, rdb)
+	n, err := Partitions(ctx, rdb)
 	if err != nil {
 		return nil, err
 	}
 	return &Emitter{&Lanes{cfg: Config{Partitions: n}, rdb: rdb}}, nil
 }
 
-// partitions asks Redis for their number.
-func partitions(ctx context.Context, rdb redis.UniversalClient) (int, error) {
+// Partitions asks Redis for their number, which a program that is no node has to know:
+// PARTITIONS is said to nodes alone.
+func Partitions(ctx context.Context, rdb redis.UniversalClient) (int, error) {
 	n, err := rdb.Get(ctx, "partitions").Int()
 	switch {
 	case errors.Is(err, redis.Nil):

@@ -34,7 +34,7 @@ type GroupSubscriber struct {
 	rdb     redis.UniversalClient
 	read    redis.UniversalClient
 	name    string
-	streams func(topic string) []string
+	streams func(ctx context.Context, topic string) ([]string, error)
 	log     *slog.Logger
 
 	ctx    context.Context
@@ -47,7 +47,8 @@ var _ message.Subscriber = (*GroupSubscriber)(nil)
 // NewGroupSubscriber makes a member of a group whose topics are streams of the same
 // name. The second client is used for blocking reads; both stay open.
 func NewGroupSubscriber(name string, rdb, read redis.UniversalClient, log *slog.Logger) *GroupSubscriber {
-	s := &GroupSubscriber{rdb: rdb, read: read, name: name, log: log, streams: func(topic string) []string { return []string{topic} }}
+	s := &GroupSubscriber{rdb: rdb, read: read, name: name, log: log}
+	s.streams = func(_ context.Context, topic string) ([]string, error) { return []string{topic}, nil }
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
 }
@@ -64,9 +65,13 @@ func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 	if s.ctx.Err() != nil {
 		return nil, errors.New("the subscriber is closed")
 	}
+	in, err := s.streams(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
 	m := &member{
 		GroupSubscriber: s, topic: topic, id: uuid.NewString(),
-		key: "group:{" + s.name + " " + topic + "}", in: s.streams(topic),
+		key: "group:{" + s.name + " " + topic + "}", in: in,
 	}
 	out := make(chan *message.Message)
 	m.follower = func() handOver { return m.oneByOne(out) }

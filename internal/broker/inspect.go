@@ -22,7 +22,7 @@ type Inspector struct {
 
 // Inspect asks Redis how many partitions there are.
 func Inspect(ctx context.Context, rdb redis.UniversalClient) (*Inspector, error) {
-	n, err := partitions(ctx, rdb)
+	n, err := Partitions(ctx, rdb)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 //
 // It is Watermill's message.Subscriber. Safe for concurrent use.
 type Subscriber struct {
-	tail func(topic string) *tail
+	tail func(ctx context.Context, topic string) (*tail, error)
 	log  *slog.Logger
 
 	ctx    context.Context
@@ -30,29 +30,31 @@ var _ message.Subscriber = (*Subscriber)(nil)
 // NewSubscriber makes a subscriber whose topics are streams of the same name. The
 // client is used for blocking reads and stays open.
 func NewSubscriber(rdb redis.UniversalClient, log *slog.Logger) *Subscriber {
-	return newSubscriber(log, func(topic string) *tail { return newTail(rdb, []string{topic}) })
+	return newSubscriber(log, func(_ context.Context, topic string) (*tail, error) { return newTail(rdb, []string{topic}), nil })
 }
 
 // Subscriber makes a subscriber that knows the topic Events as well.
 func (l *Lanes) Subscriber() *Subscriber {
-	return newSubscriber(l.log, func(topic string) *tail {
-		t := newTail(l.read, l.streamsOf(topic))
+	return newSubscriber(l.log, func(ctx context.Context, topic string) (*tail, error) {
+		streams, err := l.streamsOf(ctx, topic)
+		t := newTail(l.read, streams)
 		if topic == Events {
-			t.events = len(t.streams)
+			t.events = len(streams)
 		}
-		return t
+		return t, err
 	})
 }
 
-// streamsOf are the streams of a topic.
-func (l *Lanes) streamsOf(topic string) []string {
+// streamsOf are the streams of a topic. Who counted the partitions differently would miss
+// the events of some.
+func (l *Lanes) streamsOf(ctx context.Context, topic string) ([]string, error) {
 	if topic == Events {
-		return l.eventStreams()
+		return l.eventStreams(), l.agreeOnPartitions(ctx)
 	}
-	return []string{topic}
+	return []string{topic}, nil
 }
 
-func newSubscriber(log *slog.Logger, tail func(string) *tail) *Subscriber {
+func newSubscriber(log *slog.Logger, tail func(context.Context, string) (*tail, error)) *Subscriber {
 	s := &Subscriber{log: log, tail: tail}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s
@@ -61,7 +63,10 @@ func newSubscriber(log *slog.Logger, tail func(string) *tail) *Subscriber {
 // Subscribe fixes the position before it returns: nothing published after that is
 // missed. The channel is closed when ctx or the subscriber ends.
 func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	t := s.tail(topic)
+	t, err := s.tail(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
 	marks, err := t.seekEnd(ctx)
 	if err != nil {
 		return nil, err
