@@ -32,18 +32,23 @@ git init --quiet
 git add --all
 step "copied"
 
-# Each block of the walkthrough is a file to write, or a diff to apply.
-awk '/<!-- walkthrough -->/ { on = 1 } /<!-- \/walkthrough -->/ { on = 0 }
-  on && /^```go / { file = $2; next }
-  on && /^```diff/ { file = "../walkthrough.diff"; next }
-  /^```/ { file = "" }
-  file { print > file }' README.md
-git apply --recount ../walkthrough.diff
-written="$(git ls-files --modified --others --exclude-standard)"
-step "written: $(echo $written)"
-if [ "$(echo "$written" | wc -l)" -ne 3 ] || [ -n "$(gofmt -l $written)" ]; then
-  echo "the walkthrough must be three files, in the form of gofmt" >&2
-  exit 1
+# Each block of the walkthrough is a file to write, or a diff to apply. Somebody may have
+# written it all by hand already: then what is there is tried.
+if [ -e usecases/chat/wave.go ]; then
+  step "written before"
+else
+  awk '/<!-- walkthrough -->/ { on = 1 } /<!-- \/walkthrough -->/ { on = 0 }
+    on && /^```go / { file = $2; next }
+    on && /^```diff/ { file = "../walkthrough.diff"; next }
+    /^```/ { file = "" }
+    file { print > file }' README.md
+  git apply --recount ../walkthrough.diff
+  written="$(git ls-files --modified --others --exclude-standard)"
+  step "written: $(echo $written)"
+  if [ "$(echo "$written" | wc -l)" -ne 3 ] || [ -n "$(gofmt -l $written)" ]; then
+    echo "the walkthrough must be three files, in the form of gofmt" >&2
+    exit 1
+  fi
 fi
 
 go test ./usecases/...

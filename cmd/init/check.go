@@ -46,11 +46,26 @@ func checkName(name string) error {
 	return nil
 }
 
-func checkExample(example string) error {
-	if example != "" && example != "drop" {
-		return fmt.Errorf("EXAMPLE=%q: want drop, or leave it out to keep the example", example)
+func checkExample(what string) error {
+	if what != "" && what != "drop" {
+		return fmt.Errorf("EXAMPLE=%q: want drop, or leave it out to keep the example", what)
+	}
+	if own := nouns("."); what == "drop" && len(own) > 0 {
+		return fmt.Errorf("EXAMPLE=drop makes usecases.go anew, without the lines of %s: leave it out, or drop the example before you begin", strings.Join(own, ", "))
 	}
 	return nil
+}
+
+// nouns are the folders of use cases in a repository that are not the example's.
+func nouns(root string) (own []string) {
+	files, _ := filepath.Glob(filepath.Join(root, "usecases", "*", "*.go"))
+	for _, file := range files {
+		folder := "usecases/" + filepath.Base(filepath.Dir(file))
+		if !slices.Contains(example, folder) && !slices.Contains(own, folder) {
+			own = append(own, folder)
+		}
+	}
+	return own
 }
 
 // checkTree refuses what could not be undone, or was done before.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -99,6 +100,12 @@ func initWithoutTheExample(t *testing.T, dir string) {
 	commit(t, dir)
 	must(t, dir, "git", "update-ref", "refs/remotes/origin/main", "HEAD")
 	from := strings.TrimSpace(must(t, dir, "git", "rev-parse", "--short", "HEAD"))
+	if own := nouns(dir); len(own) > 0 {
+		if out, err := in(dir, nil, "make", "init", "MODULE="+yours, "NAME=hyphen-ated", "EXAMPLE=drop"); err == nil || !strings.Contains(out, "without the lines of "+strings.Join(own, ", ")) {
+			t.Errorf("it would leave %v without their lines: %v\n%s", own, err, out)
+		}
+		return
+	}
 	said := must(t, dir, "make", "init", "MODULE="+yours, "NAME=hyphen-ated", "EXAMPLE=drop")
 	initialised(t, dir, said, "- Made from "+original+", at "+from+".\n")
 	must(t, dir, "go", "test", "-vet=off", "./cmd/loadgen", "./cmd/yard", "./internal/siotest", "./web") // some of which it changes
@@ -222,6 +229,14 @@ func TestRefusals(t *testing.T) {
 			}
 			return dir
 		}(), yours, "service", "", []string{"differ from what is committed", "new.txt"}},
+		"a noun of one's own": {func() string {
+			dir := repository(t, title)
+			if err := errors.Join(os.MkdirAll(filepath.Join(dir, "usecases/shelf"), 0o755), os.WriteFile(filepath.Join(dir, "usecases/shelf/shelf.go"), []byte("package shelf\n"), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			commit(t, dir)
+			return dir
+		}(), yours, "service", "drop", []string{"without the lines of usecases/shelf: leave it out"}},
 		"a second run": {committed(t, "# mine\n"), yours, "service", "", []string{"make init has run already"}},
 	} {
 		t.Run(name, func(t *testing.T) {

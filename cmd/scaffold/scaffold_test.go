@@ -60,35 +60,35 @@ func TestFromNothingToACommand(t *testing.T) {
 	dir := testenv.Module(t, "../..")
 	scaffold(t, dir, "usecase", "work") // as a test calls a variable
 	scaffold(t, dir, "usecase", "said") // and another one a function
-	scaffold(t, dir, "usecase", "board")
-	scaffold(t, dir, "event", "board.archived")
-	must(t, dir, "make", "command", "NAME=board.archive")
-	scaffold(t, dir, "command", "board.rename_windows") // the end of whose file's name Go would understand
+	scaffold(t, dir, "usecase", "specimen")
+	scaffold(t, dir, "event", "specimen.archived")
+	must(t, dir, "make", "command", "NAME=specimen.archive")
+	scaffold(t, dir, "command", "specimen.rename_windows") // the end of whose file's name Go would understand
 	inANounThatIsThere(t, dir)
 	must(t, dir, "go", "vet", "./usecases/...", "./internal/siotest")
 	if out, err := in(dir, "gofmt", "-l", "usecases", "internal/siotest"); err != nil || out != "" {
 		t.Errorf("gofmt: %v %s", err, out)
 	}
 
-	out, err := in(dir, "go", "test", "./usecases/board")
+	out, err := in(dir, "go", "test", "./usecases/specimen")
 	for _, want := range []string{
-		"board.archive does nothing yet: write it in usecases/board/archive.go",
-		"board.rename_windows does nothing yet: write it in usecases/board/renamewindows.go",
-		"no command raises board.archived: write Raises: []contract.EventSpec{Archived.Spec()}",
+		"specimen.archive does nothing yet: write it in usecases/specimen/archive.go",
+		"specimen.rename_windows does nothing yet: write it in usecases/specimen/renamewindows.go",
+		"no command raises specimen.archived: write Raises: []contract.EventSpec{Archived.Spec()}",
 	} {
 		if err == nil || !strings.Contains(out, want) {
 			t.Errorf("go test: %v, and nothing says %q:\n%s", err, want, out)
 		}
 	}
-	edit(t, filepath.Join(dir, "usecases/board/archive.go"),
+	edit(t, filepath.Join(dir, "usecases/specimen/archive.go"),
 		`	"errors"`, ``,
 		`	Key: `, "	Raises: []contract.EventSpec{Archived.Spec()},\n	Key: ",
-		`json:"id"`, `json:"board_id"`, `json:"done"`, `json:"archived"`,
-		`return ArchiveOutput{}, nil, errors.New("board.archive does nothing yet: write it in usecases/board/archive.go")`,
+		`json:"id"`, `json:"specimen_id"`, `json:"done"`, `json:"archived"`,
+		`return ArchiveOutput{}, nil, errors.New("specimen.archive does nothing yet: write it in usecases/specimen/archive.go")`,
 		`return ArchiveOutput{Done: true}, []contract.Effect{Archived.Of(ArchivedPayload{ID: in.ID})}, nil`)
-	edit(t, filepath.Join(dir, "usecases/board/archive_test.go"),
-		"len(effects) != 0", `len(contracttest.Emitted(effects, board.Archived)) != 1`)
-	must(t, dir, "go", "test", "-run", "TestArchive|TestItHasCommands", "./usecases/board")
+	edit(t, filepath.Join(dir, "usecases/specimen/archive_test.go"),
+		"len(effects) != 0", `len(contracttest.Emitted(effects, specimen.Archived)) != 1`)
+	must(t, dir, "go", "test", "-run", "TestArchive|TestItHasCommands", "./usecases/specimen")
 	must(t, dir, "go", "run", "./cmd/contract", "-update", "docs/contract")    // not as the scaffold was: that breaks nobody
 	if err := os.RemoveAll(filepath.Join(dir, "usecases/shelf")); err != nil { // of which usecases.go knows nothing
 		t.Fatal(err)
@@ -158,9 +158,9 @@ func TestRefusals(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/app\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	scaffold(t, dir, "usecase", "board")
-	scaffold(t, dir, "command", "board.archive")
-	scaffold(t, dir, "event", "board.archived")
+	scaffold(t, dir, "usecase", "specimen")
+	scaffold(t, dir, "command", "specimen.archive")
+	scaffold(t, dir, "event", "specimen.archived")
 	for folder, source := range map[string]string{
 		"broken":  "package broken\n\nfunc {",
 		"nowhere": "package nowhere\n\nvar other = command{Event: \"greet\", Operation: \"nowhere.wave\"}\n",
@@ -176,22 +176,22 @@ func TestRefusals(t *testing.T) {
 	before := snapshot(t, dir)
 	for _, tc := range []struct{ kind, name, want string }{
 		{"command", "", "name a noun and, after a dot"},
-		{"command", "board", "name a noun and, after a dot"},
-		{"command", "board.", "NAME=board.archive"},
+		{"command", "specimen", "name a noun and, after a dot"},
+		{"command", "specimen.", "NAME=board.archive"},
 		{"event", ".archived", `"" is no noun`},
-		{"command", "board.Archive", "small letters"},
-		{"command", "board.archive/../x", "small letters"},
-		{"command", "board._x", "small letters"},
-		{"command", "board." + strings.Repeat("x", 41), "at most 40"},
-		{"command", "../board.archive", "name a noun and, after a dot"},
-		{"command", "board.archive", "archive.go:11:5: Archive is there already"},
-		{"event", "board.archived", "Archived is there already"},
-		{"event", "board.archive", "Archive is there already"},
-		{"command", "board.service", "Service is there already"},
-		{"command", "board.board", "usecases/board/board.go is there already"},
-		{"command", "board.connect", `clients would know it as "connect"`},
-		{"command", "board.connect_error", "means something else to them"},
-		{"command", "board.resync", "means something else to them"},
+		{"command", "specimen.Archive", "small letters"},
+		{"command", "specimen.archive/../x", "small letters"},
+		{"command", "specimen._x", "small letters"},
+		{"command", "specimen." + strings.Repeat("x", 41), "at most 40"},
+		{"command", "../specimen.archive", "name a noun and, after a dot"},
+		{"command", "specimen.archive", "archive.go:11:5: Archive is there already"},
+		{"event", "specimen.archived", "Archived is there already"},
+		{"event", "specimen.archive", "Archive is there already"},
+		{"command", "specimen.service", "Service is there already"},
+		{"command", "specimen.specimen", "usecases/specimen/specimen.go is there already"},
+		{"command", "specimen.connect", `clients would know it as "connect"`},
+		{"command", "specimen.connect_error", "means something else to them"},
+		{"command", "specimen.resync", "means something else to them"},
 		{"event", "auth.refresh", `clients would know it as "auth.refresh"`},
 		{"command", "nowhere.greet", `nowhere.go:3:28: something is called "greet" already`},
 		{"command", "nowhere.wave", `something is called "nowhere.wave" already`},
@@ -202,21 +202,21 @@ func TestRefusals(t *testing.T) {
 		{"command", "broken.mend", "broken.go:3:"},
 		{"command", "lamp.light", "there is no usecases/lamp: make usecase NAME=lamp first"},
 		{"event", "lamp.lit", "there is no usecases/lamp"},
-		{"usecase", "board", "usecases/board is there already: make command NAME=board."},
+		{"usecase", "specimen", "usecases/specimen is there already: make command NAME=specimen."},
 		{"usecase", "", "is no noun"},
 		{"usecase", "Board", "is no noun"},
 		{"usecase", "a/b", "is no noun"},
-		{"usecase", "board.archive", "is no noun"},
+		{"usecase", "specimen.archive", "is no noun"},
 		{"usecase", "range", "means something else"},
 		{"usecase", "error", "means something else"},
 		{"usecase", "contract", "means something else"},
-		{"thing", "board.x", "command, event or usecase"},
+		{"thing", "specimen.x", "command, event or usecase"},
 	} {
 		if _, err := write(dir, tc.kind, tc.name); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s %q: %v, want %q", tc.kind, tc.name, err, tc.want)
 		}
 	}
-	if _, err := write(t.TempDir(), "usecase", "board"); err == nil || !strings.Contains(err.Error(), "in the root of the repository") {
+	if _, err := write(t.TempDir(), "usecase", "specimen"); err == nil || !strings.Contains(err.Error(), "in the root of the repository") {
 		t.Errorf("elsewhere: %v", err)
 	}
 	edit(t, filepath.Join(dir, "usecases/usecases.go"), "contract.NewCatalog(", "gathered(")

@@ -222,6 +222,9 @@ func (c Config) Validate() error {
 	address("HTTP_ADDR", c.HTTPAddr)
 	if c.AdminAddr != Off {
 		address("ADMIN_ADDR", c.AdminAddr)
+		if c.AdminAddr == c.HTTPAddr && !strings.HasSuffix(c.HTTPAddr, ":0") {
+			wrong("ADMIN_ADDR", "%s is that of HTTP_ADDR: metrics and pprof want a port that is not public, or off", c.AdminAddr)
+		}
 	}
 	if _, err := redisconn.Options(c.RedisURL); c.RedisURL != "" && err != nil {
 		wrong("REDIS_URL", "it must look like redis://host:6379/0") // it may hold a password: not shown

@@ -144,6 +144,8 @@ func TestOneProblem(t *testing.T) {
 		"an admin nowhere":   {[]string{"ADMIN_UI_USER", "ops", "ADMIN_UI_PASSWORD_HASH", adminHash, "ADMIN_ADDR", "off"}, "ADMIN_UI_USER: the Admin UI is on ADMIN_ADDR, which is off"},
 		"a cheap password":   {[]string{"ADMIN_UI_USER", "ops", "ADMIN_UI_PASSWORD_HASH", strings.Replace(adminHash, "$10$", "$04$", 1)}, "ADMIN_UI_PASSWORD_HASH: its cost, 4, is not between 10 and 14"},
 		"no admin":           {[]string{"ADMIN_UI_PASSWORD_HASH", adminHash}, "ADMIN_UI_USER: ADMIN_UI_PASSWORD_HASH is set, but nobody is named who has the password"},
+		"one port":           {[]string{"HTTP_ADDR", ":8080", "ADMIN_ADDR", ":8080"}, "ADMIN_ADDR: :8080 is that of HTTP_ADDR: metrics and pprof want a port that is not public, or off"},
+		"ports of their own": {[]string{"HTTP_ADDR", "127.0.0.1:0", "ADMIN_ADDR", "127.0.0.1:0"}, ""},
 		"traces off":         {[]string{"OTEL_SDK_DISABLED", "true", "OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_TRACES_SAMPLER", "xray"}, ""},
 		"traces nowhere":     {[]string{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "OTEL_TRACES_SAMPLER", "xray"}, ""},
 		"traces by gRPC":     {[]string{"OTEL_EXPORTER_OTLP_ENDPOINT", "http://x:4317", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "grpc"}, `OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: "grpc" is not one of http/protobuf, http/json`},

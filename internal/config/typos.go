@@ -25,6 +25,9 @@ func Typos(environ []string) []string {
 		}
 		nearest, least := "", 3
 		for _, s := range known {
+			if rest, longer := strings.CutPrefix(name, s.Name); longer && len(s.Name) > 7 && rest[0] != '_' { // HTTP_ADDRESS
+				nearest, least = s.Name, 1
+			}
 			if d := levenshtein.ComputeDistance(name, s.Name); d < least {
 				nearest, least = s.Name, d
 			}

@@ -12,12 +12,13 @@ import (
 func TestTyposAreTold(t *testing.T) {
 	t.Parallel()
 	got := config.Typos([]string{
-		"SOCKET_RATES=5", "REDIS_URI=redis://:hunter2@x", "HTPT_ADDR=:80", "PARTITION=8", "COMAND_TIMEOUTS=1s", // typos
-		"SOCKET_RATE=5", "PATH=/bin", "HOME=/", "NODE_ENV=production", "NODE_IP=10.0.0.1", "LOG_FILE=x", "PORT=8080", "REDIS_HOST=x", "no value", "=C:=C:\\", "", // none
+		"SOCKET_RATES=5", "REDIS_URI=redis://:hunter2@x", "HTPT_ADDR=:80", "PARTITION=8", "COMAND_TIMEOUTS=1s", "HTTP_ADDRESS=:80", // typos
+		"SOCKET_RATE=5", "PATH=/bin", "HOME=/", "NODE_ENV=production", "NODE_IP=10.0.0.1", "LOG_FILE=x", "PORT=8080", "REDIS_HOST=x", "HTTP_ADDR_FILE=x", "no value", "=C:=C:\\", "", // none
 	})
 	want := []string{
 		"COMAND_TIMEOUTS: there is no such setting; did you mean COMMAND_TIMEOUT?",
 		"HTPT_ADDR: there is no such setting; did you mean HTTP_ADDR?",
+		"HTTP_ADDRESS: there is no such setting; did you mean HTTP_ADDR?",
 		"PARTITION: there is no such setting; did you mean PARTITIONS?",
 		"REDIS_URI: there is no such setting; did you mean REDIS_URL?",
 		"SOCKET_RATES: there is no such setting; did you mean SOCKET_RATE?",

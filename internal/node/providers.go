@@ -72,12 +72,12 @@ func OpenRedis(ctx context.Context, c config.Config, log *slog.Logger) (*redisco
 // Contract checks the catalog. What holds for every command of every service is put around
 // it here.
 func Contract(c config.Config, catalog *contract.Catalog, r *redisconn.Clients, m *metrics.Metrics, log *slog.Logger) (*schema.Contract, error) {
-	catalog.Use(contract.Policy{Middleware: []contract.Middleware{logging.Commands(logging.Of(log, logging.Command), slog.LevelDebug)}})
 	compiled, err := schema.Compile(catalog)
 	if err != nil {
 		return nil, err
 	}
 	compiled.CheckOutputs(int(c.CheckOutputs))
+	compiled.Around(logging.Commands(logging.Of(log, logging.Command), slog.LevelDebug))
 	compiled.Limits.Share(redisrate.New(r.Stores), logging.Of(log, logging.RateLimit))
 	m.Serve(catalog)
 	return compiled, nil

@@ -23,6 +23,14 @@ type outputs struct {
 // log and the dead letter say where it is wrong.
 func (c *Contract) CheckOutputs(every int) { c.outputs.every = int64(every) }
 
+// Around puts a middleware around each command: it sees what comes of it in the end, when
+// its output was checked, too. Call it before the first command.
+func (c *Contract) Around(m contract.Middleware) {
+	for i, r := range c.Routes {
+		c.Routes[i].Serve = m(r, r.Serve)
+	}
+}
+
 func (o *outputs) due() bool {
 	return o.every == 1 || o.every > 1 && o.served.Add(1)%o.every == 0
 }

@@ -73,4 +73,16 @@ func TestOutputsAreHeldToTheirSchemas(t *testing.T) {
 			t.Errorf("one in %d: %d of 10 were checked", every, n)
 		}
 	}
+	var seen error
+	c.Around(func(_ contract.Route, next contract.Serve) contract.Serve {
+		return func(ctx context.Context, input []byte) (contract.Outcome, error) {
+			out, err := next(ctx, input)
+			seen = err
+			return out, err
+		}
+	})
+	c.CheckOutputs(1)
+	if _, err := serve(); err == nil || seen != err { //nolint:errorlint // just this one
+		t.Errorf("what is around everything sees %v of %v", seen, err)
+	}
 }

@@ -135,7 +135,7 @@ func (s *shared) startContainer(t testing.TB) {
 	c, err := tcredis.Run(ctx, "redis:7-alpine",
 		testcontainers.WithCmd("redis-server", "--protected-mode", "no", "--save", "", "--databases", fmt.Sprint(databases)))
 	if err != nil {
-		t.Fatalf("start Redis in a container: %v", err)
+		t.Fatalf("start Redis in a container: %v\nWhere Docker reaches no registry, set TESTCONTAINERS_RYUK_DISABLED=true if it has the image redis:7-alpine, or DOCKER_HOST=tcp://127.0.0.1:1 to use the redis-server on the PATH.", err)
 	}
 	if s.url, err = c.ConnectionString(ctx); err != nil {
 		t.Fatal(err)

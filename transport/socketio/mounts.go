@@ -30,7 +30,7 @@ func (g *Gateway) mount(mounts []Mount, origins cors.Policy, cfg *sockets.Config
 		elsewhere = append(elsewhere, m.Namespaces...)
 		for _, n := range m.Namespaces {
 			if !slices.ContainsFunc(g.catalog.Namespaces, func(known contract.Namespace) bool { return known.Name == n }) {
-				g.mistakes = errors.Join(g.mistakes, fmt.Errorf("the gateway at %s is for the namespace %s, which no use case declares", m.Path, n))
+				g.mistakes = errors.Join(g.mistakes, fmt.Errorf("SOCKET_MOUNTS: the gateway at %s is for the namespace %s, which no use case declares", m.Path, n))
 			}
 		}
 		cfg.Mounts = append(cfg.Mounts, sockets.Mount{

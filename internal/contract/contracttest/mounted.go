@@ -137,7 +137,7 @@ func withoutRoute(f file, catalog *contract.Catalog, handled map[string]bool) (m
 				if _, routed := catalog.Route(operation); !routed && (operation != "" || !handled[name]) {
 					at := f.set.Position(v.Pos())
 					missing = append(missing, f.path+":"+strconv.Itoa(at.Line)+": the command "+cmp.Or(operation, name)+
-						" has no route: add "+name+".Handle(…) to the list of Routes")
+						" has no route: add "+name+".Handle(…) to the list of Routes, and Routes to Catalog in usecases.go")
 				}
 			}
 		}

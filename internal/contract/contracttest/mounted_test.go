@@ -41,8 +41,8 @@ func TestWhatIsNotMountedIsNamed(t *testing.T) {
 	catalog := contract.NewCatalog([]contract.Route{contract.Command[contract.None, contract.None]{Operation: "chat.join"}.Handle(h)})
 	want := []string{
 		"usecases/board is no part of the service: name it in usecases.go, its New in Set and its Routes in Catalog",
-		"chat/chat.go:8: the command chat.wave has no route: add Wave.Handle(…) to the list of Routes",
-		"chat/kick.go:10: the command Mute has no route: add Mute.Handle(…) to the list of Routes",
+		"chat/chat.go:8: the command chat.wave has no route: add Wave.Handle(…) to the list of Routes, and Routes to Catalog in usecases.go",
+		"chat/kick.go:10: the command Mute has no route: add Mute.Handle(…) to the list of Routes, and Routes to Catalog in usecases.go",
 	}
 	if diff := cmp.Diff(want, notMounted(t, folder, catalog)); diff != "" {
 		t.Error(diff)
