@@ -83,5 +83,9 @@ func isTransport(name string) bool { return name == "polling" || name == "websoc
 
 func isOrigin(o string) bool {
 	u, err := url.Parse(o)
-	return o == "*" || err == nil && u.Scheme != "" && u.Host != "" && u.Path == ""
+	if err != nil || o == "*" {
+		return err == nil
+	}
+	usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return u.Scheme != "" && u.Host != "" && o == strings.ToLower(u.Scheme+"://"+u.Host) && (usual == "" || u.Port() != usual)
 }

@@ -77,7 +77,7 @@ func (p Policy) Middleware(next http.Handler) http.Handler {
 		}
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			h.Set("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE")
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-User, X-Roles, X-Tenant")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-User, X-Roles, X-Tenant, Traceparent, Tracestate")
 			h.Set("Access-Control-Max-Age", "600")
 			w.WriteHeader(http.StatusNoContent)
 			return

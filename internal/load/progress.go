@@ -35,6 +35,7 @@ func (r *run) second() Second {
 	for _, n := range r.counts.codes {
 		s.Problems += n
 	}
+	s.Problems, r.counts.told = s.Problems-r.counts.told, s.Problems
 	r.counts.mu.Unlock()
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 type recorder struct {
 	mu     sync.Mutex
 	from   time.Time // of what counts for the whole
-	until  time.Time // of the last
+	until  time.Time // of the last, and not before the end of the load
 	whole  *hdrhistogram.Histogram
 	second *hdrhistogram.Histogram
 }
@@ -39,7 +39,18 @@ func (r *recorder) add(at time.Time, took time.Duration) {
 		return
 	}
 	_ = r.whole.RecordValue(us)
-	r.until = at
+	if at.After(r.until) {
+		r.until = at
+	}
+}
+
+// over says when the load ended. What comes after that still counts.
+func (r *recorder) over(at time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at.After(r.until) {
+		r.until = at
+	}
 }
 
 // tick is the last second, and begins another.

@@ -37,6 +37,7 @@ type counts struct {
 
 	mu    sync.Mutex
 	codes map[string]uint64 // answers that were problems, and connections that failed
+	told  uint64            // how many of them the seconds until now have told
 }
 
 func (c *counts) problem(code string) {
@@ -157,6 +158,11 @@ func (r *run) send(ctx context.Context) {
 		}
 	}
 	var wg sync.WaitGroup
+	wg.Go(func() {
+		<-ctx.Done()
+		r.answers.over(time.Now())
+		r.deliveries.over(time.Now())
+	})
 	for _, s := range all {
 		wg.Go(func() { s.send(ctx, len(all)) })
 	}

@@ -22,7 +22,9 @@ type sender struct {
 	unknown map[uint64]struct{} // of them: it has no answer, or a problem
 }
 
-// send sends until ctx ends. What it has begun it ends.
+// send sends until ctx ends. What it has begun it ends, and what was due before the time was
+// over it sends all the same, as long as it would wait for one answer: a service that stands
+// still at the end is charged with it.
 func (s *sender) send(ctx context.Context, senders int) {
 	r := s.run
 	every := time.Duration(0)
@@ -30,14 +32,21 @@ func (s *sender) send(ctx context.Context, senders int) {
 		every = time.Duration(float64(senders) / r.cfg.Rate * float64(time.Second))
 	}
 	// Senders take turns: not all of them send in the same moment.
-	next := time.Now().Add(every * time.Duration(s.number) / time.Duration(senders))
+	next := time.Now().Add(time.Duration(float64(every) * float64(s.number) / float64(senders)))
 	for seq := uint64(0); ; seq++ {
 		due := next
 		if every == 0 {
 			due = time.Now()
 		}
 		if !sleepUntil(ctx, due) {
-			return
+			end, _ := ctx.Deadline()
+			switch late := time.Since(end); {
+			case every == 0, !errors.Is(ctx.Err(), context.DeadlineExceeded), !due.Before(end):
+				return
+			case late > r.cfg.GiveUp:
+				r.counts.unanswered.Add(uint64(end.Sub(due)/every) + 1)
+				return
+			}
 		}
 		next = next.Add(every)
 		answered := s.one(seq, due)

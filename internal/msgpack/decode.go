@@ -37,8 +37,11 @@ var (
 func ToJSON(b []byte, l Limits) ([]byte, error) {
 	d := decoder{b: b, limits: l, out: make([]byte, 0, len(b)+len(b)/4+16)}
 	err := d.value(0)
-	if err == nil && len(d.b) > 0 {
+	switch {
+	case err == nil && len(d.b) > 0:
 		err = ErrSyntax
+	case err == nil && len(d.out) > l.Bytes: // of the last value
+		err = ErrTooLong
 	}
 	return d.out, err
 }

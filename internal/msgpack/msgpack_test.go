@@ -162,3 +162,12 @@ func FuzzToJSON(f *testing.F) {
 		}
 	})
 }
+
+// The limit holds for the last value, too: JSON writes control characters six times as long.
+func TestTheLimitOfBytesHolds(t *testing.T) {
+	t.Parallel()
+	out, err := msgpack.ToJSON(msgpack.AppendText(nil, string(make([]byte, 1_000_000))), msgpack.Limits{Bytes: 2_000_000})
+	if !errors.Is(err, msgpack.ErrTooLong) {
+		t.Errorf("%d bytes of JSON, %v", len(out), err)
+	}
+}

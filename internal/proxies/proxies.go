@@ -30,6 +30,9 @@ func Parse(networks []string) (Trusted, error) {
 			}
 			p = netip.PrefixFrom(address, address.BitLen())
 		}
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 { // as parse has addresses
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
 		t = append(t, p)
 	}
 	return t, nil

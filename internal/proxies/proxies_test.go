@@ -60,3 +60,24 @@ func TestTheClientsAddress(t *testing.T) {
 		}
 	}
 }
+
+// An IPv4 network in the form of IPv6 is that network.
+func TestMappedNetworksCount(t *testing.T) {
+	t.Parallel()
+	for _, network := range []string{"::ffff:10.0.0.0/104", "::ffff:10.0.0.1", "10.0.0.0/8"} {
+		trusted, err := proxies.Parse([]string{network})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, peer := range []string{"[::ffff:10.0.0.1]:99", "10.0.0.1:99"} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.RemoteAddr = peer
+			r.Header.Set("X-Forwarded-For", "203.0.113.7")
+			trusted.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if r.RemoteAddr != "203.0.113.7:0" {
+					t.Errorf("%s through %s is %s", network, peer, r.RemoteAddr)
+				}
+			})).ServeHTTP(httptest.NewRecorder(), r)
+		}
+	}
+}

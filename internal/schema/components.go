@@ -74,20 +74,22 @@ func (c *Components) hoist(t reflect.Type, s *jsonschema.Schema, strict bool) *j
 			s.AdditionalProperties = nil
 		}
 		if t.Name() != "" {
-			return c.component(Name(t), s, nullable)
+			return c.component(Name(t), s, nullable, strict)
 		}
 	}
 	return s
 }
 
 // component keeps the schema of a struct and returns a reference to it. What is said of
-// the field alone stays beside the reference: next to "$ref" itself readers overlook it.
-func (c *Components) component(name string, s *jsonschema.Schema, nullable bool) *jsonschema.Schema {
+// the field alone stays beside the reference: next to "$ref" itself readers overlook it. A
+// union of results is one of several; what clients send is one with all its fields, which
+// documents show one by one.
+func (c *Components) component(name string, s *jsonschema.Schema, nullable, strict bool) *jsonschema.Schema {
 	doc := s.Description
 	if c.Schemas[name] == nil {
 		s.Description, s.Type, s.Types = "", "object", nil
 		c.Schemas[name] = s
-		if kind := s.Properties["kind"]; kind != nil && isUnion(s, kind) && len(kind.Enum) > 1 {
+		if kind := s.Properties["kind"]; kind != nil && !strict && isUnion(s, kind) && len(kind.Enum) > 1 {
 			c.union(name, s, kind)
 		}
 	}

@@ -128,7 +128,7 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		if err != nil || outErr != nil {
 			continue
 		}
-		if in.Type != "object" || output.Type != "object" {
+		if in.Type != "object" || output.Type != "object" || r.In.Kind() == reflect.Map || r.Out.Kind() == reflect.Map {
 			report(who, errors.New("input and output must be structs, so that fields can be added later"))
 		}
 		if kind, ok := output.Properties["kind"]; ok && !isUnion(output, kind) {

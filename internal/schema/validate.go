@@ -87,7 +87,7 @@ func (c *check) value(n *node, i int, to reflect.Value) (int, error) {
 	if i >= len(c.b) {
 		return i, jsonscan.ErrSyntax
 	}
-	if len(c.path) > jsonscan.MaxDepth {
+	if len(c.path) >= jsonscan.MaxDepth && (c.b[i] == '{' || c.b[i] == '[') {
 		return i, jsonscan.ErrDepth
 	}
 	switch b := c.b[i]; {

@@ -93,3 +93,48 @@ func TestNamespacesHaveNamesInDocuments(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+type drawInput struct {
+	Board string `json:"board"`
+	Kind  string `json:"kind" enum:"line|circle"`
+	Size  int    `json:"size"`
+}
+
+type drawArgs struct {
+	contract.Args
+	Kind string `json:"kind" enum:"line|circle"`
+	Size int    `json:"size"`
+}
+
+// A kind makes a union of results, and of an input one field among others.
+func TestAnInputWithAKindIsOne(t *testing.T) {
+	t.Parallel()
+	n, path := contract.Namespace{Name: "/draw", Doc: "Draw."}, "/v1/boards/{board}/shapes"
+	c := compile(t, contract.NewCatalog([]contract.Route{
+		handle(contract.Command[drawInput, contract.None]{Namespace: n, Event: "draw", Operation: "draw.draw", Doc: "Draw.", HTTP: contract.HTTP{Method: "POST", Path: path}}),
+		handle(contract.Command[drawInput, contract.None]{Namespace: n, Event: "find", Operation: "draw.find", Doc: "Find.", HTTP: contract.HTTP{Method: "GET", Path: path}}),
+		handle(contract.Command[drawArgs, contract.None]{Namespace: n, Event: "quick", Operation: "draw.quick", Doc: "Draw."}),
+	}))
+	d, err := spec.OpenAPI(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	post, get := d.Paths[path]["post"], d.Paths[path]["get"]
+	if len(post.Parameters) != 1 || post.RequestBody == nil || len(get.Parameters) != 3 {
+		t.Errorf("POST has %d parameters of 1, and the body %v; GET %d of 3", len(post.Parameters), post.RequestBody, len(get.Parameters))
+	}
+	ts, err := spec.TypeScript(c)
+	if want := `quick: (_kind: "line" | "circle", _size: number`; err != nil || !strings.Contains(string(ts), want) {
+		t.Errorf("%v; nothing says %s", err, want)
+	}
+}
+
+// Readers of YAML 1.1 take these words for true and false.
+func TestWordsThatWereBooleansAreQuoted(t *testing.T) {
+	t.Parallel()
+	got, err := spec.YAML([]byte(`{"a":["Yes","y","nobody","true"],"no":"on"}`))
+	want := "a:\n  - \"Yes\"\n  - \"y\"\n  - nobody\n  - \"true\"\n\"no\": \"on\"\n"
+	if err != nil || string(got) != want {
+		t.Errorf("%v\n%s", err, got)
+	}
+}

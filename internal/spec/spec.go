@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 
 	"go.yaml.in/yaml/v3"
 
@@ -95,9 +96,12 @@ func YAML(doc []byte) ([]byte, error) {
 	return b.Bytes(), e.Close()
 }
 
+// oldBooleans are what YAML 1.1 takes for true and false, as many readers still do.
+var oldBooleans = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off)$`)
+
 // plain takes JSON's braces and quotes away, where YAML does without.
 func plain(n *yaml.Node) {
-	if len(n.Content) > 0 || n.Kind == yaml.ScalarNode {
+	if len(n.Content) > 0 || n.Kind == yaml.ScalarNode && !oldBooleans.MatchString(n.Value) {
 		n.Style = 0
 	}
 	for _, child := range n.Content {

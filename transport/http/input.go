@@ -34,6 +34,9 @@ func merge(cmd *schema.Command, r *http.Request, body []byte) (json.RawMessage, 
 	mistakes := map[string]string{} // by the name of the value
 	members, ok := object(body, mistakes)
 	if !ok {
+		if cmd.Input.Validate(body) == nil { // it would count without the path's values
+			return nil, fault.New(fault.Invalid, "the body cannot be read")
+		}
 		return body, nil
 	}
 	for _, name := range schema.PathParams(cmd.HTTP.Path) {
@@ -58,7 +61,11 @@ func merge(cmd *schema.Command, r *http.Request, body []byte) (json.RawMessage, 
 	if len(mistakes) > 0 {
 		return nil, refusal(mistakes)
 	}
-	return json.Marshal(members)
+	var merged bytes.Buffer
+	e := json.NewEncoder(&merged)
+	e.SetEscapeHTML(false) // which would make it longer than the limit
+	err = e.Encode(members)
+	return bytes.TrimSuffix(merged.Bytes(), []byte("\n")), err
 }
 
 // object reads the body's members; no body has none. A map would keep the last of

@@ -1,8 +1,10 @@
 package http_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,7 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/example/switchyard/internal/auth"
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/schema"
+	web "github.com/example/switchyard/transport/http"
 )
 
 func TestNothingIsGivenTwiceOrUnclean(t *testing.T) {
@@ -64,5 +70,42 @@ func TestMistakesOfAQueryAreBounded(t *testing.T) {
 	}
 	if again := request(h, "GET", "/v1/boards/b1?"+query.Encode(), ``).Body.String(); again != first {
 		t.Errorf("%.300s and then %.300s", first, again)
+	}
+}
+
+type freeInput struct {
+	Board string `json:"board"`
+	Free  any    `json:"free,omitempty"`
+}
+
+// The path says which board, whatever the body looks like; and what is as long as bodies may
+// be does not grow.
+func TestNoBodyReplacesThePath(t *testing.T) {
+	t.Parallel()
+	c, err := schema.Compile(contract.NewCatalog([]contract.Route{
+		contract.Command[freeInput, contract.None]{
+			Namespace: ns, Event: "free", Operation: "board.free", Doc: "Do.", HTTP: contract.HTTP{Method: "POST", Path: "/v1/boards/{board}"},
+		}.Handle(func(context.Context, freeInput) (contract.None, []contract.Effect, error) {
+			return contract.None{}, nil, nil
+		}),
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, log := &lanes{}, slog.New(slog.DiscardHandler)
+	s, err := web.New(c, l, auth.New(auth.Config{Mode: auth.None}), cors.Policy{}, sockets{}, web.NewHealth(log), nil, nil, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for depth := 60; depth < 70; depth++ {
+		body := `{"board":"secret","free":` + strings.Repeat("[", depth) + strings.Repeat("]", depth) + `}`
+		if w := request(s, "POST", "/v1/boards/public", body); w.Code != 400 || l.last.Load() != nil {
+			t.Errorf("%d deep: %d, and it runs with %.40s…", depth, w.Code, l.last.Load().Input)
+		}
+	}
+	body := `{"free":"` + strings.Repeat("<", 900_000) + `"}`
+	request(s, "POST", "/v1/boards/public", body)
+	if sent := l.last.Load(); sent == nil || len(sent.Input) > len(body)+len(`"board":"public",`) {
+		t.Errorf("%d bytes became %v", len(body), sent != nil)
 	}
 }
