@@ -80,8 +80,7 @@ func (c *Client) expect(ctx context.Context) (*conn, int64, <-chan answer, error
 		}
 		c.mu.Lock()
 		if c.conn == k { // so that the end of this connection ends the call
-			id := c.nextID
-			c.nextID++
+			id := c.link.calls.Add(1) - 1
 			answered := make(chan answer, 1)
 			c.calls[id] = answered
 			c.mu.Unlock()

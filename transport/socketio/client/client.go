@@ -50,7 +50,8 @@ type Client struct {
 	conn   *conn         // nil while it is not connected
 	up     chan struct{} // closed while it is connected
 	id     string
-	nextID int64
+	asking *conn // where its CONNECT was sent and has no answer yet
+	left   bool  // it has gone, and asks nobody any more
 	calls  map[int64]chan<- answer
 	inbox  inbox
 
@@ -103,7 +104,7 @@ func (c *Client) Of(ctx context.Context, ns contract.Namespace, opts ...Option) 
 		return nil, errDynamic(ns)
 	}
 	other := newClient(c.link, ns.Name, o)
-	if err := c.link.add(other); err != nil {
+	if err := c.link.add(ctx, other); err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", ns.Name, err)
 	}
 	if err := other.await(ctx); err != nil {

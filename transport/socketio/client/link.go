@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,10 +24,20 @@ type link struct {
 	cancel context.CancelFunc // when its last client has gone
 	ended  chan struct{}      // nothing of it runs any more
 
+	calls atomic.Int64 // numbers those of all clients: they may follow each other in a namespace
+
 	mu      sync.Mutex
 	conn    *conn // nil while there is none
 	clients map[string]*Client
-	over    error // why there is none any more
+	parting map[string]*parting // by namespace
+	over    error               // why there is none any more
+}
+
+// A parting client has gone before the server has answered its CONNECT. Until that has come,
+// nobody else can ask for its namespace, and be taken for it.
+type parting struct {
+	client *Client
+	over   chan struct{}
 }
 
 func newLink(to string, o options) (*link, error) {
@@ -53,7 +64,7 @@ func newLink(to string, o options) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
-	l := &link{url: *u, opts: o, jar: jar, ended: make(chan struct{}), clients: map[string]*Client{}}
+	l := &link{url: *u, opts: o, jar: jar, ended: make(chan struct{}), clients: map[string]*Client{}, parting: map[string]*parting{}}
 	l.web = http.Client{Jar: jar, Transport: &http.Transport{
 		Proxy: http.ProxyFromEnvironment, TLSClientConfig: o.tls, MaxResponseHeaderBytes: 64 << 10,
 	}}
@@ -116,6 +127,9 @@ func (l *link) serve(k *conn) error {
 	l.mu.Lock()
 	l.conn = nil
 	all := l.all()
+	for name := range l.parting {
+		l.parted(name)
+	}
 	l.mu.Unlock()
 	for _, c := range all {
 		c.lose(err)
@@ -175,32 +189,69 @@ func (l *link) end(reason error) {
 func (l *link) hear(k *conn, p *packet) error {
 	l.mu.Lock()
 	c := l.clients[p.namespace]
+	if gone := l.parting[p.namespace]; gone != nil {
+		c = gone.client
+	}
 	l.mu.Unlock()
 	if c == nil { // closed meanwhile
+		return nil
+	}
+	err := c.hear(k, p)
+	if p.kind != packetConnect && p.kind != packetConnectError {
+		return err
+	}
+	l.mu.Lock()
+	gone := l.parting[p.namespace]
+	l.mu.Unlock()
+	if gone != nil {
 		if p.kind == packetConnect {
 			k.part(p.namespace, false)
 		}
-		return nil
+		l.mu.Lock()
+		l.parted(p.namespace) // who asks now asks after that
+		l.mu.Unlock()
 	}
-	return c.hear(k, p)
+	return err
 }
 
-// add begins with another client.
-func (l *link) add(c *Client) error {
+// parted lets others ask for a namespace again. The mutex is held.
+func (l *link) parted(namespace string) {
+	close(l.parting[namespace].over)
+	delete(l.parting, namespace)
+}
+
+// add begins with another client, once its namespace is free.
+func (l *link) add(ctx context.Context, c *Client) error {
+	for {
+		gone, err := l.tryAdd(c)
+		if gone == nil {
+			return err
+		}
+		select {
+		case <-gone.over:
+		case <-ctx.Done():
+			return late(ctx)
+		}
+	}
+}
+
+func (l *link) tryAdd(c *Client) (gone *parting, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case l.over != nil:
-		return fmt.Errorf("%w; %w", ErrNotSent, l.over)
+		return nil, fmt.Errorf("%w; %w", ErrNotSent, l.over)
 	case l.clients[c.namespace] != nil:
-		return fmt.Errorf("%w: the connection has a client of it already", ErrBadNamespace)
+		return nil, fmt.Errorf("%w: the connection has a client of it already", ErrBadNamespace)
+	case l.parting[c.namespace] != nil:
+		return l.parting[c.namespace], nil
 	}
 	l.clients[c.namespace] = c
 	go c.dispatch()
 	if l.conn != nil {
 		go l.join(l.conn, c)
 	}
-	return nil
+	return nil, nil
 }
 
 // forget ends a client, and the link with the last one. What it returns tells the server,
@@ -210,6 +261,9 @@ func (l *link) forget(c *Client, reason error) (part func()) {
 	mine := l.clients[c.namespace] == c
 	if mine {
 		delete(l.clients, c.namespace)
+		if l.conn != nil && c.leaves(l.conn) {
+			l.parting[c.namespace] = &parting{c, make(chan struct{})}
+		}
 	}
 	last := mine && len(l.clients) == 0
 	if last && l.over == nil {

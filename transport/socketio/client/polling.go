@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 )
 
@@ -102,6 +104,13 @@ func (p *polling) post(body []byte) error {
 func (p *polling) request(ctx context.Context, method string, body []byte, within time.Duration) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	var repeated atomic.Bool
+	if method == http.MethodGet {
+		ctx = once(ctx, func() {
+			repeated.Store(true)
+			cancel()
+		})
+	}
 	r, err := http.NewRequestWithContext(ctx, method, p.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -116,10 +125,15 @@ func (p *polling) request(ctx context.Context, method string, body []byte, withi
 		r.Host = host
 	}
 	resp, err := p.link.web.Do(r)
-	if err != nil {
+	if err == nil {
+		defer resp.Body.Close()
+	}
+	switch {
+	case repeated.Load():
+		return nil, errors.New("a connection broke before the answer to a poll")
+	case err != nil:
 		return nil, err
 	}
-	defer resp.Body.Close()
 	most := int64(p.link.opts.bytes)
 	b, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	switch {
@@ -133,4 +147,18 @@ func (p *polling) request(ctx context.Context, method string, body []byte, withi
 		return nil, errors.New("an empty answer")
 	}
 	return b, nil
+}
+
+// once has stop called before a request is sent again: net/http does that with a GET whose
+// connection breaks before the answer, and that of a poll may be lost with all that it brings.
+func once(ctx context.Context, stop func()) context.Context {
+	var written atomic.Bool
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { written.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) {
+			if written.Load() {
+				stop()
+			}
+		},
+	})
 }

@@ -57,9 +57,6 @@ func (c *Client) ask(k *conn) error {
 	if err != nil {
 		return fmt.Errorf("connect to %s: ask for auth: %w", c.namespace, err)
 	}
-	if c.ctx.Err() != nil {
-		return ErrClosed // meanwhile
-	}
 	m := message{text: head(packetConnect, c.namespace, noAck, 0)}
 	if auth != nil {
 		b, err := json.Marshal(auth)
@@ -71,6 +68,9 @@ func (c *Client) ask(k *conn) error {
 	select {
 	case <-c.joined: //nolint:errcheck // the answer of another connection
 	default:
+	}
+	if !c.asks(k) {
+		return ErrClosed // meanwhile
 	}
 	if err := k.send(ctx, m); err != nil {
 		return fmt.Errorf("connect to %s: %w", c.namespace, err)
@@ -88,7 +88,8 @@ func (c *Client) ask(k *conn) error {
 // arrive notes that the server has let the client in.
 func (c *Client) arrive(k *conn, id string) {
 	c.mu.Lock()
-	if c.err == nil && c.conn == nil {
+	c.asking = nil
+	if c.err == nil && !c.left && c.conn == nil {
 		c.conn, c.id = k, id
 		close(c.up)
 		if !c.wasIn() {
@@ -100,8 +101,30 @@ func (c *Client) arrive(k *conn, id string) {
 	c.answered(nil)
 }
 
+// asks notes that the server is asked to let the client in; false means that it has gone.
+func (c *Client) asks(k *conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left || c.err != nil {
+		return false
+	}
+	c.asking = k
+	return true
+}
+
+// leaves notes that the client goes, and tells whether its CONNECT has no answer yet.
+func (c *Client) leaves(k *conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	return c.asking == k
+}
+
 // answered hands on what came of CONNECT, if somebody waits for it.
 func (c *Client) answered(err error) {
+	c.mu.Lock()
+	c.asking = nil
+	c.mu.Unlock()
 	select {
 	case c.joined <- err:
 	default:

@@ -171,7 +171,7 @@ func (b *batch) drain(c *Conn) {
 		q, last := c.take()
 		switch {
 		case q == nil && last:
-			_ = c.ws.Close() // the reader sees it and finishes
+			c.ws.hangUp() // the reader sees the client's end, and finishes
 			return
 		case q == nil:
 			return
@@ -229,7 +229,7 @@ func (c *Conn) write(first []byte, left []*Frame, q *queue) {
 		var last bool
 		if q, last = c.take(); q == nil {
 			if last {
-				_ = c.ws.Close() // the reader sees it and finishes
+				c.ws.hangUp() // the reader sees the client's end, and finishes
 			}
 			return
 		}

@@ -107,3 +107,13 @@ func (s *webSocket) release() {
 		s.buf, s.r, s.w = nil, 0, 0
 	}
 }
+
+// hangUp says that nothing more is sent. It goes on being read, until the client hangs up
+// too or its time is over: a connection that is closed while something comes in is reset,
+// and what is still on its way to the client lost.
+func (s *webSocket) hangUp() {
+	half, ok := s.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		_ = s.Close()
+	}
+}

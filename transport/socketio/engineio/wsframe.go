@@ -183,7 +183,7 @@ func (s *webSocket) control(h wsHeader) error {
 	unmask(h.key, 0, data)
 	switch h.op {
 	case wsPing:
-		s.conn.Send(false, newFrame(opPong, string(data)))
+		s.pong(newFrame(opPong, string(data)))
 	case wsClose:
 		if len(data) >= 2 {
 			if code := binary.BigEndian.Uint16(data); !validCloseCode(code) || !utf8.Valid(data[2:]) {
@@ -193,6 +193,19 @@ func (s *webSocket) control(h wsHeader) error {
 		return errClosed
 	}
 	return nil
+}
+
+// pong answers a PING in its turn; while an upgrade is tried by itself, since what the
+// connection is sent then goes by polling.
+func (s *webSocket) pong(f *Frame) {
+	s.conn.mu.Lock()
+	current := s.conn.ws == s
+	s.conn.mu.Unlock()
+	if current {
+		s.conn.Send(false, f)
+		return
+	}
+	_, _ = s.Write(f.ws) // within the deadline of the upgrade; the next read sees what is wrong
 }
 
 // validCloseCode tells whether RFC 6455, or the registry that it makes, lets a client

@@ -3,7 +3,9 @@ package sockets
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,11 +18,18 @@ var (
 
 const maxAsks = 32 // questions that one socket's client has not answered
 
+// questions numbers the questions of all sockets of a node, from anywhere: a client may
+// answer one after it has come back, as another socket, perhaps of another node.
+type questions struct{ last atomic.Int64 }
+
+func (q *questions) begin() { q.last.Store(rand.Int64N(1 << 40)) }
+
+func (q *questions) next() AckID { return AckID(q.last.Add(1)) }
+
 // asks are the questions that wait for one client. Acknowledgements that nobody waits
 // for are dropped.
 type asks struct {
 	mu      sync.Mutex
-	last    AckID
 	waiting map[AckID]*asked
 	ended   bool
 }
@@ -34,7 +43,7 @@ type asked struct {
 // with the arguments of the acknowledgement, which may be kept, by the goroutine that reads the client or by one of its own, and must not block.
 func (s *Socket) Ask(event string, within time.Duration, p Payload, done func(args []json.RawMessage, err error)) {
 	s.conn.owe() // it stays for its answer
-	id, err := s.asks.add(within, func(args []json.RawMessage, err error) {
+	id, err := s.asks.add(s.conn.srv.questions.next(), within, func(args []json.RawMessage, err error) {
 		done(args, err)
 		s.conn.settle()
 	})
@@ -47,7 +56,7 @@ func (s *Socket) Ask(event string, within time.Duration, p Payload, done func(ar
 	s.sent(event, p)
 }
 
-func (a *asks) add(within time.Duration, done func([]json.RawMessage, error)) (AckID, error) {
+func (a *asks) add(id AckID, within time.Duration, done func([]json.RawMessage, error)) (AckID, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
@@ -59,8 +68,6 @@ func (a *asks) add(within time.Duration, done func([]json.RawMessage, error)) (A
 	if a.waiting == nil {
 		a.waiting = map[AckID]*asked{}
 	}
-	a.last++
-	id := a.last
 	a.waiting[id] = &asked{done: done, late: time.AfterFunc(within, func() { a.resolve(id, nil, ErrLate) })}
 	return id, nil
 }

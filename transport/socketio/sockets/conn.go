@@ -1,10 +1,9 @@
 package sockets
 
 import (
-	"cmp"
+	"bytes"
 	"encoding/json"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -35,6 +34,7 @@ type conn struct {
 	mu      sync.Mutex
 	entry   entry
 	sockets map[string]*Socket // by namespace
+	left    map[string]bool    // namespaces that it was in
 	slots   []slot
 	closed  bool
 }
@@ -100,10 +100,11 @@ func (c *conn) text(b []byte) {
 	case packetEvent, packetBinaryEvent, packetAck, packetBinaryAck:
 		c.packet(b)
 	case packetDisconnect:
-		namespace, _, _ := strings.Cut(string(b[1:]), ",")
-		s := c.socket([]byte(cmp.Or(namespace, "/")))
+		s, name := c.addressed(b)
 		if s == nil {
-			c.fail("a goodbye to a namespace that is not connected")
+			if !c.wasIn(name) {
+				c.fail("a goodbye to a namespace that is not connected")
+			}
 			return
 		}
 		s.awaitReady() // until then the library does not know it and would close everything
@@ -116,6 +117,9 @@ func (c *conn) text(b []byte) {
 		if len(b) > maxConnect {
 			c.fail("a CONNECT that is too long")
 			return
+		}
+		if s, _ := c.addressed(b); s != nil && s.leaving.Load() {
+			<-s.done // the client was told before the library had let go of it
 		}
 		b, ok := c.toSlot(b)
 		if !ok {
@@ -192,6 +196,9 @@ func (c *conn) event(p packet) {
 	}
 	name, err := p.name(c.last)
 	s := c.socket(p.namespace)
+	if err == nil && s == nil && c.wasIn(p.namespace) {
+		return
+	}
 	if err != nil || s == nil {
 		c.fail("an event without a name, or for a namespace that is not connected")
 		return
@@ -213,6 +220,15 @@ func (c *conn) fail(sent string) {
 	c.engine.Close()
 }
 
+// addressed is the socket that a CONNECT or DISCONNECT means, and the namespace's name.
+func (c *conn) addressed(b []byte) (*Socket, []byte) {
+	name, _, _ := bytes.Cut(b[1:], []byte{','})
+	if len(name) == 0 || name[0] != '/' { // what follows is auth
+		name = []byte("/")
+	}
+	return c.socket(name), name
+}
+
 func (c *conn) socket(namespace []byte) *Socket {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -228,6 +244,7 @@ func (c *conn) bind(s *Socket) bool {
 		return false
 	}
 	c.sockets[s.namespace] = s
+	delete(c.left, s.namespace)
 	c.entry.end()
 	return true
 }
@@ -235,9 +252,22 @@ func (c *conn) bind(s *Socket) bool {
 func (c *conn) unbind(s *Socket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sockets[s.namespace] == s {
-		delete(c.sockets, s.namespace)
+	if c.sockets[s.namespace] != s {
+		return
 	}
+	delete(c.sockets, s.namespace)
+	if c.left == nil || len(c.left) >= c.srv.cfg.MaxNamespaces {
+		c.left = map[string]bool{}
+	}
+	c.left[s.namespace] = true
+}
+
+// wasIn tells whether a client may not have heard yet that it is not in a namespace any
+// more: what it says there is dropped.
+func (c *conn) wasIn(namespace []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.left[string(namespace)]
 }
 
 // Close follows the end of the connection.

@@ -41,8 +41,8 @@ func TestSendAwayWaitsForAnswersOfClients(t *testing.T) {
 	asked := srv.Find("/a", sockets.Audience{Everyone: true})[0]
 	asked.Ask("question", rawsio.Patience, sockets.JSON(json.RawMessage(`1`)), func(_ []json.RawMessage, err error) { replies <- err })
 	srv.SendAway(t.Context(), 0)
-	c.ExpectHeard(`42/a,1["question",1]`)
-	c.Send(`43/a,1["reply"]`)
+	id := askedAs(t, c, "/a", `["question",1]`)
+	c.Send("43/a," + id + `["reply"]`)
 	if err := <-replies; err != nil {
 		t.Errorf("the question: %v", err)
 	}

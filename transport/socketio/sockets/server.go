@@ -29,7 +29,8 @@ type Server struct {
 	mu      sync.RWMutex
 	dynamic map[string]*rooms // namespaces that have sockets
 
-	refused [OpenLimit + 1]atomic.Uint64 // events, by the limit
+	refused   [OpenLimit + 1]atomic.Uint64 // events, by the limit
+	questions questions
 }
 
 // New makes a server with these namespaces and no other. Mount it as an http.Handler.
@@ -39,6 +40,7 @@ func New(cfg Config, namespaces []string, h Handler) *Server {
 		cfg: cfg, handler: h, log: logging.Of(cfg.Engine.Log, logging.Socket), engineEvents: engine.MakeBaseServer(),
 		namespaces: map[string]*rooms{}, dynamic: map[string]*rooms{},
 	}
+	srv.questions.begin()
 	cfg.Engine.Log = logging.Of(cfg.Engine.Log, logging.Engine)
 	srv.cfg.Engine.Log = cfg.Engine.Log
 	srv.open(Mount{Path: cfg.Path, Transports: cfg.Engine.Transports, Allow: cfg.Engine.Allow, Serves: cfg.Serves})
@@ -114,10 +116,11 @@ func (srv *Server) admit(lib *socket.Socket) (refused *socket.ExtendedError) {
 	s.Listen()
 	s.handshake.Auth = nil // may be long, and a secret
 	// From here on Disconnect follows Connect, whatever happens.
+	var released sync.Once // the library may tell twice when both sides end it
 	must(lib.On("disconnect", func(args ...any) {
 		reason, _ := args[0].(string)
 		s.end(reason)
-		c.release(slot)
+		released.Do(func() { c.release(slot) })
 	}))
 	if !c.bind(s) {
 		s.end("connection closed")

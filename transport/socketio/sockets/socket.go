@@ -24,9 +24,12 @@ type Socket struct {
 	home      *rooms
 	handshake Handshake
 
+	ended atomic.Bool   // nothing is sent any more: another socket may have its namespace
 	told  atomic.Bool   // the client has been told CONNECT, or has gone
 	ready chan struct{} // closed when the library knows the socket too, a moment later, or it has gone
 	done  chan struct{} // closed when it has ended
+
+	leaving atomic.Bool // the server has begun to disconnect it
 
 	mu    sync.Mutex
 	held  []frames // what was sent before the client was told CONNECT
@@ -79,6 +82,9 @@ func (s *Socket) Ack(id AckID, p Payload) {
 		s.write(s.conn.srv.ackFrames(s.namespace, id, p), false)
 		return
 	}
+	if s.ended.Load() {
+		return
+	}
 	if f := ackFrame(s.namespace, id, p.JSON); s.told.Load() || !s.hold(frames{f}) {
 		s.conn.engine.Send(false, f)
 	}
@@ -108,6 +114,7 @@ func (s *Socket) DisconnectAll() { s.disconnect(true) }
 
 func (s *Socket) disconnect(whole bool) {
 	if !s.postponed(whole) {
+		s.leaving.Store(true)
 		s.lib.Disconnect(whole)
 	}
 }
@@ -136,6 +143,9 @@ func (s *Socket) Close() { s.conn.engine.Close() }
 
 // write sends a frame, but never before CONNECT.
 func (s *Socket) write(f frames, volatile bool) {
+	if s.ended.Load() {
+		return
+	}
 	if s.told.Load() || !s.hold(f) {
 		s.conn.engine.Send(volatile, f...)
 	}
@@ -188,6 +198,7 @@ func (s *Socket) isReady() {
 
 // end follows the end of the socket; it works once.
 func (s *Socket) end(reason string) {
+	s.ended.Store(true)
 	s.conn.unbind(s)
 	names, ok := s.conn.srv.leave(s)
 	s.isReady()

@@ -1,0 +1,87 @@
+package engineio_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/example/switchyard/transport/socketio/engineio"
+)
+
+// What was sent before Close arrives, also at a client that reads slowly and still sends: a
+// connection that is closed with something unread is reset, and what is on its way lost.
+func TestCloseLosesNothing(t *testing.T) {
+	t.Parallel()
+	for _, talks := range []bool{false, true} {
+		t.Run(fmt.Sprint("the client sends: ", talks), func(t *testing.T) {
+			t.Parallel()
+			const messages = 40
+			big := strings.Repeat("x", 50_000)
+			s := start(t, engineio.Config{MaxPayload: 1e6})
+			d := websocket.Dialer{NetDial: func(network, address string) (net.Conn, error) {
+				c, err := net.Dial(network, address)
+				if err == nil {
+					err = c.(*net.TCPConn).SetReadBuffer(16 << 10)
+				}
+				return c, err
+			}}
+			ws, _, err := d.Dial("ws"+strings.TrimPrefix(s.url, "http")+"/?EIO=4&transport=websocket", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ws.Close()
+			if _, _, err := ws.ReadMessage(); err != nil {
+				t.Fatal(err)
+			}
+			c := s.h.last()
+			for range messages {
+				c.Send(false, engineio.Text(big))
+			}
+			c.Close()
+			for got := 0; ; got++ {
+				if err := ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
+					t.Fatal(err)
+				}
+				if talks { // once the server has closed, too
+					_ = ws.WriteMessage(websocket.TextMessage, []byte("4command"))
+				}
+				if _, _, err := ws.ReadMessage(); err != nil {
+					if got != messages || !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+						t.Errorf("%d of %d messages, then %v", got, messages, err)
+					}
+					return
+				}
+			}
+		})
+	}
+}
+
+// The PING of a websocket that is being tried is answered there, and not in a poll.
+func TestAPingWhileProbing(t *testing.T) {
+	t.Parallel()
+	s := start(t, engineio.Config{})
+	query := s.session(polling)
+	ws := s.dial(strings.Replace(query, "polling", "websocket", 1))
+	pong := make(chan string, 1)
+	ws.SetPongHandler(func(data string) error { pong <- data; return nil })
+	if err := ws.WriteControl(websocket.PingMessage, []byte("4forged"), time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	s.send(ws, "2probe")
+	s.expect(ws, "3probe") // reading it handles the pong, which comes first
+	select {
+	case got := <-pong:
+		if got != "4forged" {
+			t.Errorf("the pong is %q", got)
+		}
+	default:
+		t.Error("there is no pong")
+	}
+	if _, body := s.get(query); body != "6" {
+		t.Errorf("the poll brings %q", body)
+	}
+}
