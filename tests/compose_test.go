@@ -171,7 +171,7 @@ func TestCompose(t *testing.T) { // not parallel: the build of the image takes t
 		c.docker("start", victim)
 	})
 	during(t, c.url, "vanish", 24, 30*time.Second, func(all []*talker) { // no FIN and no reset says that it has gone
-		victim, network := c.nodes()[0], c.project+"_default"
+		victim, network := c.nodes()[1], c.project+"_default" // the first is only just back, and has no clients
 		c.docker("network", "disconnect", network, victim)
 		goOn(t, all)
 		c.docker("network", "connect", "--alias", "node", network, victim)

@@ -81,6 +81,9 @@ func during(t *testing.T, url, what string, n int, answered time.Duration, happe
 	}
 	t.Logf("%s: %d clients, %d messages, answers %v; to the answer p50 %s, p99 %s, max %s; back %d times, p50 %s, max %s",
 		what, len(all), len(acks), answers, at(acks, 0.5), at(acks, 0.99), at(acks, 1), len(back), at(back, 0.5), at(back, 1))
+	if len(back) == 0 {
+		t.Errorf("%s: nobody has lost a connection: it proves nothing", what)
+	}
 	if slowest := at(acks, 1); slowest > answered+2*testenv.Late {
 		t.Errorf("%s: a command was answered after %s, and should be within %s", what, slowest, answered)
 	}
