@@ -27,6 +27,8 @@ type Worker struct {
 	mu    sync.Mutex
 	owned map[int]*partition
 
+	nextAsked int // the partition that takeUpTo goes on with; only who beats touches it
+
 	inFlight atomic.Int64  // entries read and not yet committed
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
