@@ -19,7 +19,8 @@ import (
 )
 
 // An Asker puts questions to the nodes that hold sockets, from any process, and gathers
-// their answers. Expected to answer are the gateways that beat when it asked. While
+// their answers. Expected to answer are the gateways that beat when it asked; while Redis
+// knows of none, it has forgotten them, and the answers say nothing of who is missing. While
 // something is asked it reads the process' stream of answers, and else it costs nothing.
 //
 // It is the contract.Sockets of use cases. Safe for concurrent use.
@@ -101,6 +102,9 @@ func (a *Asker) ask(ctx context.Context, q Question) (answers map[string]Answer,
 			missing = append(missing, nodeOf(boot))
 		}
 	}
+	if len(p.expected) == 0 && !p.found() {
+		return nil, nil, errNobodyKnown
+	}
 	slices.Sort(missing)
 	return maps.Clone(p.answers), missing, nil
 }
@@ -108,9 +112,9 @@ func (a *Asker) ask(ctx context.Context, q Question) (answers map[string]Answer,
 func nodeOf(boot string) string { return boot[:max(strings.LastIndexByte(boot, '.'), 0)] }
 
 // settle closes done when there is nothing to wait for. Answers may come before it is
-// known who is expected.
+// known who is expected, and where nobody is, time has to tell.
 func (p *asking) settle() {
-	if !p.sent {
+	if !p.sent || len(p.expected) == 0 && !p.found() {
 		return
 	}
 	for boot := range p.expected {
@@ -151,31 +155,49 @@ func (a *Asker) send(ctx context.Context, id string, q Question) (gateways map[s
 	}
 	var clock *redis.TimeCmd
 	var beats *redis.ZSliceCmd
+	var put *redis.StringCmd
 	trip, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	_, err = a.rdb.Pipelined(trip, func(pipe redis.Pipeliner) error {
+	_, _ = a.rdb.Pipelined(trip, func(pipe redis.Pipeliner) error {
 		clock, beats = pipe.Time(trip), pipe.ZRangeWithScores(trip, gatewaysKey, 0, -1)
-		pipe.XAdd(trip, &redis.XAddArgs{
+		put = pipe.XAdd(trip, &redis.XAddArgs{
 			Stream: eventStream(a.partition(lane)), MaxLen: maxEvents, Approx: true,
 			Values: []any{fieldUUID, id, fieldMetadata, metadata, fieldPayload, []byte(q.Payload)},
 		})
 		return nil
 	})
+	err = put.Err() // on a Redis Cluster the others go to other masters
 	switch {
 	case notSent(err), refused(err):
 		return nil, fmt.Errorf("%w: %w", fault.New(fault.Unavailable, "the sockets could not be asked").After(time.Second), err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errNotAsked, err)
 	}
-	oldest := float64(clock.Val().Add(-leaseFor).UnixMilli())
-	gateways = map[string]bool{}
-	for _, b := range beats.Val() {
-		if life, ok := b.Member.(string); ok && b.Score >= oldest {
-			gateways[bootOf(life)] = true
+	return living(beats.Val(), clock.Val()), nil
+}
+
+// living are the boots of the gateways that have beaten lately: before the newest beat of
+// all, since while Redis does not answer nobody beats; or before now, if that is earlier,
+// since its clock may have been set back. One with the score 0 is taken for dead.
+func living(beats []redis.Z, now time.Time) map[string]bool {
+	newest := 0.0
+	for _, b := range beats {
+		newest = max(newest, b.Score)
+	}
+	if !now.IsZero() {
+		newest = min(newest, float64(now.UnixMilli()))
+	}
+	boots := map[string]bool{}
+	for _, b := range beats {
+		life, ok := b.Member.(string)
+		if ok && b.Score > 0 && b.Score >= newest-float64(leaseFor.Milliseconds()) {
+			boots[bootOf(life)] = true
 		}
 	}
-	return gateways, nil
+	return boots
 }
+
+var errNobodyKnown = fault.New(fault.Timeout, "which nodes hold sockets is not known")
 
 var errNotAsked = fault.New(fault.Timeout, "whether the sockets were asked is not known")
 

@@ -73,17 +73,21 @@ func (c *census) run(ctx context.Context) {
 			continue
 		}
 		wait.reset()
-		for _, life := range c.dead() {
-			if c.clock().Sub(c.asked) > watchedGap {
-				break
-			}
-			if err := c.bury(ctx, life); err != nil {
-				sweep.sleep(ctx, c.log, "tell that the sockets of a dead gateway are gone", err)
-				break
-			}
-			sweep.reset()
+		if err := c.buryDead(ctx); err != nil {
+			sweep.sleep(ctx, c.log, "tell that the sockets of a dead gateway are gone", err)
+			continue
 		}
+		sweep.reset()
 	}
+}
+
+// keepBeating beats when it is time: who is busy with the dead is not to be taken for one
+// of them.
+func (c *census) keepBeating(ctx context.Context) error {
+	if c.clock().Sub(c.asked) < beatEvery {
+		return nil
+	}
+	return c.beat(ctx)
 }
 
 // beat says that this gateway lives and looks who else does.
@@ -181,6 +185,19 @@ func (c *census) dead() []string {
 	return dead
 }
 
+// buryDead buries those that are dead, and still are when it is their turn.
+func (c *census) buryDead(ctx context.Context) error {
+	for _, life := range c.dead() {
+		if c.clock().Sub(c.asked) > watchedGap || !slices.Contains(c.dead(), life) {
+			continue
+		}
+		if err := c.bury(ctx, life); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // bury submits what is on the roster of a dead gateway. Others may do the same at the
 // same time, and it may be done again.
 func (c *census) bury(ctx context.Context, life string) error {
@@ -207,20 +224,35 @@ func (c *census) bury(ctx context.Context, life string) error {
 }
 
 // depart submits what is on the roster for one partition. A scan finds what was there
-// when it began, and nothing is added.
+// when it began, and nothing is added. But its cursor means nothing to another master of a
+// Redis Cluster, where the slot may have moved between two pages: then all is scanned again.
 func (c *census) depart(ctx context.Context, p int, life string) (told int, err error) {
+	for {
+		n, pages, err := c.scan(ctx, p, life)
+		told += n
+		if err != nil || pages == 1 || n == 0 {
+			return told, err
+		}
+	}
+}
+
+// scan goes once through the roster for one partition and submits what it finds.
+func (c *census) scan(ctx context.Context, p int, life string) (told, pages int, err error) {
 	keys := []string{rosterKey(p, life), commandStream(p)}
 	for cursor := "0"; ; {
 		run, cancel := context.WithTimeout(ctx, roundTripMax)
 		got, err := departScript.Run(run, c.rdb, keys, cursor, departBatch, endedFor.Milliseconds()).Slice()
 		cancel()
 		if err != nil {
-			return told, fmt.Errorf("submit what is on the roster %s: %w", keys[0], err)
+			return told, pages, fmt.Errorf("submit what is on the roster %s: %w", keys[0], err)
 		}
 		n, _ := got[1].(int64)
-		told += int(n)
+		told, pages = told+int(n), pages+1
+		if err := c.keepBeating(ctx); err != nil {
+			return told, pages, err
+		}
 		if cursor, _ = got[0].(string); cursor == "0" || cursor == "" {
-			return told, nil
+			return told, pages, nil
 		}
 	}
 }

@@ -73,6 +73,37 @@ func TestHalfOpenConnectionsAreGivenUp(t *testing.T) {
 	}
 }
 
+// A worker that is told to end while the connection on which it reads is half open keeps the
+// lease of what still runs.
+func TestADrainKeepsItsLeases(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	proxy, proxied := testenv.NewProxy(t, url)
+	rdb, book := testenv.Client(t, url), newNotebook()
+	n := startNodeOn(t, rdb, testenv.Client(t, proxied), "a", book, onePartition)
+	n.submit(noteInput{Key: "k", Do: "block"}, time.Minute)
+	testenv.WaitFor(t, 20*time.Second, "the handler", func() bool { return book.begun.Load() == 1 })
+	proxy.BlackHole()
+	drained := make(chan error, 1)
+	go func() { drained <- n.worker.Drain(t.Context()) }()
+	least := time.Minute
+	testenv.WaitFor(t, 20*time.Second, "the worker to leave", func() bool {
+		until, err := rdb.HGet(t.Context(), "own:{p0}", "until").Int64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		least = min(least, time.Until(time.UnixMilli(until)))
+		return rdb.ZCard(t.Context(), "workers").Val() == 0
+	})
+	if least < time.Second { // it lasts for 2.5 s, and is renewed every 0.5 s
+		t.Errorf("a lease had only %s left", least)
+	}
+	close(book.block)
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+}
+
 const many = 50
 
 // fill sends many commands at once and waits for their answers.

@@ -149,20 +149,24 @@ func (w *Worker) discard(p *partition) {
 	}
 }
 
-// takeUpTo takes partitions whose lease is free or has lapsed.
+// takeUpTo takes partitions whose lease is free or has lapsed. It asks for no more than are
+// missing at a time, and goes on at the next beat when that takes long: meanwhile the
+// leases that there are must be renewed.
 func (w *Worker) takeUpTo(ctx context.Context, share int) error {
 	w.mu.Lock()
 	missing := share - len(w.owned)
 	var candidates []*partition
-	for n := range w.cfg.Partitions {
+	for i := range w.cfg.Partitions {
+		n := (w.nextAsked + i) % w.cfg.Partitions
 		if _, ok := w.owned[n]; !ok {
 			candidates = append(candidates, newPartition(n))
 		}
 	}
 	w.mu.Unlock()
-	for missing > 0 && len(candidates) > 0 {
+	for begin := time.Now(); missing > 0 && len(candidates) > 0 && time.Since(begin) < beatEvery; {
 		try := candidates[:min(missing, len(candidates))]
 		candidates = candidates[len(try):]
+		w.nextAsked = try[len(try)-1].number + 1
 		epochs, err := w.own(ctx, "take", try)
 		var taken []string
 		w.mu.Lock()

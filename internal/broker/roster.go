@@ -2,13 +2,10 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/fault"
 )
@@ -39,6 +36,7 @@ type roster struct {
 	listed string        // the life that is among the gateways: only then somebody would miss it
 	stale  []string      // lives that are to be forgotten
 	queues []rosterQueue // by partition
+	turn   int           // the partition that is written first
 	stays  map[*stay]struct{}
 	fields int // counts them, to name them
 	wake   chan struct{}
@@ -175,95 +173,6 @@ func (r *roster) run(ctx context.Context) {
 			wait.reset()
 		}
 	}
-}
-
-// A rosterRun is one batch of one partition.
-type rosterRun struct {
-	partition int
-	life      string
-	args      []any
-	cmd       *redis.Cmd
-}
-
-// write writes the next batch of each partition; more tells that something is left.
-func (r *roster) write(ctx context.Context) (more bool, err error) {
-	if err := r.erase(ctx); err != nil {
-		return true, err
-	}
-	runs := r.next()
-	if len(runs) == 0 {
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roundTripMax)
-	defer cancel()
-	_, err = r.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i := range runs {
-			keys := []string{rosterKey(runs[i].partition, runs[i].life), commandStream(runs[i].partition)}
-			runs[i].cmd = rosterScript.EvalSha(ctx, pipe, keys, runs[i].args...)
-		}
-		return nil
-	})
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		return true, rosterScript.Load(ctx, r.rdb).Err()
-	}
-	return r.written(runs)
-}
-
-// next takes what is to be written: a batch that was not surely applied once more.
-func (r *roster) next() (runs []rosterRun) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.listed != r.name() {
-		return nil
-	}
-	for p := range r.queues {
-		q := &r.queues[p]
-		if len(q.changes) == 0 {
-			continue
-		}
-		if q.sent == 0 {
-			if q.life != r.name() {
-				q.life, q.number = r.name(), 0
-			}
-			q.sent = min(len(q.changes), rosterBatch)
-			q.number++
-		}
-		args := make([]any, 0, 1+3*q.sent)
-		args = append(args, q.number)
-		for _, c := range q.changes[:q.sent] {
-			args = append(args, c.what, c.stay.field, c.value)
-		}
-		runs = append(runs, rosterRun{partition: p, life: q.life, args: args})
-	}
-	return runs
-}
-
-// written follows the answers.
-func (r *roster) written(runs []rosterRun) (more bool, err error) {
-	ended, forgotten := false, false
-	var errs []error
-	r.mu.Lock()
-	life := r.name()
-	for _, run := range runs {
-		q := &r.queues[run.partition]
-		switch n, err := run.cmd.Int(); {
-		case err != nil:
-			errs = append(errs, err)
-		case n < 0:
-			q.sent = 0 // not applied: it goes into the next life
-			ended = ended || n == -1 && run.life == life
-			forgotten = forgotten || n == -2 && run.life == life
-		default:
-			q.changes, q.sent = append(q.changes[:0:0], q.changes[q.sent:]...), 0
-		}
-		more = more || len(q.changes) > 0
-	}
-	r.mu.Unlock()
-	if ended || forgotten {
-		r.beginAnew(life, !ended)
-		more = true
-	}
-	return more, errors.Join(errs...)
 }
 
 // close writes what is left, once, and says that this gateway is gone. What it cannot

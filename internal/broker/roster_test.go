@@ -76,10 +76,8 @@ func (g *gatewayAlone) writeUnanswered(runs []rosterRun) {
 // bury ends the lives that this gateway takes for dead.
 func (g *gatewayAlone) bury() {
 	g.t.Helper()
-	for _, life := range g.census.dead() {
-		if err := g.census.bury(g.t.Context(), life); err != nil {
-			g.t.Fatal(err)
-		}
+	if err := g.census.buryDead(g.t.Context()); err != nil {
+		g.t.Fatal(err)
 	}
 }
 

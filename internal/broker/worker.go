@@ -27,6 +27,8 @@ type Worker struct {
 	mu    sync.Mutex
 	owned map[int]*partition
 
+	nextAsked int // the partition that takeUpTo goes on with; only who beats touches it
+
 	inFlight atomic.Int64  // entries read and not yet committed
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
@@ -40,8 +42,8 @@ type Worker struct {
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours
 
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	stop             context.CancelFunc
+	beating, reading sync.WaitGroup
 }
 
 const (
@@ -73,9 +75,9 @@ func (w *Worker) Start(ctx context.Context) error {
 	}
 	run, stop := context.WithCancel(context.Background())
 	w.stop = stop
-	w.wg.Go(func() { w.keepBeating(run) })
+	w.beating.Go(func() { w.keepBeating(run) })
 	for _, r := range w.readers() {
-		w.wg.Go(func() { w.follow(run, r) })
+		w.reading.Go(func() { w.follow(run, r) })
 	}
 	w.sweeper.start(w.sweep)
 	w.commits.start()
@@ -204,73 +206,14 @@ func signal(c chan struct{}) {
 	}
 }
 
-// Drain takes nothing more, waits until what has begun is committed and hands the
-// partitions over, each as soon as nothing of it is under way. What has not begun is
-// left to another worker if there is one, and else runs here. If ctx ends first, it
-// names what still runs.
-func (w *Worker) Drain(ctx context.Context) error {
-	if w.stop == nil {
-		return nil
-	}
-	w.stop()
-	w.wg.Wait()
-	others, err := w.leave(ctx)
-	if err != nil {
-		w.log.Warn("cannot tell the other workers while draining", "error", err)
-	}
-	if others > 0 {
-		for _, p := range w.ownedPartitions() {
-			w.discard(p)
-		}
-	}
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	for beaten := time.Now(); w.inFlight.Load() > 0; {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%d commands still run: %s", w.inFlight.Load(), strings.Join(w.running(), ", "))
-		case <-poll.C:
-		}
-		if err := w.releaseIdle(ctx); err != nil { // their leases lapse
-			w.log.Warn("cannot hand over partitions while draining", "error", err)
-		}
-		if time.Since(beaten) < beatEvery { // the beat has ended, the leases must not
-			continue
-		}
-		beaten = time.Now()
-		if err := w.renew(ctx); err != nil {
-			w.log.Warn("cannot renew the leases while draining", "error", err)
-		}
-	}
-	if err := w.releaseAll(ctx); err != nil { // all is done, and their leases lapse
-		w.log.Warn("cannot hand over partitions", "error", err)
-	}
-	return nil
-}
-
-// running names the commands whose handlers have not returned, and those that cannot be
-// committed.
-func (w *Worker) running() []string {
-	names := w.commits.refusedNames()
-	for _, p := range w.ownedPartitions() {
-		p.mu.Lock()
-		for _, q := range p.keys {
-			if q.current != nil {
-				names = append(names, q.current.String())
-			}
-		}
-		p.mu.Unlock()
-	}
-	return names
-}
-
 // Close stops without waiting for handlers. Drain first.
 func (w *Worker) Close() {
 	if w.stop == nil {
 		return
 	}
 	w.stop()
-	w.wg.Wait()
+	w.beating.Wait()
+	w.reading.Wait()
 	for _, p := range w.ownedPartitions() {
 		w.lose(p)
 	}

@@ -3,22 +3,28 @@
 --                         positions to keep
 -- "take" returns the epoch, then streams and positions; nothing while somebody else
 -- leads. The others return 1, or 0 for "you do not lead".
+-- Redis at its maxmemory refuses a script whose first write may need memory, so that one
+-- deletes.
 local what, member, epoch, lease = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local group = redis.call('HMGET', KEYS[1], 'until', 'epoch', 'member')
 
 if what == 'take' then
-  -- A lease that is longer than leases are was written before the clock was set back.
   local held = tonumber(group[1] or 0)
-  if held >= now and held <= now + lease then
+  if held > now + lease then
+    -- Longer than leases are: it was written before the clock was set back. A leader that
+    -- lives renews it before it ends now.
+    redis.call('HDEL', KEYS[1], 'until')
+    redis.call('HSET', KEYS[1], 'until', string.format('%.0f', now + lease))
+  end
+  if held >= now then
     return {}
   end
 elseif group[2] ~= epoch or group[3] ~= member then
   return 0
 end
 
--- Redis at its maxmemory refuses a script whose first write may need memory.
 redis.call('HDEL', KEYS[1], 'until')
 for i = 5, #ARGV, 2 do
   redis.call('HSET', KEYS[1], 'at ' .. ARGV[i], ARGV[i + 1])

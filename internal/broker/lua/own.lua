@@ -6,23 +6,28 @@
 -- Returns the epoch under which the caller owns the partition now, 0 for "not yours";
 -- for one that was taken: the epoch, suspect, died, and the time if the owner before, who
 -- is another one, has not released it, else 0.
+-- Redis at its maxmemory refuses a script whose first write may need memory: a lease
+-- that is not renewed would stop the very work that frees it. So that one deletes.
 local what, node, boot, epoch, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local own = redis.call('HMGET', KEYS[1], 'boot', 'epoch', 'until', 'crashed', 'alone')
 
 if what == 'take' then
-  -- A lease that is longer than leases are was written before the clock was set back.
   local held = tonumber(own[3] or 0)
-  if held >= now and held <= now + lease then
+  if held > now + lease then
+    -- Longer than leases are: it was written before the clock was set back. An owner that
+    -- lives renews it before it ends now.
+    redis.call('HDEL', KEYS[1], 'until')
+    redis.call('HSET', KEYS[1], 'until', now + lease)
+  end
+  if held >= now then
     return 0
   end
 elseif own[1] ~= boot or own[2] ~= epoch then
   return 0
 end
 
--- Redis at its maxmemory refuses a script whose first write may need memory: a lease
--- that is not renewed would stop the very work that frees it.
 redis.call('HDEL', KEYS[1], 'until')
 if what ~= 'renew' then
   redis.call('HDEL', KEYS[1], 'alone')

@@ -1,0 +1,105 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/testenv"
+)
+
+func TestWhoIsExpectedToAnswer(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, tc := range map[string]struct {
+		ages map[string]time.Duration // of each life's newest beat
+		want []string
+	}{
+		"one is dead":            {map[string]time.Duration{"a.1:1": 0, "b.1:1": time.Second, "c.1:1": 4 * time.Second}, []string{"a.1", "b.1"}},
+		"Redis was away":         {map[string]time.Duration{"a.1:1": time.Minute, "b.1:1": time.Minute + time.Second}, []string{"a.1", "b.1"}},
+		"its clock was set back": {map[string]time.Duration{"a.1:1": 0, "b.1:1": -time.Minute}, []string{"a.1", "b.1"}},
+		"one is taken for dead":  {map[string]time.Duration{"a.1:1": time.Duration(now.UnixNano())}, nil},
+		"nobody is known":        {nil, nil},
+	} {
+		var beats []redis.Z
+		for life, age := range tc.ages {
+			beats = append(beats, redis.Z{Member: life, Score: float64(now.Add(-age).UnixMilli())})
+		}
+		if diff := cmp.Diff(tc.want, slices.Sorted(maps.Keys(living(beats, now)))); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// A masterAway is a Redis Cluster's client while the master that knows the gateways is away.
+type masterAway struct{ redis.Hook }
+
+func (masterAway) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		others := slices.DeleteFunc(slices.Clone(cmds), func(c redis.Cmder) bool { return c.Name() == "zrange" })
+		err := next(ctx, others)
+		for _, c := range cmds {
+			if c.Name() == "zrange" {
+				err = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+				c.SetErr(err)
+			}
+		}
+		return err
+	}
+}
+
+// While Redis cannot tell who holds sockets, that nobody has answered yet says nothing; and
+// an answer of the one socket that was asked is one.
+func TestAQuestionWhileNobodyIsKnownToHoldSockets(t *testing.T) {
+	t.Parallel()
+	for name, forget := range map[string]func(rdb *redis.Client){
+		"forgotten":      func(rdb *redis.Client) { _ = rdb.Del(context.Background(), gatewaysKey).Err() },
+		"master is away": func(rdb *redis.Client) { rdb.AddHook(masterAway{beforeEach(func(...redis.Cmder) {})}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := testenv.Embedded(t)
+			lanes := func(node string, rdb *redis.Client) *Lanes {
+				l, err := NewLanes(Config{Node: node, Partitions: 4}, rdb, testenv.Client(t, url), slog.New(slog.NewTextHandler(t.Output(), nil)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = l.Close() })
+				return l
+			}
+			g := NewGateway(lanes("g", testenv.Client(t, url)))
+			g.Answering(func(q Question, done func(Answer)) {
+				if q.Action == AskCall {
+					done(Answer{Count: 1, Sockets: []SocketAnswer{{ID: q.Socket}}})
+				}
+			})
+			if err := g.Start(t.Context(), func(*Event) error { return nil }, func(string) {}); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(g.Close)
+			rdb := testenv.Client(t, url)
+			a, n := NewAsker(lanes("w", rdb)), contract.Namespace{Name: "/test"}
+			forget(rdb)
+			r, err := a.Ask(t.Context(), contract.AskSpec{Name: "question", Namespace: n}, contract.Who{Socket: "s"}, "x")
+			if err != nil || len(r.Sockets) != 1 || r.Sockets[0].Err != nil {
+				t.Errorf("the socket says %+v, %v", r, err)
+			}
+			forget(rdb)
+			ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+			defer cancel()
+			if l, err := a.List(ctx, n, contract.Who{User: "alice"}); !errors.Is(err, fault.New(fault.Timeout, "")) && len(l.Missing) == 0 {
+				t.Errorf("the sockets of alice are %+v, %v", l, err)
+			}
+		})
+	}
+}
