@@ -282,6 +282,42 @@ func TestALossAtTheEndIsAnnounced(t *testing.T) {
 	})
 }
 
+// What is lost after a loss was announced is announced as well, and none twice.
+func TestEachLossAtTheEndIsAnnounced(t *testing.T) {
+	t.Parallel()
+	l := relayLanes(t, testenv.Redis(t), "one")
+	g := NewGateway(l)
+	g.Through("fake", &fakeBus{})
+	g.watch = newWatch(l, &g.turn, func(string) {})
+	g.hearing.last, g.hearing.late = []string{"1-0", "1-0"}, make([]lateness, 2)
+	now := time.Now()
+	for i, step := range []struct {
+		relayed, heard string
+		after          time.Duration
+		losses         float64
+	}{
+		{"1-0", "1-0", 0, 0},
+		{"2-0", "1-0", 0, 0},
+		{"3-0", "1-0", lateAfter + 1, 1}, // 3 is told with 2
+		{"3-0", "1-0", lateAfter + 1, 1},
+		{"4-0", "1-0", 0, 1},
+		{"4-0", "1-0", lateAfter + 1, 2},
+		{"5-0", "1-0", 0, 2},
+		{"5-0", "5-0", lateAfter + 1, 2},
+		{"6-0", "5-0", 0, 2},
+		{"7-0", "6-0", lateAfter + 1, 2},
+		{"7-0", "6-0", lateAfter + 1, 3},
+	} {
+		now = now.Add(step.after)
+		g.hearing.last[0] = step.heard
+		g.watch.counters.Store(&counters{relayed: []string{step.relayed, ""}})
+		g.lookBehind(now)
+		if got := testutil.ToFloat64(l.metrics.Gaps); got != step.losses {
+			t.Fatalf("step %d: %v losses announced, want %v", i, got, step.losses)
+		}
+	}
+}
+
 // A lane that begins anew may begin with lower ids, when the clock of Redis was set back.
 func TestLowerIDsTakeABus(t *testing.T) {
 	t.Parallel()
