@@ -224,9 +224,15 @@ func TestEventsTakeABus(t *testing.T) {
 	first, second := NewRelay(one, "fake", bus), NewRelay(two, "fake", bus)
 	first.Start()
 	add(t, one.rdb, 2, `"2"`)
+	if err := one.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventStream(0), Values: []any{"what", "malformed"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
 	add(t, one.rdb, 0, `"stranger"`)
 	add(t, one.rdb, 3, `"3"`)
 	heard.wait(t, `"2"`, `"stranger"`, `"3"`)
+	if n := testutil.ToFloat64(one.metrics.Malformed); n != 1 {
+		t.Errorf("counted %v as malformed", n)
+	}
 
 	bus.set(func() { bus.away = true })
 	for n := 4; n <= 6; n++ {
