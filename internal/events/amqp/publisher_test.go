@@ -33,12 +33,18 @@ func ctl(t *testing.T, broker string, args ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := exec.Command("docker", "ps", "-q", "--filter", "publish="+u.Port()).Output()
-	if err != nil || len(id) == 0 {
-		t.Fatalf("which container? %v", err)
+	all, err := exec.Command("docker", "ps", "--format", "{{.ID}} {{.Ports}}").Output()
+	if err != nil {
+		t.Fatal(err)
 	}
-	all := append([]string{"exec", strings.TrimSpace(string(id)), "rabbitmqctl"}, args...)
-	if out, err := exec.Command("docker", all...).CombinedOutput(); err != nil {
+	var id string
+	for line := range strings.Lines(string(all)) { // over IPv6 another container may have that port
+		if strings.Contains(line, "0.0.0.0:"+u.Port()+"->5672/tcp") {
+			id, _, _ = strings.Cut(line, " ")
+		}
+	}
+	args = append([]string{"exec", id, "rabbitmqctl"}, args...)
+	if out, err := exec.Command("docker", args...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
