@@ -175,8 +175,10 @@ func (g *Gateway) lookBehind(now time.Time) {
 			*late = lateness{id, now}
 		case compareIDs(late.id, g.hearing.last[p]) <= 0: // that has come, or more
 			*late = lateness{id, now}
+		case late.since.IsZero() && compareIDs(id, late.id) > 0: // more, after that was told
+			*late = lateness{id, now}
 		case !late.since.IsZero() && now.Sub(late.since) > lateAfter:
-			late.since = time.Time{} // it is told
+			*late = lateness{id: id} // it is told, with all up to now
 			g.lost(p)
 		}
 	}

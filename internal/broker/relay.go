@@ -87,6 +87,7 @@ func (r *Relay) forwardAll(ctx context.Context, partition int, entries []entry) 
 	for _, e := range entries {
 		m, err := toBus(partition, e)
 		if err != nil {
+			r.metrics.Malformed.Inc()
 			r.malformed.warn(r.log, "skipped a malformed entry", "stream", eventStream(partition), "error", err)
 			continue
 		}

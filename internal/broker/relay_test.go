@@ -224,9 +224,15 @@ func TestEventsTakeABus(t *testing.T) {
 	first, second := NewRelay(one, "fake", bus), NewRelay(two, "fake", bus)
 	first.Start()
 	add(t, one.rdb, 2, `"2"`)
+	if err := one.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventStream(0), Values: []any{"what", "malformed"}}).Err(); err != nil {
+		t.Fatal(err)
+	}
 	add(t, one.rdb, 0, `"stranger"`)
 	add(t, one.rdb, 3, `"3"`)
 	heard.wait(t, `"2"`, `"stranger"`, `"3"`)
+	if n := testutil.ToFloat64(one.metrics.Malformed); n != 1 {
+		t.Errorf("counted %v as malformed", n)
+	}
 
 	bus.set(func() { bus.away = true })
 	for n := 4; n <= 6; n++ {
@@ -280,6 +286,42 @@ func TestALossAtTheEndIsAnnounced(t *testing.T) {
 		defer heard.mu.Unlock()
 		return slices.Contains(heard.missed, ResyncGap)
 	})
+}
+
+// What is lost after a loss was announced is announced as well, and none twice.
+func TestEachLossAtTheEndIsAnnounced(t *testing.T) {
+	t.Parallel()
+	l := relayLanes(t, testenv.Redis(t), "one")
+	g := NewGateway(l)
+	g.Through("fake", &fakeBus{})
+	g.watch = newWatch(l, &g.turn, func(string) {})
+	g.hearing.last, g.hearing.late = []string{"1-0", "1-0"}, make([]lateness, 2)
+	now := time.Now()
+	for i, step := range []struct {
+		relayed, heard string
+		after          time.Duration
+		losses         float64
+	}{
+		{"1-0", "1-0", 0, 0},
+		{"2-0", "1-0", 0, 0},
+		{"3-0", "1-0", lateAfter + 1, 1}, // 3 is told with 2
+		{"3-0", "1-0", lateAfter + 1, 1},
+		{"4-0", "1-0", 0, 1},
+		{"4-0", "1-0", lateAfter + 1, 2},
+		{"5-0", "1-0", 0, 2},
+		{"5-0", "5-0", lateAfter + 1, 2},
+		{"6-0", "5-0", 0, 2},
+		{"7-0", "6-0", lateAfter + 1, 2},
+		{"7-0", "6-0", lateAfter + 1, 3},
+	} {
+		now = now.Add(step.after)
+		g.hearing.last[0] = step.heard
+		g.watch.counters.Store(&counters{relayed: []string{step.relayed, ""}})
+		g.lookBehind(now)
+		if got := testutil.ToFloat64(l.metrics.Gaps); got != step.losses {
+			t.Fatalf("step %d: %v losses announced, want %v", i, got, step.losses)
+		}
+	}
 }
 
 // A lane that begins anew may begin with lower ids, when the clock of Redis was set back.

@@ -49,7 +49,7 @@ type Metrics struct {
 	DeadLetters, DroppedDeadLetters      Counter
 	InFlightFull, BacklogFull, QueueFull Counter // commands refused as overloaded
 	Gaps, Epochs, Resyncs                Counter
-	Malformed, Unhandled                 Counter // entries that a gateway has skipped
+	Malformed, Unhandled                 Counter // entries that a gateway or a relay has skipped
 	Relayed, RelayFailed, RelayLost      Counter // events on their way to another broker
 }
 

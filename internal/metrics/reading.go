@@ -90,7 +90,7 @@ func count(name, help string, labels ...string) told {
 var (
 	info          = gauge("switchyard_node_info", "1, with the node's name, its role and its version as labels.", "node", "role", "version")
 	draining      = gauge("switchyard_draining", "1 while the node shuts down: it takes no new clients and finishes what it has.")
-	drainOverdue  = gauge("switchyard_drain_overdue_seconds", "How much longer than DRAIN_DELAY and DRAIN_SPREAD the node has been shutting down; else 0. More than a minute: something does not end.")
+	drainOverdue  = gauge("switchyard_drain_overdue_seconds", "How much longer than DRAIN_DELAY and DRAIN_SPREAD the node has been shutting down; else 0. More than half a minute: something does not end.")
 	connections   = gauge("switchyard_connections", "Clients connected to this node.")
 	sockets       = gauge("switchyard_sockets", "Sockets on this node; a client has one in each namespace that it joined.", "socket_namespace")
 	rooms         = gauge("switchyard_rooms", "Rooms that have sockets on this node, not counting those of users.", "socket_namespace")

@@ -211,7 +211,8 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Run starts the node, serves until ctx ends, and stops.
+// Run starts the node, serves until ctx ends, and stops. That ctx ends before all is started
+// is no error.
 func (n *Node) Run(ctx context.Context) error {
 	defer runtime.KeepAlive(spare())
 	n.Tracer.Install()
@@ -223,9 +224,13 @@ func (n *Node) Run(ctx context.Context) error {
 	servers, err := n.listen()
 	if err == nil {
 		err = n.Start(ctx)
-	}
-	if err == nil {
-		err = errors.Join(n.serve(ctx, servers), n.Stop(context.WithoutCancel(ctx)))
+		switch {
+		case err == nil:
+			err = errors.Join(n.serve(ctx, servers), n.Stop(context.WithoutCancel(ctx)))
+		case errors.Is(err, ctx.Err()):
+			n.Log.Info("asked to end before it was ready", "node", n.Config.NodeID, "error", err)
+			err = nil
+		}
 	}
 	for _, s := range servers {
 		err = errors.Join(err, within(context.WithoutCancel(ctx), clientsLeave, s.Shutdown))

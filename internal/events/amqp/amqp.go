@@ -5,9 +5,9 @@ package amqp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	watermillamqp "github.com/ThreeDotsLabs/watermill-amqp/v3/pkg/amqp"
@@ -17,14 +17,14 @@ import (
 )
 
 const (
-	channels = 16      // on which events are published at the same time
-	prefetch = 256     // messages under way to one gateway
-	backlog  = 100_000 // messages that wait for one gateway; the oldest are dropped
+	prefetch = 256             // messages under way to one gateway
+	backlog  = 100_000         // messages that wait for one gateway; the oldest are dropped
+	pause    = 2 * time.Second // between tries to connect again, at most
 )
 
 // A Bus is a connection to publish and one to subscribe.
 type Bus struct {
-	publisher  *watermillamqp.Publisher
+	publisher  *publisher
 	subscriber *watermillamqp.Subscriber
 }
 
@@ -35,29 +35,39 @@ func Open(url string, log *slog.Logger) (*Bus, error) {
 	c.Queue.Durable, c.Queue.AutoDelete, c.Queue.Exclusive = false, true, true
 	c.Queue.Arguments = amqp091.Table{"x-max-length": int32(backlog)}
 	c.Consume.Qos.PrefetchCount = prefetch
-	c.Publish.ConfirmDelivery, c.Publish.ChannelPoolSize = true, channels
-	logger := watermill.NewSlogLogger(log)
-	publisher, err := watermillamqp.NewPublisher(c, logger)
-	if err != nil {
+	c.Connection.Reconnect = watermillamqp.DefaultReconnectConfig()
+	c.Connection.Reconnect.BackoffMaxInterval = pause
+	p := &publisher{url: url}
+	if _, err := p.connected(); err != nil {
 		return nil, fmt.Errorf("connect to the AMQP broker: %w", err)
 	}
-	subscriber, err := watermillamqp.NewSubscriber(c, logger)
+	subscriber, err := watermillamqp.NewSubscriber(c, watermill.NewSlogLogger(log))
 	if err != nil {
-		_ = publisher.Close()
+		p.close()
 		return nil, fmt.Errorf("connect to the AMQP broker: %w", err)
 	}
-	return &Bus{publisher, subscriber}, nil
+	return &Bus{p, subscriber}, nil
 }
 
-// Close closes both connections.
+// Close closes both connections. It does not wait for ever for a broker that keeps silent.
 func (b *Bus) Close() {
-	_ = b.subscriber.Close()
-	_ = b.publisher.Close()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		_ = b.subscriber.Close()
+	}()
+	b.publisher.close()
+	t := time.NewTimer(closeTime)
+	defer t.Stop()
+	select {
+	case <-closed:
+	case <-t.C:
+	}
 }
 
 // Publish is that of broker.Bus.
 func (b *Bus) Publish(topic string, messages ...*message.Message) error {
-	return b.publisher.Publish(topic, messages...)
+	return b.publisher.publish(topic, messages)
 }
 
 // Subscribe is that of broker.Bus.
@@ -65,10 +75,11 @@ func (b *Bus) Subscribe(ctx context.Context, topic string) (<-chan *message.Mess
 	return b.subscriber.Subscribe(ctx, topic)
 }
 
-// Ping is that of broker.Bus: it tells what heartbeats have found, which is within 20 s.
+// Ping is that of broker.Bus: it tells what heartbeats have found, which is within 20 s, and
+// whether the broker has an alarm (memory, disk), once a message was sent.
 func (b *Bus) Ping(context.Context) error {
-	if !b.publisher.IsConnected() || !b.subscriber.IsConnected() {
-		return errors.New("there is no connection to the AMQP broker")
+	if !b.subscriber.IsConnected() {
+		return errAway
 	}
-	return nil
+	return b.publisher.ready()
 }

@@ -20,9 +20,8 @@ import (
 )
 
 const (
-	largest   = 64 << 20  // bytes; the broker's own limit, message.max.bytes, is lower
-	retention = "3600000" // ms that a topic which we make keeps events
-	pingTime  = 900 * time.Millisecond
+	largest  = 64 << 20 // bytes; the broker's own limit, message.max.bytes, is lower
+	pingTime = 900 * time.Millisecond
 )
 
 // A Bus is a producer, and the consumers of its subscriptions.
@@ -30,6 +29,7 @@ type Bus struct {
 	publisher  *watermillkafka.Publisher
 	subscriber *watermillkafka.Subscriber
 	pings      sarama.Client
+	topics     topics
 }
 
 // Open connects to kafka://host:9092,host:9092, with user:password@ in front of them by
@@ -46,10 +46,8 @@ func Open(address string, log *slog.Logger) (*Bus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
-	age := retention
 	subscriber, err := watermillkafka.NewSubscriber(watermillkafka.SubscriberConfig{
 		Brokers: brokers, Unmarshaler: watermillkafka.DefaultMarshaler{}, OverwriteSaramaConfig: config,
-		InitializeTopicDetails: &sarama.TopicDetail{NumPartitions: 1, ReplicationFactor: -1, ConfigEntries: map[string]*string{"retention.ms": &age}},
 	}, logger)
 	if err != nil {
 		_ = publisher.Close()
@@ -60,7 +58,7 @@ func Open(address string, log *slog.Logger) (*Bus, error) {
 		_, _ = subscriber.Close(), publisher.Close()
 		return nil, fmt.Errorf("connect to Kafka: %w", err)
 	}
-	return &Bus{publisher, subscriber, pings}, nil
+	return &Bus{publisher: publisher, subscriber: subscriber, pings: pings, topics: topics{brokers: brokers, config: config, there: map[string]bool{}}}, nil
 }
 
 // newPings makes the client of Ping, apart from the others' because of its times: sarama
@@ -68,7 +66,7 @@ func Open(address string, log *slog.Logger) (*Bus, error) {
 func newPings(brokers []string, c sarama.Config) (sarama.Client, error) {
 	c.Net.DialTimeout, c.Net.ReadTimeout, c.Net.WriteTimeout = pingTime, pingTime, pingTime
 	c.Metadata.Retry.Max, c.Metadata.RefreshFrequency, c.Metadata.Timeout = 0, 0, pingTime
-	c.Metadata.Full, c.Metadata.AllowAutoTopicCreation = false, false
+	c.Metadata.Full = false
 	return sarama.NewClient(brokers, &c)
 }
 
@@ -95,6 +93,8 @@ func parse(address string) (brokers []string, c *sarama.Config, err error) {
 	c.ClientID, c.Version = "switchyard", sarama.V2_4_0_0 // the first that chooses how often a topic is replicated
 	c.Producer.Return.Successes, c.Producer.RequiredAcks = true, sarama.WaitForAll
 	c.Producer.MaxMessageBytes = largest
+	c.Producer.Partitioner = sarama.NewManualPartitioner // which is 0: one after the other
+	c.Metadata.AllowAutoTopicCreation = false            // the broker's default may be several partitions
 	c.Consumer.Offsets.Initial = sarama.OffsetNewest
 	c.Net.TLS.Enable = u.Scheme == "kafkas"
 	if u.User != nil {
@@ -113,20 +113,24 @@ func (b *Bus) Close() {
 
 // Publish is that of broker.Bus.
 func (b *Bus) Publish(topic string, messages ...*message.Message) error {
+	if err := b.topics.ensure(topic); err != nil {
+		return err
+	}
 	err := b.publisher.Publish(topic, messages...)
-	if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
+	var own sarama.ConfigurationError // the client's, when it is larger than largest
+	switch {
+	case errors.Is(err, sarama.ErrMessageSizeTooLarge), errors.As(err, &own):
 		return fmt.Errorf("%w: %w", broker.ErrTooLarge, err)
+	case err != nil:
+		b.topics.forget(topic)
 	}
 	return err
 }
 
-// Subscribe is that of broker.Bus. A topic that is not there is made, as far as Kafka lets
-// us.
+// Subscribe is that of broker.Bus.
 func (b *Bus) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	denied := b.subscriber.SubscribeInitialize(topic)
-	messages, err := b.subscriber.Subscribe(ctx, topic)
-	if err != nil {
-		return nil, errors.Join(denied, err)
+	if err := b.topics.ensure(topic); err != nil {
+		return nil, err
 	}
-	return messages, nil
+	return b.subscriber.Subscribe(ctx, topic)
 }

@@ -2,12 +2,17 @@ package kafka
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/IBM/sarama"
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/testenv"
 )
 
 func TestAddresses(t *testing.T) {
@@ -50,6 +55,61 @@ func TestPing(t *testing.T) {
 	if b.Ping(t.Context()) == nil {
 		t.Error("it is gone, and answers")
 	}
+}
+
+// The relay may come first, to a broker that makes any topic with three partitions.
+func TestTheTopicHasOnePartition(t *testing.T) {
+	t.Parallel()
+	server, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.AllowAutoTopicCreation(), kfake.DefaultNumPartitions(3), kfake.SeedTopics(3, "wide"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	b := open(t, "kafka://"+server.ListenAddrs()[0])
+	if err := b.Publish("events", message.NewMessage("before", nil)); err != nil {
+		t.Fatal(err)
+	}
+	in, err := b.Subscribe(t.Context(), "events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 30 {
+		if err := b.Publish("events", message.NewMessage(fmt.Sprint(n), nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 30 {
+		m := <-in
+		m.Ack()
+		if m.UUID != fmt.Sprint(n) {
+			t.Errorf("heard %s, want %d", m.UUID, n)
+		}
+	}
+	_, err = b.Subscribe(t.Context(), "wide")
+	for _, err := range []error{err, b.Publish("wide", message.NewMessage("1", nil))} {
+		if err == nil || !strings.Contains(err.Error(), "3 partitions") {
+			t.Errorf("with three partitions: %v", err)
+		}
+	}
+}
+
+// What the client refuses by itself is too large, too.
+func TestLargerThanTheClientTakes(t *testing.T) {
+	t.Parallel()
+	b := open(t, testenv.Kafka(t))
+	if err := b.Publish("events", message.NewMessage("1", make([]byte, largest+1))); !errors.Is(err, broker.ErrTooLarge) {
+		t.Errorf("want ErrTooLarge, got: %v", err)
+	}
+}
+
+func open(t *testing.T, url string) *Bus {
+	t.Helper()
+	b, err := Open(url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	return b
 }
 
 // says is a client that a broker gives one answer.

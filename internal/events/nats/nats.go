@@ -25,34 +25,26 @@ const keep = 10 * time.Minute
 
 // A Bus is a connection to NATS.
 type Bus struct {
-	conn       *nats.Conn
-	publisher  *watermillnats.Publisher
-	subscriber *watermillnats.Subscriber
-	streams    nats.JetStreamContext
+	conn      *nats.Conn
+	publisher *watermillnats.Publisher
+	streams   nats.JetStreamContext
 
 	mu    sync.Mutex
 	there map[string]bool // streams that were seen
 }
 
-// Open connects to nats://host:4222, or to several of these, separated by commas.
+// Open connects to nats://host:4222, or to several of these, separated by commas. It
+// connects again for ever, also while the login is refused: it may be right again soon.
 func Open(url string, log *slog.Logger) (*Bus, error) {
-	conn, err := nats.Connect(url, nats.Name("switchyard"), nats.MaxReconnects(-1))
+	conn, err := nats.Connect(url, nats.Name("switchyard"), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort())
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
 	b := &Bus{conn: conn, there: map[string]bool{}}
 	if b.streams, err = conn.JetStream(); err == nil {
-		logger := watermill.NewSlogLogger(log)
-		// Ordered: a consumer of this subscription alone, without acknowledgements.
-		js := watermillnats.JetStreamConfig{SubscribeOptions: []nats.SubOpt{nats.OrderedConsumer(), nats.DeliverNew()}, AckAsync: true}
 		b.publisher, err = watermillnats.NewPublisherWithNatsConn(conn, watermillnats.PublisherPublishConfig{
-			Marshaler: &marshaler{}, SubjectCalculator: watermillnats.DefaultSubjectCalculator, JetStream: js,
-		}, logger)
-		if err == nil {
-			b.subscriber, err = watermillnats.NewSubscriberWithNatsConn(conn, watermillnats.SubscriberSubscriptionConfig{
-				Unmarshaler: &marshaler{}, JetStream: js, CloseTimeout: 5 * time.Second,
-			}, logger)
-		}
+			Marshaler: &marshaler{}, SubjectCalculator: watermillnats.DefaultSubjectCalculator,
+		}, watermill.NewSlogLogger(log))
 	}
 	if err != nil {
 		conn.Close()
@@ -61,11 +53,8 @@ func Open(url string, log *slog.Logger) (*Bus, error) {
 	return b, nil
 }
 
-// Close closes the connection.
-func (b *Bus) Close() {
-	_ = b.subscriber.Close() // it drains, and publisher closes in any case
-	_ = b.publisher.Close()
-}
+// Close closes the connection, which ends all subscriptions.
+func (b *Bus) Close() { _ = b.publisher.Close() }
 
 // Publish is that of broker.Bus.
 func (b *Bus) Publish(topic string, messages ...*message.Message) error {
@@ -77,19 +66,16 @@ func (b *Bus) Publish(topic string, messages ...*message.Message) error {
 	case errors.Is(err, nats.ErrMaxPayload):
 		return fmt.Errorf("%w: %w", broker.ErrTooLarge, err)
 	case err != nil:
-		b.mu.Lock()
-		delete(b.there, topic) // it may have gone with the server's disk
-		b.mu.Unlock()
+		b.forget(topic)
 	}
 	return err
 }
 
-// Subscribe is that of broker.Bus.
-func (b *Bus) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	if err := b.ensure(topic); err != nil {
-		return nil, err
-	}
-	return b.subscriber.Subscribe(ctx, topic)
+// forget has the next call look for the stream: it may have gone with the server's disk.
+func (b *Bus) forget(topic string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.there, topic)
 }
 
 // Ping is that of broker.Bus.
@@ -113,14 +99,4 @@ func (b *Bus) ensure(topic string) error {
 	}
 	b.there[topic] = true
 	return nil
-}
-
-// A marshaler is Watermill's own, which puts metadata into headers. What it reads takes
-// no acknowledgement: ordered consumers have none.
-type marshaler struct{ watermillnats.NATSMarshaler }
-
-// Unmarshal reads a message.
-func (m *marshaler) Unmarshal(msg *nats.Msg) (*message.Message, error) {
-	msg.Reply = ""
-	return m.NATSMarshaler.Unmarshal(msg)
 }
