@@ -90,6 +90,7 @@ func (p *publisher) connect() (*link, error) {
 			}
 		}
 	}()
+	p.blocked.Store(nil) // whether it is still so, the first message finds out
 	p.link.Store(l)
 	return l, nil
 }
