@@ -19,12 +19,15 @@ import (
 // in internal/schema.
 func TestWhatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	taken := func() string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() }) // after the subtests
+		return l.Addr().String()
 	}
-	t.Cleanup(func() { _ = taken.Close() }) // after the subtests
-	address := taken.Addr().String()
+	public, admin := taken(), taken()
 	redis := testenv.Redis(t)
 	siotest.Launch(t, redis, "first", "PARTITIONS=4")
 	server := siotest.Program(t, "cmd/server")
@@ -42,10 +45,10 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 				"  JWT_SECRETS: there is no such setting; did you mean JWT_SECRET?\n",
 		},
 		"both ports are taken": {
-			env:   []string{"HTTP_ADDR=" + address, "ADMIN_ADDR=" + address, "SOCKET_RATES=5"},
+			env:   []string{"HTTP_ADDR=" + public, "ADMIN_ADDR=" + admin, "SOCKET_RATES=5"},
 			warns: `msg="SOCKET_RATES: there is no such setting; did you mean SOCKET_RATE?"`,
 			want: fmt.Sprintf("HTTP_ADDR: %[1]s is taken, perhaps by another node: stop what listens there, or set HTTP_ADDR to another address\n"+
-				"ADMIN_ADDR: %[1]s is taken, perhaps by another node: stop what listens there, or set ADMIN_ADDR to another address\n", address),
+				"ADMIN_ADDR: %[2]s is taken, perhaps by another node: stop what listens there, or set ADMIN_ADDR to another address\n", public, admin),
 		},
 		"other partitions than in Redis": {
 			env:  []string{"REDIS_URL=" + redis, "PARTITIONS=8"},
