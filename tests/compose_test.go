@@ -32,7 +32,7 @@ func composeUp(t *testing.T) *composed {
 	c := &composed{t: t, project: fmt.Sprint("switchyard-test-", port), port: port, url: fmt.Sprint("http://127.0.0.1:", port), prometheus: testenv.FreePort(t)}
 	t.Cleanup(func() {
 		if t.Failed() {
-			logs, _ := c.run("logs", "--tail", "40")
+			logs, _ := c.run("logs", "--tail", "40", "node", "proxy")
 			t.Log(logs)
 		}
 		if out, err := c.run("--profile", "*", "down", "--volumes", "--rmi", "local", "--timeout", "1"); err != nil {

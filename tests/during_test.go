@@ -119,16 +119,15 @@ func goOn(t *testing.T, all []*talker) {
 
 func (k *talker) judge(t *testing.T, kept map[string]int) {
 	t.Helper()
-	for _, id := range k.acked {
-		if kept[id] != 1 {
-			t.Errorf("%s was acknowledged and is kept %d times", id, kept[id])
-		}
+	wrong := slices.DeleteFunc(slices.Clone(k.acked), func(id string) bool { return kept[id] == 1 })
+	if len(wrong) > 0 {
+		t.Errorf("%s: of %d messages in the room are acknowledged and not kept once: %v", k.name, len(kept), wrong)
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
+	defer func() {
+		if k.saw() < len(kept) {
 			k.explain(t, kept)
 		}
-	})
+	}()
 	testenv.WaitFor(t, 20*time.Second, k.name+" to see all of its room", func() bool { return k.saw() >= len(kept) })
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -3,6 +3,7 @@ package tests
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -57,21 +58,12 @@ func (p *poster) run(stop <-chan struct{}) {
 	}
 }
 
-// kept returns the client ids of the messages in a room's history.
+// kept is how often each message of a room is kept, by its client's id.
 func kept(t *testing.T, url, room string) map[string]int {
 	t.Helper()
 	ids := map[string]int{}
 	for before := ""; ; {
-		resp, err := http.Get(fmt.Sprintf("%s/v1/rooms/%s/messages?limit=100&before=%s", url, room, before))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var page chat.ReadOutput
-		err = json.NewDecoder(resp.Body).Decode(&page)
-		resp.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		page := history(t, fmt.Sprintf("%s/v1/rooms/%s/messages?limit=100&before=%s", url, room, before))
 		for _, m := range page.Messages {
 			ids[m.ClientID]++
 		}
@@ -79,6 +71,29 @@ func kept(t *testing.T, url, room string) map[string]int {
 			return ids
 		}
 	}
+}
+
+// history is a page of it. Who asks again when a node is not ready, as one that is only just
+// back, is answered by another.
+func history(t *testing.T, url string) (page chat.ReadOutput) {
+	t.Helper()
+	testenv.WaitFor(t, 20*time.Second, "an answer to "+url, func() bool {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if resp.StatusCode == http.StatusServiceUnavailable || resp.StatusCode == http.StatusGatewayTimeout {
+			t.Logf("%s: %d %s", url, resp.StatusCode, body)
+			return false
+		}
+		if err != nil || resp.StatusCode != http.StatusOK || json.Unmarshal(body, &page) != nil {
+			t.Fatalf("%s: %d %s %v", url, resp.StatusCode, body, err)
+		}
+		return true
+	})
+	return page
 }
 
 // SIGTERM while clients of both nodes post: the node ends with 0, and every command

@@ -24,7 +24,7 @@ type talker struct {
 	mu      sync.Mutex
 	seen    map[string]int // by the id that the sender gave a message
 	newest  string
-	heard   map[string]bool // by id, on this connection
+	heard   map[string]bool // whether it came as an event on this connection, by the id of each message seen
 	twice   []string
 	lost    time.Time // when the connection was
 	back    []time.Duration
@@ -44,7 +44,9 @@ func (k *talker) connected(ctx context.Context, c *client.Client) {
 	if !k.lost.IsZero() {
 		k.back = append(k.back, time.Since(k.lost))
 	}
-	clear(k.heard)
+	for id := range k.heard { // a node that is behind may send on this connection what came on the last
+		k.heard[id] = false
+	}
 	k.mu.Unlock()
 	if _, err := again(ctx, k, func() (chat.JoinOutput, error) {
 		return client.Call(ctx, c, chat.Join, chat.JoinInput{Room: k.room})

@@ -86,18 +86,7 @@ func TestPreflight(t *testing.T) {
 	if w.Code != http.StatusNoContent || w.Header().Get("Access-Control-Allow-Methods") == "" {
 		t.Errorf("%d %v", w.Code, w.Header())
 	}
-}
-
-// A page that is traced sends the headers of its trace with each call.
-func TestPagesThatAreTracedMaySend(t *testing.T) {
-	t.Parallel()
-	p := cors.Policy{Origins: []string{"https://app.example"}}
-	r := httptest.NewRequest("OPTIONS", "/v1/rooms/x/messages", nil)
-	r.Header.Set("Origin", "https://app.example")
-	r.Header.Set("Access-Control-Request-Method", "POST")
-	w := httptest.NewRecorder()
-	p.Middleware(http.NotFoundHandler()).ServeHTTP(w, r)
-	for _, name := range []string{"Content-Type", "Authorization", "Traceparent", "Tracestate"} {
+	for _, name := range []string{"Content-Type", "Authorization", "Traceparent", "Tracestate"} { // pages that are traced send the latter
 		if allowed := w.Header().Get("Access-Control-Allow-Headers"); !strings.Contains(allowed, name) {
 			t.Errorf("browsers send no %s, only %s", name, allowed)
 		}

@@ -33,13 +33,6 @@ type link struct {
 	over    error               // why there is none any more
 }
 
-// A parting client has gone before the server has answered its CONNECT. Until that has come,
-// nobody else can ask for its namespace, and be taken for it.
-type parting struct {
-	client *Client
-	over   chan struct{}
-}
-
 func newLink(to string, o options) (*link, error) {
 	u, err := url.Parse(to)
 	if err != nil {
@@ -212,46 +205,6 @@ func (l *link) hear(k *conn, p *packet) error {
 		l.mu.Unlock()
 	}
 	return err
-}
-
-// parted lets others ask for a namespace again. The mutex is held.
-func (l *link) parted(namespace string) {
-	close(l.parting[namespace].over)
-	delete(l.parting, namespace)
-}
-
-// add begins with another client, once its namespace is free.
-func (l *link) add(ctx context.Context, c *Client) error {
-	for {
-		gone, err := l.tryAdd(c)
-		if gone == nil {
-			return err
-		}
-		select {
-		case <-gone.over:
-		case <-ctx.Done():
-			return late(ctx)
-		}
-	}
-}
-
-func (l *link) tryAdd(c *Client) (gone *parting, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.over != nil:
-		return nil, fmt.Errorf("%w; %w", ErrNotSent, l.over)
-	case l.clients[c.namespace] != nil:
-		return nil, fmt.Errorf("%w: the connection has a client of it already", ErrBadNamespace)
-	case l.parting[c.namespace] != nil:
-		return l.parting[c.namespace], nil
-	}
-	l.clients[c.namespace] = c
-	go c.dispatch()
-	if l.conn != nil {
-		go l.join(l.conn, c)
-	}
-	return nil, nil
 }
 
 // forget ends a client, and the link with the last one. What it returns tells the server,

@@ -85,7 +85,9 @@ func (c *conn) refused(p packet) bool {
 	c.srv.refused[limit].Add(1)
 	s := c.socket(p.namespace)
 	if s == nil {
-		c.fail("an event for a namespace that is not connected")
+		if !c.wasIn(p.namespace) {
+			c.fail("an event for a namespace that is not connected")
+		}
 		return true
 	}
 	if p.id != NoAck || c.limits.tell(now()) {

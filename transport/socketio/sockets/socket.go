@@ -114,9 +114,13 @@ func (s *Socket) DisconnectAll() { s.disconnect(true) }
 
 func (s *Socket) disconnect(whole bool) {
 	if !s.postponed(whole) {
-		s.leaving.Store(true)
-		s.lib.Disconnect(whole)
+		s.part(whole)
 	}
+}
+
+func (s *Socket) part(whole bool) {
+	s.leaving.Store(true)
+	s.lib.Disconnect(whole)
 }
 
 // postponed notes the disconnect of a socket that the library does not know yet: it would
@@ -178,7 +182,7 @@ func (s *Socket) awaitReady() { <-s.ready }
 func (s *Socket) known() {
 	s.isReady()
 	if s.out { // nobody sets it any more
-		s.lib.Disconnect(s.whole)
+		s.part(s.whole)
 	}
 }
 

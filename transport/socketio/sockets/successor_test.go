@@ -73,6 +73,32 @@ func TestWhatCrossesADisconnectIsDropped(t *testing.T) {
 	}
 }
 
+// However much crosses it takes no event's place, is told to nobody when it is too much, and
+// keeps no connection from being sent away.
+func TestWhatCrossesADisconnectIsNotOwed(t *testing.T) {
+	t.Parallel()
+	const open, rate = 2, 50
+	srv, _, url := start(t, sockets.Config{EventsOpen: open, EventRate: rate})
+	c := rawsio.Dial(t, url)
+	sid := c.Connect("/a", "")
+	c.Connect("/b", "")
+	srv.Find("/a", sockets.Audience{Sockets: []string{sid}})[0].Disconnect()
+	c.ExpectHeard("41/a,")
+	testenv.WaitFor(t, rawsio.Patience, "the socket to have gone", func() bool { return len(srv.Find("/a", sockets.Audience{Everyone: true})) == 0 })
+	for range 2 * open {
+		c.Send(`42/a,7["anything"]`)
+	}
+	if got := c.Call("/b", "echo", `1`); got != "1" {
+		t.Errorf("/b answers %s", got)
+	}
+	for range 20 * rate { // ten times as many as may come at once
+		c.Send(`42/a,7["anything"]`)
+	}
+	c.Connect("/a", "")
+	srv.SendAway(t.Context(), 0)
+	_ = c.Ended()
+}
+
 // Who is disconnected and comes back at once, over the same connection, is let in.
 func TestWhoIsDisconnectedComesBack(t *testing.T) {
 	t.Parallel()
