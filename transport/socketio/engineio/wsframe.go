@@ -185,12 +185,10 @@ func (s *webSocket) control(h wsHeader) error {
 	case wsPing:
 		s.pong(newFrame(opPong, string(data)))
 	case wsClose:
-		if len(data) >= 2 {
-			if code := binary.BigEndian.Uint16(data); !validCloseCode(code) || !utf8.Valid(data[2:]) {
-				return s.refuse(closeProtocol, "a malformed close frame")
-			}
+		if !validClose(data) {
+			return s.refuse(closeProtocol, "a malformed close frame")
 		}
-		return errClosed
+		return s.confirm()
 	}
 	return nil
 }
@@ -208,24 +206,53 @@ func (s *webSocket) pong(f *Frame) {
 	_, _ = s.Write(f.ws) // within the deadline of the upgrade; the next read sees what is wrong
 }
 
-// validCloseCode tells whether RFC 6455, or the registry that it makes, lets a client
-// send this code.
-func validCloseCode(code uint16) bool {
-	return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006 || code >= 3000 && code < 5000
+// validClose tells whether RFC 6455, or the registry that it makes, lets a client say this
+// in a close frame.
+func validClose(data []byte) bool {
+	if len(data) < 2 {
+		return len(data) == 0
+	}
+	code := binary.BigEndian.Uint16(data)
+	known := code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006 || code >= 3000 && code < 5000
+	return known && utf8.Valid(data[2:])
+}
+
+// confirm answers the client's close frame with one of ours. What is being written goes out
+// first, and then the connection ends when the client hangs up.
+func (s *webSocket) confirm() error {
+	c := s.conn
+	c.mu.Lock()
+	if c.ws != s || c.state != open {
+		c.mu.Unlock()
+		return errClosed
+	}
+	if c.writing {
+		c.close(TransportClose)
+		c.mu.Unlock()
+		return nil
+	}
+	c.state, c.reason = closing, TransportClose // nothing more is sent
+	c.mu.Unlock()
+	s.last(closeFrame)
+	return errClosed
 }
 
 // refuse tells the client in a close frame what it did wrong, as far as there is room
 // to, and returns that as an error.
 func (s *webSocket) refuse(code uint16, what string) error {
-	f := newFrame(opClose, string(binary.BigEndian.AppendUint16(nil, code)), what)
-	if err := s.SetWriteDeadline(time.Now().Add(time.Second)); err == nil { // the connection ends either way
-		if s.raw == nil {
-			_, _ = s.Write(f.ws)
-		} else { // without waiting: a writer may want its turn
-			_ = s.raw.Write(func(fd uintptr) bool { _, _, _ = writeFD(fd, f.ws); return true })
-		}
-	}
+	s.last(newFrame(opClose, string(binary.BigEndian.AppendUint16(nil, code)), what))
 	return fmt.Errorf("closed a websocket with %d: %s", code, what)
+}
+
+// last writes a frame as far as there is room for it: the connection ends either way.
+func (s *webSocket) last(f *Frame) {
+	switch err := s.SetWriteDeadline(time.Now().Add(time.Second)); {
+	case err != nil:
+	case s.raw == nil:
+		_, _ = s.Write(f.ws)
+	default: // without waiting: a writer may want its turn
+		_ = s.raw.Write(func(fd uintptr) bool { _, _, _ = writeFD(fd, f.ws); return true })
+	}
 }
 
 var errTooLong = errors.New("a message is longer than allowed")

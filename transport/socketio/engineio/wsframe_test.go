@@ -104,8 +104,9 @@ func TestWebSocketProtocolErrors(t *testing.T) {
 		"too long":                     {frame(0x81, "4"+strings.Repeat("x", 1000)), 1009, engineio.TransportError},
 		"too long in parts":            {append(frame(0x01, "4"+strings.Repeat("x", 600)), frame(0x80, strings.Repeat("x", 600))...), 1009, engineio.TransportError},
 		"longer than can be":           {huge, 1009, engineio.TransportError},
-		"a close":                      {frame(0x88, "\x03\xe8bye"), 0, engineio.TransportClose},
-		"a close without a code":       {frame(0x88, ""), 0, engineio.TransportClose},
+		"a close":                      {frame(0x88, "\x03\xe8bye"), 1000, engineio.TransportClose},
+		"a close without a code":       {frame(0x88, ""), 1000, engineio.TransportClose},
+		"a close of one byte":          {frame(0x88, "x"), 1002, engineio.TransportError},
 		"a close with a bad code":      {frame(0x88, "\x03\xed"), 1002, engineio.TransportError},
 		"a close that is not UTF-8":    {frame(0x88, "\x03\xe8\xff"), 1002, engineio.TransportError},
 		"the end in the middle of one": {frame(0x81, "4xxx")[:7], 0, engineio.TransportClose},
@@ -114,6 +115,7 @@ func TestWebSocketProtocolErrors(t *testing.T) {
 			t.Parallel()
 			s := start(t, engineio.Config{MaxPayload: 1000})
 			c, conn := s.raw()
+			defer c.Close()
 			if _, err := conn.Write(tc.sent); err != nil {
 				t.Fatal(err)
 			}
