@@ -1,11 +1,13 @@
 package tests
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,5 +79,32 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 				t.Errorf("it does not warn: %s", tc.warns)
 			}
 		})
+	}
+}
+
+// Who ends a node that still waits for Redis has made no mistake.
+func TestAskedToEndWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, siotest.Program(t, "cmd/server"))
+	cmd.Env = append(siotest.Environ(), "HTTP_ADDR=127.0.0.1:0", "ADMIN_ADDR=off", fmt.Sprint("REDIS_URL=redis://127.0.0.1:", testenv.FreePort(t)))
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var last string
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		if last = lines.Text(); strings.Contains(last, "waiting for Redis") {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil || !strings.HasPrefix(last, "asked to end before it was ready: REDIS_URL: no Redis answers") {
+		t.Errorf("it ends with %v and says %q", err, last)
 	}
 }

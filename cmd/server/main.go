@@ -31,7 +31,11 @@ func main() {
 func serve(cfg config.Config) error {
 	ctx := node.UntilSignal(context.Background())
 	n, closeAll, err := app.New(ctx, cfg, os.Stderr)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "asked to end before it was ready:", err)
+		return nil
+	case err != nil:
 		return err
 	}
 	defer closeAll()

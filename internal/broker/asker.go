@@ -210,6 +210,9 @@ func (a *Asker) read() {
 	for a.asks() {
 		all, err := t.next(context.Background())
 		if err != nil {
+			if !a.asks() { // as when the process ends
+				return
+			}
 			wait.sleep(context.Background(), a.log, "read what sockets have answered", err)
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/fault"
+	"github.com/example/switchyard/internal/redisconn"
 	"github.com/example/switchyard/internal/testenv"
 )
 
@@ -101,5 +103,34 @@ func TestAQuestionWhileNobodyIsKnownToHoldSockets(t *testing.T) {
 				t.Errorf("the sockets of alice are %+v, %v", l, err)
 			}
 		})
+	}
+}
+
+// A process that has asked and ends has no failure to tell: nobody waits for an answer.
+func TestWhoHasAskedEndsWithoutAWord(t *testing.T) {
+	t.Parallel()
+	url, stop, err := redisconn.Embed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	l, err := NewLanes(Config{Node: "n", Partitions: 1}, testenv.Client(t, url), testenv.Client(t, url), slog.New(slog.NewTextHandler(&said, nil)))
+	if err != nil {
+		stop()
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	a := NewAsker(l)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, _ = a.List(ctx, contract.Namespace{Name: "/test"}, contract.Who{User: "alice"}) // nobody is there
+	stop()
+	testenv.WaitFor(t, 10*time.Second, "the reader to end", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return !a.reading
+	})
+	if got := said.String(); got != "" {
+		t.Errorf("it says %s", got)
 	}
 }
