@@ -37,7 +37,7 @@ func TestCloseLosesNothing(t *testing.T) {
 			if _, _, err := ws.ReadMessage(); err != nil {
 				t.Fatal(err)
 			}
-			c := s.h.last()
+			c := s.opened(1)
 			for range messages {
 				c.Send(false, engineio.Text(big))
 			}

@@ -72,6 +72,21 @@ func (h *echo) last() *engineio.Conn {
 	return h.conns[len(h.conns)-1]
 }
 
+// opened is the n-th connection: a websocket may tell its client before it is handed over.
+func (s *site) opened(n int) *engineio.Conn {
+	s.t.Helper()
+	var c *engineio.Conn
+	testenv.WaitFor(s.t, patience, "the connection", func() bool {
+		s.h.mu.Lock()
+		defer s.h.mu.Unlock()
+		if len(s.h.conns) >= n {
+			c = s.h.conns[n-1]
+		}
+		return c != nil
+	})
+	return c
+}
+
 // A site is a server under test and its address.
 type site struct {
 	t   *testing.T

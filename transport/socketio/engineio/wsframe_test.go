@@ -143,9 +143,9 @@ func TestAClientThatTakesItsTime(t *testing.T) {
 	t.Parallel()
 	s := start(t, engineio.Config{QueueBytes: 64 << 20, QueueMessages: 1 << 20})
 	slow, _ := s.raw()
-	sender := s.h.last()
+	sender := s.opened(1)
 	quick, _ := s.raw()
-	other := s.h.last()
+	other := s.opened(2)
 	const n = 4000
 	text := func(i int) string {
 		return string(binary.BigEndian.AppendUint32(nil, uint32(i))) + strings.Repeat("x", i%3*4000)
@@ -174,9 +174,9 @@ func TestWhatIsHeldLeavesOnRelease(t *testing.T) {
 	s := start(t, engineio.Config{})
 	var clients []*websocket.Conn
 	var conns []*engineio.Conn
-	for range 12 { // more than one writer takes
+	for n := range 12 { // more than one writer takes
 		c, _ := s.raw()
-		clients, conns = append(clients, c), append(conns, s.h.last())
+		clients, conns = append(clients, c), append(conns, s.opened(n+1))
 	}
 	for _, count := range []int{1, 3, 12} {
 		s.srv.Hold()
