@@ -54,7 +54,7 @@ func TestWhatCannotStartSaysWhy(t *testing.T) {
 		},
 		"other partitions than in Redis": {
 			env:  []string{"REDIS_URL=" + redis, "PARTITIONS=8"},
-			want: "PARTITIONS is 8 here and 4 in Redis: set it to 4, or stop all nodes, let the backlog run dry and delete the key \"partitions\"\n",
+			want: "PARTITIONS is 8 here and 4 in Redis: set it to 4, or stop all nodes and change it there: yard repartition 8\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

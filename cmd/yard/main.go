@@ -1,5 +1,5 @@
-// Command yard is the operator's tool: it shows the lanes that are in Redis, and
-// replays or drops dead letters. It needs no node. Start at commands.
+// Command yard is the operator's tool: it shows the lanes that are in Redis, replays or
+// drops dead letters, and changes how many partitions there are. It needs no node. Start at commands.
 package main
 
 import (
@@ -31,6 +31,7 @@ const usage = `usage: yard COMMAND [flags]
   lag                       backlog of each partition, and who owns it
   nodes                     the workers, and their partitions
   partitions                what each partition holds
+  repartition N             change how many there are while no node runs
   dlq list [--limit N]      dead letters, the oldest of each partition first
   dlq show REF|ID           one of them, whole
   dlq replay REF|ID...      run them once more under their ids; or --all
@@ -56,6 +57,7 @@ var commands = []command{
 	{"lag", nil, exactly(0), lag},
 	{"nodes", nil, exactly(0), nodes},
 	{"partitions", nil, exactly(0), partitions},
+	{"repartition", nil, exactly(1), repartition},
 	{"dlq list", func(f *flag.FlagSet, y *yard) { f.IntVar(&y.limit, "limit", 100, "") }, exactly(0), dlqList},
 	{"dlq show", nil, exactly(1), dlqShow},
 	{"dlq replay", all, someOrAll, dlqReplay},

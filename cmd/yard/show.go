@@ -105,6 +105,18 @@ func partitions(ctx context.Context, y *yard, _ []string) error {
 	return y.print(all, "PARTITION OWNER EPOCH LEASE COMMANDS EVENTS DEAD", rows)
 }
 
+func repartition(ctx context.Context, y *yard, args []string) error {
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return fmt.Errorf("%q is no number of partitions", args[0])
+	}
+	moved, err := y.Repartition(ctx, n)
+	if err != nil {
+		return err
+	}
+	return y.print(map[string]int{"partitions": n, "moved": moved}, "PARTITIONS MOVED", [][]any{{n, moved}})
+}
+
 func nodes(ctx context.Context, y *yard, _ []string) error {
 	all, err := y.Workers(ctx)
 	if err != nil {

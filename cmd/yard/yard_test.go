@@ -214,3 +214,26 @@ func TestMistakesSayWhatToDo(t *testing.T) {
 		t.Errorf("a payload that looks like a flag: %s %s", out, errs)
 	}
 }
+
+func TestRepartition(t *testing.T) {
+	t.Parallel()
+	url, rdb := lanes(t)
+	if out, errs, code := yardIs(t, url, "repartition", "8"); code != exitFailed || errs != "yard repartition: one.ab, of the workers, runs: stop all nodes\n" {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+	if out, errs, code := yardIs(t, url, "repartition", "many"); code != exitFailed || errs != "yard repartition: \"many\" is no number of partitions\n" {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+	if err := rdb.Del(t.Context(), "workers", "cmd:{p0}").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"0", "1"} { // one of them is where the key belongs
+		add(t, rdb, "kept:{p"+p+"}:/chat message.posted lobby", "1-0", "", "{}")
+	}
+	if out, errs, code := yardIs(t, url, "repartition", "64"); code != exitOK || out != "PARTITIONS  MOVED\n64          1\n" {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+	if out, errs, code := yardIs(t, url, "partitions", "--json"); code != exitOK || strings.Count(out, `"partition":`) != 64 {
+		t.Errorf("%d %s %s", code, out, errs)
+	}
+}

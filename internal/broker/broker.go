@@ -77,7 +77,7 @@
 // announces it, to the stream of its command's key. A handler that wrote such a history
 // itself would wait for a round trip of its own, and its message could be there
 // although the command has failed, or be told before it is there. The stream is in the
-// partition of the key: what was kept under another number of partitions is not found.
+// partition of the key; who changes their number moves it (repartition.go).
 //
 // # Gaps
 //
@@ -134,6 +134,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/wire"
@@ -225,16 +226,17 @@ func NewLanes(cfg Config, rdb, read redis.UniversalClient, log *slog.Logger) (*L
 // agreeOnPartitions keeps the number of partitions in Redis: a node that counted
 // differently would look for a key's commands, and their replies, in another partition.
 func (l *Lanes) agreeOnPartitions(ctx context.Context) error {
-	const key = "partitions"
 	ours := strconv.Itoa(l.cfg.Partitions)
-	setErr := l.rdb.SetNX(ctx, key, ours, 0).Err() // which is refused at maxmemory, also when it is set
-	theirs, err := l.rdb.Get(ctx, key).Result()
-	if err != nil {
+	setErr := l.rdb.SetNX(ctx, partitionsKey, ours, 0).Err() // which is refused at maxmemory, also when it is set
+	theirs, err := l.rdb.Get(ctx, partitionsKey).Result()
+	switch {
+	case err != nil:
 		return fmt.Errorf("agree on the number of partitions: %w", errors.Join(setErr, err))
-	}
-	if theirs != ours {
-		return fmt.Errorf("PARTITIONS is %s here and %s in Redis: set it to %s, or stop all nodes, let the backlog run dry and delete the key %q",
-			ours, theirs, theirs, key)
+	case strings.Contains(theirs, changesTo):
+		return errChanging(theirs)
+	case theirs != ours:
+		return fmt.Errorf("PARTITIONS is %s here and %s in Redis: set it to %s, or stop all nodes and change it there: yard repartition %s",
+			ours, theirs, theirs, ours)
 	}
 	return nil
 }

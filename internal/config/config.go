@@ -51,7 +51,7 @@ type Config struct {
 	StaticDir string `env:"STATIC_DIR" doc:"a directory whose files are served where no route is; empty: the page in web/, if it was built. index.html for a directory, no listings, nothing that begins with a dot"`
 
 	CommandTimeout time.Duration `env:"COMMAND_TIMEOUT" envDefault:"5s" doc:"how long a client waits for an acknowledgement, where the command does not say"`
-	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis"`
+	Partitions     int           `env:"PARTITIONS" envDefault:"16" doc:"number of command lanes; the same on every node, and kept in Redis, where yard repartition changes it"`
 	IdempotencyTTL Period        `env:"IDEMPOTENCY_TTL" envDefault:"1h" doc:"how long the outcome of a command with an idempotency key is kept for its retries, or off; the same on every node"`
 	InFlight       int           `env:"NODE_IN_FLIGHT" envDefault:"2000" doc:"commands of one node's clients that wait for an answer, and commands that one node runs at a time"`
 	Backlog        int           `env:"PARTITION_BACKLOG" envDefault:"1000" doc:"commands of one lane that wait for a node to run them"`
