@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 )
@@ -52,7 +53,7 @@ func (d *delivery) hand(ctx context.Context, stream string, e entry) bool {
 	if s := d.events[stream]; s != nil && s.missed != "" {
 		m.Metadata[MetaMissed], s.missed = s.missed, ""
 	}
-	for !deliver(ctx, m, d.out) {
+	for !d.deliver(ctx, stream, m) {
 		if ctx.Err() != nil {
 			return false
 		}
@@ -88,17 +89,24 @@ func (d *delivery) resume(stream string, at mark) {
 
 var errNacked = errors.New("it was nacked")
 
+// slowAfter is when a handler that has a message is told of: all behind it waits.
+const slowAfter = 30 * time.Second
+
 // deliver hands a message over and tells whether it was acknowledged.
-func deliver(ctx context.Context, m *message.Message, out chan<- *message.Message) bool {
+func (d *delivery) deliver(ctx context.Context, stream string, m *message.Message) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m = m.Copy()
 	m.SetContext(ctx)
 	select {
-	case out <- m:
+	case d.out <- m:
 	case <-ctx.Done():
 		return false
 	}
+	slow := time.AfterFunc(slowAfter, func() {
+		d.log.Warn("a handler has not acknowledged its message, and gets no other", "stream", stream, "message", m.UUID, "after", slowAfter)
+	})
+	defer slow.Stop()
 	select {
 	case <-m.Acked():
 		return true
