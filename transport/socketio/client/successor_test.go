@@ -46,8 +46,12 @@ func TestWhoComesInIsWhoAsked(t *testing.T) {
 			}
 			close(gone)
 			bob, err := c.Of(soon(t), room, client.Auth(map[string]any{"user": "bob"}))
-			if err != nil || bob.ID() != "bob" {
-				t.Fatalf("%v", err)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer bob.Close()
+			if bob.ID() != "bob" {
+				t.Errorf("bob is %s", bob.ID())
 			}
 		})
 	}
@@ -84,6 +88,7 @@ func TestALateAnswerIsNobodyElses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer two.Close()
 	if got, err := two.CallRaw(soon(t), "balance"); err != nil || string(got.Args[0]) != `"in time"` {
 		t.Errorf("%s %v", got.Args, err)
 	}
