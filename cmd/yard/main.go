@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/redisconn"
 )
@@ -79,6 +81,7 @@ func someOrAll(n int, y *yard) bool { return y.all == (n == 0) }
 // A yard is one call of the tool.
 type yard struct {
 	*broker.Inspector
+	rdb redis.UniversalClient
 	out io.Writer
 
 	redis        string
@@ -186,7 +189,8 @@ func (y *yard) do(ctx context.Context, c command, args []string) error {
 		return err
 	}
 	defer func() { _ = rdb.Close() }()
-	if y.Inspector, err = broker.Inspect(short, rdb); err != nil {
+	y.rdb = rdb
+	if y.Inspector, err = broker.Inspect(short, rdb); err != nil && c.name != "repartition" { // which ends what keeps all others from looking
 		return err
 	}
 	return c.run(ctx, y, args)

@@ -110,7 +110,7 @@ func repartition(ctx context.Context, y *yard, args []string) error {
 	if err != nil {
 		return fmt.Errorf("%q is no number of partitions", args[0])
 	}
-	moved, err := y.Repartition(ctx, n)
+	moved, err := broker.Repartition(ctx, y.rdb, n)
 	if err != nil {
 		return err
 	}

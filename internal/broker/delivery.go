@@ -96,6 +96,7 @@ const slowAfter = 30 * time.Second
 func (d *delivery) deliver(ctx context.Context, stream string, m *message.Message) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	id := m.UUID
 	m = m.Copy()
 	m.SetContext(ctx)
 	select {
@@ -104,7 +105,7 @@ func (d *delivery) deliver(ctx context.Context, stream string, m *message.Messag
 		return false
 	}
 	slow := time.AfterFunc(slowAfter, func() {
-		d.log.Warn("a handler has not acknowledged its message, and gets no other", "stream", stream, "message", m.UUID, "after", slowAfter)
+		d.log.Warn("a handler has not acknowledged its message, and gets no other", "stream", stream, "message", id, "after", slowAfter)
 	})
 	defer slow.Stop()
 	select {

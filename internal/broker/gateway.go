@@ -78,6 +78,11 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	if err == nil {
 		err = g.census.beat(ctx)
 	}
+	if err == nil { // who changes it sees that beat, or is seen here
+		if err = g.agreeOnPartitions(ctx); err != nil {
+			err = errors.Join(err, g.forget(ctx, g.roster.current()))
+		}
+	}
 	if err != nil {
 		stop()
 		return fmt.Errorf("start the gateway's lanes: %w", err)

@@ -15,15 +15,15 @@ import (
 )
 
 // An Inspector is the lanes' side of the operator: it reads what is in Redis, without a
-// node of its own, moves or drops dead letters, and changes the number of partitions. The
-// rest it leaves as it is.
+// node of its own, and moves or drops dead letters. The rest it leaves as it is, but for
+// Repartition.
 type Inspector struct {
 	lanes *Lanes
 }
 
 // Inspect asks Redis how many partitions there are.
 func Inspect(ctx context.Context, rdb redis.UniversalClient) (*Inspector, error) {
-	n, _, err := partitions(ctx, rdb)
+	n, err := Partitions(ctx, rdb)
 	if err != nil {
 		return nil, err
 	}

@@ -17,82 +17,104 @@ import (
 //
 // Outcomes of commands with an idempotency key stay where they were: not all are found
 // afterwards.
-func (i *Inspector) Repartition(ctx context.Context, n int) (moved int, err error) {
+func Repartition(ctx context.Context, rdb redis.UniversalClient, n int) (moved int, err error) {
 	if n < 1 || n > maxPartitions {
 		return 0, fmt.Errorf("%d is not between 1 and %d", n, maxPartitions)
 	}
-	rdb, from, goal := i.lanes.rdb, i.lanes.cfg.Partitions, fmt.Sprint(i.lanes.cfg.Partitions, changesTo, n)
-	set := func(value string) error {
-		if err := rdb.Set(context.WithoutCancel(ctx), partitionsKey, value, 0).Err(); err != nil {
-			return fmt.Errorf("set the key %q to %q: %w", partitionsKey, value, err)
-		}
-		return nil
+	from, says, err := partitions(ctx, rdb)
+	if err != nil {
+		return 0, err
 	}
-	switch begun, err := rdb.Get(ctx, partitionsKey).Result(); {
-	case err != nil:
-		return 0, fmt.Errorf("ask Redis for the number of partitions: %w", err)
-	case begun == goal: // and was interrupted
-	case strings.Contains(begun, changesTo):
-		return 0, errChanging(begun)
+	i := &Inspector{&Lanes{cfg: Config{Partitions: from}, rdb: rdb}}
+	goal := fmt.Sprint(from, changesTo, n)
+	switch _, to, begun := strings.Cut(says, changesTo); {
+	case says == goal: // it was interrupted, and nothing has started since
+	case begun && !strings.HasSuffix(to, looking):
+		return 0, errChanging(says)
 	default:
-		if err := set(goal); err != nil {
+		if err := i.become(ctx, says, goal+looking); err != nil {
 			return 0, err
 		}
-		sleep(ctx, beatEvery) // who began to start before that beats
 		if err := i.atRest(ctx, n); err != nil {
-			return 0, errors.Join(err, set(strconv.Itoa(from)))
+			return 0, errors.Join(err, i.become(ctx, goal+looking, strconv.Itoa(from)))
+		}
+		if err := i.become(ctx, goal+looking, goal); err != nil {
+			return 0, err
 		}
 	}
-	if moved, err = i.relocate(ctx, n); err != nil {
-		return moved, fmt.Errorf("%w. No node can start: run this again", err)
+	// A slot of a Redis Cluster that moves takes streams along to where they were looked for
+	// before.
+	for again := 1; again > 0; moved += again {
+		if again, err = i.relocate(ctx, n); err != nil {
+			return moved + again, fmt.Errorf("%w. No node can start: run this again", err)
+		}
 	}
-	return moved, set(strconv.Itoa(n))
+	return moved, i.become(ctx, goal, strconv.Itoa(n))
 }
 
+// The key "partitions" has their number, and while it is changed "16 to 32", or "16 to 32?"
+// while nothing was moved yet.
 const (
-	partitionsKey = "partitions" // their number; while it is changed "16 to 32"
+	partitionsKey = "partitions"
 	changesTo     = " to "
+	looking       = "?"
 
 	maxPartitions = 1024 // as config has it
 )
 
 func errChanging(says string) error {
-	_, n, _ := strings.Cut(says, changesTo)
-	return fmt.Errorf("the number of partitions is being changed from %s: wait until \"yard repartition %s\" has ended, or run it again if it was interrupted", says, n)
+	from, n, _ := strings.Cut(strings.TrimSuffix(says, looking), changesTo)
+	return fmt.Errorf("the number of partitions is being changed from %s to %s: wait until \"yard repartition %s\" has ended, or run it again if it was interrupted", from, n, n)
+}
+
+// become changes what Redis says of the partitions, unless somebody else has.
+func (i *Inspector) become(ctx context.Context, was, is string) error {
+	ctx = context.WithoutCancel(ctx)
+	err := i.lanes.rdb.Watch(ctx, func(tx *redis.Tx) error {
+		switch says, err := tx.Get(ctx, partitionsKey).Result(); {
+		case err != nil:
+			return err
+		case says != was:
+			return redis.TxFailedErr
+		}
+		_, err := tx.TxPipelined(ctx, func(pipe redis.Pipeliner) error { return pipe.Set(ctx, partitionsKey, is, 0).Err() })
+		return err
+	}, partitionsKey)
+	if errors.Is(err, redis.TxFailedErr) {
+		return errors.New("somebody else changes the number of partitions: run this again")
+	}
+	if err != nil {
+		return fmt.Errorf("set the key %q from %q to %q: %w", partitionsKey, was, is, err)
+	}
+	return nil
 }
 
 // atRest tells whether nothing is left that has its place in a partition, but for what
-// relocate moves.
+// relocate moves. A node that has left in order leaves nothing. One that starts meanwhile
+// asks for the number of partitions again once it is seen here.
 func (i *Inspector) atRest(ctx context.Context, n int) error {
-	rdb := i.lanes.rdb
-	now, err := rdb.Time(ctx).Result()
-	if err != nil {
-		return fmt.Errorf("ask Redis for the time: %w", err)
-	}
+	const again = ", and where a node has died start one, let it work that off, and stop it"
 	for _, key := range []string{workersKey, gatewaysKey} {
-		beats, err := rdb.ZRangeWithScores(ctx, key, 0, -1).Result()
+		left, err := i.lanes.rdb.ZRange(ctx, key, 0, -1).Result()
 		if err != nil {
 			return fmt.Errorf("list the %s: %w", key, err)
 		}
-		for _, b := range beats {
-			if b.Score > float64(now.Add(-leaseFor).UnixMilli()) {
-				return fmt.Errorf("%v, of the %s, runs: stop all nodes", b.Member, key)
-			}
+		if len(left) > 0 {
+			return fmt.Errorf("%s are there: %s. Stop all nodes%s", key, strings.Join(left, ", "), again)
 		}
 	}
-	const again = ": start a node until it has worked that off, and stop it"
 	all, _, err := i.states(ctx)
 	for _, p := range all {
 		switch {
+		case p.Lease != "free":
+			return fmt.Errorf("partition %d has an owner, %s. Stop all nodes%s", p.Partition, p.Boot, again)
 		case p.Backlog > 0:
-			return fmt.Errorf("partition %d has a backlog of %d commands%s", p.Partition, p.Backlog, again)
+			return fmt.Errorf("partition %d has a backlog of %d commands: start a node, let it work that off, and stop it", p.Partition, p.Backlog)
 		case p.DeadLetters > 0 && p.Partition >= n:
 			return fmt.Errorf("partition %d has %d dead letters, and is to go: replay or drop them", p.Partition, p.DeadLetters)
 		}
 	}
-	return errors.Join(err, i.eachKey(ctx, "roster:{p*", func(key string) error {
-		return fmt.Errorf("%s has the last commands of sockets whose gateway died%s", key, again)
-	}))
+	return err
 }
 
 // relocate moves what is kept. A stream that is elsewhere than its key's partition was
@@ -124,10 +146,11 @@ func (i *Inspector) relocate(ctx context.Context, n int) (int, error) {
 func (i *Inspector) move(ctx context.Context, key, target string) (bool, error) {
 	rdb := i.lanes.rdb
 	if !onCluster(rdb) {
-		if n, err := rdb.Exists(ctx, key).Result(); err != nil || n == 0 {
-			return false, err
+		err := rdb.Rename(ctx, key, target).Err()
+		if redis.HasErrorPrefix(err, "no such key") {
+			return false, nil
 		}
-		return true, rdb.Rename(ctx, key, target).Err()
+		return err == nil, err
 	}
 	value, err := rdb.Dump(ctx, key).Result()
 	if errors.Is(err, redis.Nil) {

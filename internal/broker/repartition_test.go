@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,19 +13,18 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
+	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/testenv"
 )
 
 func partitioned(n int) option { return func(c *broker.Config) { c.Partitions = n } }
 
-// changing is who changes the number of partitions, found in Redis, to n.
-func changing(t *testing.T, rdb redis.UniversalClient, n int) (moved int, err error) {
+// partitionsAre tells what Redis says of their number.
+func partitionsAre(t *testing.T, rdb redis.UniversalClient, want string) {
 	t.Helper()
-	i, err := broker.Inspect(t.Context(), rdb)
-	if err != nil {
-		t.Fatal(err)
+	if got := rdb.Get(t.Context(), "partitions").Val(); got != want {
+		t.Errorf("Redis says %q of the partitions, want %q", got, want)
 	}
-	return i.Repartition(t.Context(), n)
 }
 
 // refuses tells whether a node of so many partitions does not start, and says why.
@@ -69,7 +69,7 @@ func repartitioned(t *testing.T, rdb redis.UniversalClient, start func(*testing.
 	before := 4
 	for round, n := range []int{4, 16, 5} {
 		if n != before {
-			if moved, err := changing(t, rdb, n); err != nil || moved < keys/4 || moved > keys {
+			if moved, err := broker.Repartition(t.Context(), rdb, n); err != nil || moved < keys/4 || moved > keys {
 				t.Fatalf("from %d to %d: %d streams of %d were moved, %v", before, n, moved, keys, err)
 			}
 			refuses(t, rdb, before, fmt.Sprintf("set it to %d", n))
@@ -89,27 +89,16 @@ func repartitioned(t *testing.T, rdb redis.UniversalClient, start func(*testing.
 					t.Errorf("%s: %v %s", key(k), err, diff)
 				}
 			}
-			if _, err := changing(t, rdb, n+1); err == nil || !strings.Contains(err.Error(), "stop all nodes") {
+			if _, err := broker.Repartition(t.Context(), rdb, n+1); err == nil || !strings.Contains(err.Error(), "Stop all nodes") {
 				t.Errorf("while a node runs: %v", err)
 			}
-			if n, err := broker.Partitions(t.Context(), rdb); err != nil || n != before {
-				t.Errorf("then there are %d, %v", n, err)
-			}
+			partitionsAre(t, rdb, fmt.Sprint(n))
 			if r := node.call(noteInput{Key: "k", Text: "still"}); r.Code != "" {
 				t.Errorf("%s", r.Body)
 			}
-		})
-		// Nobody beats any more: a worker that closes has left, a gateway is taken for gone.
-		testenv.WaitFor(t, 20*time.Second, "the node to be gone", func() bool {
-			now := rdb.Time(t.Context()).Val()
-			beats := rdb.ZRangeWithScores(t.Context(), "gateways", 0, -1).Val()
-			beats = append(beats, rdb.ZRangeWithScores(t.Context(), "workers", 0, -1).Val()...)
-			for _, b := range beats {
-				if b.Score > float64(now.Add(-2500*time.Millisecond).UnixMilli()) {
-					return false
-				}
+			if err := node.worker.Drain(t.Context()); err != nil {
+				t.Error(err)
 			}
-			return true
 		})
 	}
 }
@@ -123,24 +112,24 @@ func TestRepartitionOnlyAtRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		for key, tc := range map[string]struct {
-			put  redis.Cmder
+			put  []any
 			n    int
 			want string
 		}{
-			"cmd:{p2}":           {redis.NewStringCmd(t.Context(), "XADD", "cmd:{p2}", "*", "payload", "{}"), 8, "a backlog of 1 commands"},
-			"dlq:{p3}":           {redis.NewStringCmd(t.Context(), "XADD", "dlq:{p3}", "*", "payload", "{}"), 3, "1 dead letters"},
-			"roster:{p1}:g.ab:1": {redis.NewIntCmd(t.Context(), "HSET", "roster:{p1}:g.ab:1", "a", "b"), 8, "whose gateway died"},
-			"none":               {redis.NewIntCmd(t.Context(), "DEL", "none"), 1025, "between 1 and 1024"},
+			"cmd:{p2}": {[]any{"XADD", "cmd:{p2}", "*", "payload", "{}"}, 8, "a backlog of 1 commands"},
+			"dlq:{p3}": {[]any{"XADD", "dlq:{p3}", "*", "payload", "{}"}, 3, "1 dead letters"},
+			"gateways": {[]any{"ZADD", "gateways", 1, "dead.ab:1"}, 8, "gateways are there: dead.ab:1"}, // what its sockets leave behind is not told yet
+			"workers":  {[]any{"ZADD", "workers", 1, "frozen.ab"}, 8, "workers are there: frozen.ab"},
+			"own:{p1}": {[]any{"HSET", "own:{p1}", "until", 1, "boot", "frozen.ab"}, 8, "has an owner, frozen.ab"}, // it may wake up
+			"none":     {[]any{"DEL", "none"}, 1025, "between 1 and 1024"},
 		} {
-			if err := rdb.Process(t.Context(), tc.put); err != nil {
+			if err := rdb.Do(t.Context(), tc.put...).Err(); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := changing(t, rdb, tc.n); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if _, err := broker.Repartition(t.Context(), rdb, tc.n); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%s: %v", key, err)
 			}
-			if n, err := broker.Partitions(t.Context(), rdb); err != nil || n != 4 {
-				t.Errorf("%s: then there are %d, %v", key, n, err)
-			}
+			partitionsAre(t, rdb, "4")
 			if err := rdb.Del(t.Context(), key).Err(); err != nil {
 				t.Fatal(err)
 			}
@@ -148,7 +137,7 @@ func TestRepartitionOnlyAtRest(t *testing.T) {
 		if err := rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: "dlq:{p3}", Values: []string{"payload", "{}"}}).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := changing(t, rdb, 8); err != nil { // dead letters stay where they are
+		if _, err := broker.Repartition(t.Context(), rdb, 8); err != nil { // dead letters stay where they are
 			t.Error(err)
 		}
 	})
@@ -175,16 +164,12 @@ func TestAnInterruptedRepartition(t *testing.T) {
 		}
 		const first = 5
 		renamed := 0
-		rdb.AddHook(beforeCommand{name: "rename", do: func() {
+		rdb.AddHook(atCommand{name: "rename", do: func() {
 			if renamed++; renamed > first {
 				cancel()
 			}
 		}})
-		i, err := broker.Inspect(ctx, rdb)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := i.Repartition(ctx, 64); err == nil || !strings.Contains(err.Error(), "run this again") {
+		if _, err := broker.Repartition(ctx, rdb, 64); err == nil || !strings.Contains(err.Error(), "run this again") {
 			t.Fatalf("interrupted: %v", err)
 		}
 		for _, n := range []int{2, 64} {
@@ -193,10 +178,13 @@ func TestAnInterruptedRepartition(t *testing.T) {
 		if _, err := broker.NewEmitter(t.Context(), rdb); err == nil {
 			t.Error("it can be emitted")
 		}
-		if _, err := changing(t, rdb, 32); err == nil || !strings.Contains(err.Error(), "from 2 to 64") {
+		if _, err := broker.Inspect(t.Context(), rdb); err == nil {
+			t.Error("dead letters can be replayed")
+		}
+		if _, err := broker.Repartition(t.Context(), rdb, 32); err == nil || !strings.Contains(err.Error(), "from 2 to 64") {
 			t.Errorf("to another number: %v", err)
 		}
-		moved, err := changing(t, rdb, 64)
+		moved, err := broker.Repartition(t.Context(), rdb, 64)
 		if err != nil || moved == 0 || moved > keys-first {
 			t.Errorf("%d more of %d are moved, %v", moved, keys, err)
 		}
@@ -214,24 +202,195 @@ func TestAnInterruptedRepartition(t *testing.T) {
 	})
 }
 
-// A beforeCommand does something before each command of a name.
-type beforeCommand struct {
-	redis.Hook
-	name string
-	do   func()
+// Who was interrupted while it looked has moved nothing: whoever comes next looks again, and
+// may want another number.
+func TestARepartitionThatOnlyLooked(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		node := startNode(t, url, "n", newNotebook(), partitioned(4))
+		for _, n := range []int{16, 32} {
+			if err := rdb.Set(t.Context(), "partitions", "4 to 16?", 0).Err(); err != nil {
+				t.Fatal(err)
+			}
+			refuses(t, rdb, 4, "is being changed from 4 to 16")
+			if _, err := broker.Repartition(t.Context(), rdb, n); err == nil || !strings.Contains(err.Error(), "Stop all nodes") {
+				t.Errorf("while a node runs: %v", err)
+			}
+			partitionsAre(t, rdb, "4")
+		}
+		if r := node.call(noteInput{Key: "k", Text: "still"}); r.Code != "" {
+			t.Errorf("%s", r.Body)
+		}
+	})
 }
 
-func (h beforeCommand) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h beforeCommand) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if cmd.Name() == h.name {
-			h.do()
+// Of two who change it at once one gives up.
+func TestTwoRepartitions(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		if err := rdb.Set(t.Context(), "partitions", 4, 0).Err(); err != nil {
+			t.Fatal(err)
 		}
+		var asked sync.WaitGroup // both have read "4" before one writes
+		asked.Add(2)
+		results := make(chan error, 2)
+		for _, n := range []int{16, 32} {
+			own := testenv.Client(t, url)
+			var once sync.Once
+			own.AddHook(afterCommand("get", func() { once.Do(func() { asked.Done(); asked.Wait() }) }))
+			go func() { _, err := broker.Repartition(t.Context(), own, n); results <- err }()
+		}
+		if one, other := <-results, <-results; (one == nil) == (other == nil) {
+			t.Errorf("%v, %v", one, other)
+		}
+	})
+}
+
+// A node that starts at the same moment is seen, or sees the change.
+func TestANodeThatStartsDuringARepartition(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		for _, side := range []string{"gateway", "worker"} {
+			rdb, slow := testenv.Client(t, url), testenv.Client(t, url)
+			if err := rdb.Set(t.Context(), "partitions", 4, 0).Err(); err != nil {
+				t.Fatal(err)
+			}
+			var once sync.Once
+			slow.AddHook(afterCommand("get", func() { // the node has seen 4, and is not seen yet
+				once.Do(func() {
+					if _, err := broker.Repartition(t.Context(), rdb, 16); err != nil {
+						t.Error(err)
+					}
+				})
+			}))
+			l, err := broker.NewLanes(broker.Config{Node: "n", Partitions: 4}, slow, testenv.Client(t, url), slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if side == "gateway" {
+				g := broker.NewGateway(l)
+				err = g.Start(t.Context(), func(*broker.Event) error { return nil }, func(string) {})
+				g.Close()
+			} else {
+				w := broker.NewWorker(l, broker.NewHandlers(contract.NewCatalog([]contract.Route{note.Handle(newNotebook().handle)})))
+				err = w.Start(t.Context())
+				w.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), "PARTITIONS is 4 here and 16 in Redis") {
+				t.Errorf("the %s starts with %v", side, err)
+			}
+			if _, err := broker.Repartition(t.Context(), rdb, 8); err != nil {
+				t.Errorf("the %s leaves something behind: %v", side, err)
+			}
+			if err := l.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// What other gateways leave of one that has died, once they have told that its sockets are
+// gone, is in nobody's way.
+func TestRepartitionAfterABurial(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		t.Run("a node", func(t *testing.T) {
+			node := startNode(t, url, "n", newNotebook(), partitioned(4))
+			if err := rdb.ZAdd(t.Context(), "gateways", redis.Z{Score: float64(time.Now().UnixMilli()), Member: "dead.abcd:1"}).Err(); err != nil {
+				t.Fatal(err)
+			}
+			testenv.WaitFor(t, 30*time.Second, "the burial", func() bool { return rdb.ZScore(t.Context(), "gateways", "dead.abcd:1").Err() != nil })
+			if err := node.worker.Drain(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		if _, err := broker.Repartition(t.Context(), rdb, 8); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A slot that moves while streams are looked for takes them to where they have been looked
+// for already.
+func TestRepartitionWhileASlotMoves(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "partitions that change on a Redis Cluster")
+	rdb, other := testenv.ClusterClient(t, cluster).(*redis.ClusterClient), testenv.ClusterClient(t, cluster).(*redis.ClusterClient)
+	if err := other.Set(t.Context(), "partitions", 4, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	const keys = 60
+	for p := range 4 { // only one of the four counts
+		for k := range keys {
+			if err := other.XAdd(t.Context(), &redis.XAddArgs{Stream: fmt.Sprintf("kept:{p%d}:/test remembered k%d", p, k), Values: []string{"payload", `{"text":"x"}`}}).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	from, err := other.MasterForKey(t.Context(), "{p1}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, looked := make(chan struct{}), make(chan struct{}, 100)
+	rdb.OnNewNode(func(n *redis.Client) {
+		if n.Options().Addr == from.Options().Addr {
+			n.AddHook(atCommand{name: "scan", do: func() { <-slow }})
+		} else {
+			n.AddHook(afterCommand("scan", func() { looked <- struct{}{} }))
+		}
+	})
+	done := make(chan error)
+	go func() { _, err := broker.Repartition(t.Context(), rdb, 64); done <- err }()
+	<-looked
+	<-looked
+	cluster.MoveSlot(t, "{p1}", func() {})
+	close(slow)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	l, err := broker.NewLanes(broker.Config{Node: "n", Partitions: 64}, other, other, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for k := range keys {
+		if found, err := remembered.Before(t.Context(), broker.NewHistory(l, other), fmt.Sprint("k", k), "", 10); err != nil || len(found) != 1 {
+			t.Errorf("k%d: %v, %v", k, found, err)
+		}
+	}
+}
+
+// An atCommand does something before each command of a name, or after it.
+type atCommand struct {
+	redis.Hook
+	name  string
+	after bool
+	do    func()
+}
+
+func afterCommand(name string, do func()) atCommand {
+	return atCommand{name: name, after: true, do: do}
+}
+
+func (h atCommand) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h atCommand) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() != h.name {
+			return next(ctx, cmd)
+		}
+		if !h.after {
+			h.do()
+			return next(ctx, cmd)
+		}
+		defer h.do()
 		return next(ctx, cmd)
 	}
 }
 
-func (h beforeCommand) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (h atCommand) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
 }

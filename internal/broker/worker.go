@@ -73,6 +73,9 @@ func (w *Worker) Start(ctx context.Context) error {
 	if err := w.beat(ctx); err != nil {
 		return errors.Join(fmt.Errorf("start the worker's lanes: %w", err), w.releaseAll(ctx))
 	}
+	if err := w.agreeOnPartitions(ctx); err != nil { // who changes it sees that beat, or is seen here
+		return errors.Join(err, w.releaseAll(ctx))
+	}
 	run, stop := context.WithCancel(context.Background())
 	w.stop = stop
 	w.beating.Go(func() { w.keepBeating(run) })
