@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,6 +71,9 @@ func (k *talker) catchUp(ctx context.Context, c *client.Client) {
 		}
 		k.mu.Lock()
 		for _, m := range page.Messages {
+			if !later(m.ID, after) {
+				k.twice = append(k.twice, m.ClientID+" is read after "+after)
+			}
 			if _, known := k.heard[m.ID]; known {
 				continue
 			}
@@ -80,6 +84,14 @@ func (k *talker) catchUp(ctx context.Context, c *client.Client) {
 		k.mu.Unlock()
 		after = page.Next
 	}
+}
+
+// later tells whether a position is after another: milliseconds and a number.
+func later(position, than string) bool {
+	var a, b [2]int64
+	_, errA := fmt.Sscanf(position, "%d-%d", &a[0], &a[1])
+	_, errB := fmt.Sscanf(than, "%d-%d", &b[0], &b[1])
+	return errA == nil && errB == nil && slices.Compare(a[:], b[:]) > 0
 }
 
 func (k *talker) hear(m chat.Message) {

@@ -38,7 +38,7 @@ func (c *Client) Heard() []string {
 	return append([]string(nil), c.heard...)
 }
 
-// Ended waits until the server has ended the connection.
+// Ended waits until the server has ended the connection, and tells how.
 func (c *Client) Ended() error {
 	c.t.Helper()
 	deadline := time.After(Patience)
@@ -52,6 +52,7 @@ func (c *Client) Ended() error {
 		select {
 		case <-changed:
 		case <-deadline:
+			c.t.Error("the connection did not end")
 			return errors.New("the connection did not end")
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
 
+	"github.com/example/switchyard/internal/testenv"
 	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
@@ -83,5 +85,48 @@ func TestAPingWhileProbing(t *testing.T) {
 	}
 	if _, body := s.get(query); body != "6" {
 		t.Errorf("the poll brings %q", body)
+	}
+}
+
+// Who closes is answered, after what was being written, and ends once; nobody stays.
+func TestACloseIsAnsweredUnderLoad(t *testing.T) {
+	t.Parallel()
+	s := start(t, engineio.Config{QueueBytes: 64 << 20, QueueMessages: 1 << 20})
+	const clients = 100
+	stop := make(chan struct{})
+	var flood, leaving sync.WaitGroup
+	flood.Go(func() {
+		for f := engineio.Text("hello"); ; {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			s.srv.Hold()
+			for _, c := range s.srv.All() {
+				c.Send(false, f)
+			}
+			s.srv.Release()
+		}
+	})
+	for range clients {
+		c, conn := s.raw()
+		leaving.Go(func() {
+			_, err := conn.Write(frame(0x88, "\x03\xe8bye"))
+			for err == nil {
+				_, _, err = c.ReadMessage()
+			}
+			if !websocket.IsCloseError(err, websocket.CloseNormalClosure) {
+				t.Error(err)
+			}
+			_ = c.Close()
+		})
+	}
+	leaving.Wait()
+	testenv.WaitFor(t, patience, "all to end", func() bool { return len(s.srv.All()) == 0 })
+	close(stop)
+	flood.Wait()
+	if ends := len(s.h.reasons()); ends != clients {
+		t.Errorf("%d ends of %d clients", ends, clients)
 	}
 }

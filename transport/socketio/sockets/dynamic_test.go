@@ -114,14 +114,14 @@ func TestSlotsCannotBeNamed(t *testing.T) {
 		c := rawsio.Dial(t, url)
 		c.Connect("/org-1", "")
 		c.Send(packet)
-		if err := c.Ended(); errors.Is(err, rawsio.ErrSilent) || strings.Contains(err.Error(), "did not end") {
+		if err := c.Ended(); errors.Is(err, rawsio.ErrSilent) {
 			t.Errorf("%s: %v", packet, err)
 		}
 	}
 	for _, packet := range []string{"40/%2A0", "40//host/*0", "40/*0?token=1"} {
 		c := rawsio.Dial3(t, url)
 		c.Send(packet)
-		if err := c.Ended(); errors.Is(err, rawsio.ErrSilent) || strings.Contains(err.Error(), "did not end") {
+		if err := c.Ended(); errors.Is(err, rawsio.ErrSilent) {
 			t.Errorf("%s: %v", packet, err)
 		}
 	}
