@@ -121,7 +121,7 @@ func (k *talker) judge(t *testing.T, kept map[string]int) {
 	t.Helper()
 	wrong := slices.DeleteFunc(slices.Clone(k.acked), func(id string) bool { return kept[id] == 1 })
 	if len(wrong) > 0 {
-		t.Errorf("%s: of %d messages in the room are acknowledged and not kept once: %v", k.name, len(kept), wrong)
+		t.Errorf("%s: acknowledged, and not kept once among the %d messages of the room: %v", k.name, len(kept), wrong)
 	}
 	defer func() {
 		if k.saw() < len(kept) {

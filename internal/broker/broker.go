@@ -127,14 +127,12 @@
 package broker
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/wire"
@@ -221,24 +219,6 @@ func NewLanes(cfg Config, rdb, read redis.UniversalClient, log *slog.Logger) (*L
 	l := &Lanes{cfg: cfg, boot: cfg.Node + "." + hex.EncodeToString(random), rdb: rdb, read: read, log: log, metrics: cfg.Metrics}
 	l.publisher = newPublisher(rdb, newBacklogs(cfg.Partitions, cfg.Backlog), cfg.Metrics.PublishTrip, log)
 	return l, nil
-}
-
-// agreeOnPartitions keeps the number of partitions in Redis: a node that counted
-// differently would look for a key's commands, and their replies, in another partition.
-func (l *Lanes) agreeOnPartitions(ctx context.Context) error {
-	ours := strconv.Itoa(l.cfg.Partitions)
-	setErr := l.rdb.SetNX(ctx, partitionsKey, ours, 0).Err() // which is refused at maxmemory, also when it is set
-	theirs, err := l.rdb.Get(ctx, partitionsKey).Result()
-	switch {
-	case err != nil:
-		return fmt.Errorf("agree on the number of partitions: %w", errors.Join(setErr, err))
-	case strings.Contains(theirs, changesTo):
-		return errChanging(theirs)
-	case theirs != ours:
-		return fmt.Errorf("PARTITIONS is %s here and %s in Redis: set it to %s, or stop all nodes and change it there: yard repartition %s",
-			ours, theirs, theirs, ours)
-	}
-	return nil
 }
 
 // Close sends what is still queued. Close gateway and worker before, and the Redis

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -39,32 +38,6 @@ func NewEmitter(ctx context.Context, rdb redis.UniversalClient) (*Emitter, error
 		return nil, err
 	}
 	return &Emitter{&Lanes{cfg: Config{Partitions: n}, rdb: rdb}}, nil
-}
-
-// Partitions asks Redis for their number, which a program that is no node has to know:
-// PARTITIONS is said to nodes alone.
-func Partitions(ctx context.Context, rdb redis.UniversalClient) (int, error) {
-	n, says, err := partitions(ctx, rdb)
-	if err == nil && strings.Contains(says, changesTo) {
-		return 0, errChanging(says)
-	}
-	return n, err
-}
-
-// partitions is their number, while it is changed the old one, and what Redis says of it.
-func partitions(ctx context.Context, rdb redis.UniversalClient) (n int, says string, err error) {
-	says, err = rdb.Get(ctx, partitionsKey).Result()
-	switch {
-	case errors.Is(err, redis.Nil):
-		return 0, "", errors.New("this Redis has no lanes: no node has started on it; is it the right one, and the right database?")
-	case err != nil:
-		return 0, "", fmt.Errorf("ask Redis for the number of partitions: %w", err)
-	}
-	number, _, _ := strings.Cut(says, changesTo)
-	if n, err = strconv.Atoi(number); err != nil || n < 1 {
-		return 0, "", fmt.Errorf("the key %q says %q, which no node has written", partitionsKey, says)
-	}
-	return n, says, nil
 }
 
 // Emit appends an event to the lane of its first room, user or socket, so that those of

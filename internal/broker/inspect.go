@@ -15,8 +15,7 @@ import (
 )
 
 // An Inspector is the lanes' side of the operator: it reads what is in Redis, without a
-// node of its own, and moves or drops dead letters. The rest it leaves as it is, but for
-// Repartition.
+// node of its own, and moves or drops dead letters. The rest it leaves as it is.
 type Inspector struct {
 	lanes *Lanes
 }

@@ -52,20 +52,7 @@ func Repartition(ctx context.Context, rdb redis.UniversalClient, n int) (moved i
 	return moved, i.become(ctx, goal, strconv.Itoa(n))
 }
 
-// The key "partitions" has their number, and while it is changed "16 to 32", or "16 to 32?"
-// while nothing was moved yet.
-const (
-	partitionsKey = "partitions"
-	changesTo     = " to "
-	looking       = "?"
-
-	maxPartitions = 1024 // as config has it
-)
-
-func errChanging(says string) error {
-	from, n, _ := strings.Cut(strings.TrimSuffix(says, looking), changesTo)
-	return fmt.Errorf("the number of partitions is being changed from %s to %s: wait until \"yard repartition %s\" has ended, or run it again if it was interrupted", from, n, n)
-}
+const maxPartitions = 1024 // as config has it
 
 // become changes what Redis says of the partitions, unless somebody else has.
 func (i *Inspector) become(ctx context.Context, was, is string) error {
