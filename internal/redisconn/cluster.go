@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/example/switchyard/internal/rawio"
 )
 
 // A server is what a URL names: one Redis, or a Redis Cluster by some of its nodes.
@@ -46,6 +49,14 @@ func parse(text string) (*server, error) {
 	opts.DialTimeout = dialTimeout
 	opts.ContextTimeoutEnabled = true
 	opts.ConnMaxIdleTime = idleMax
+	dial := redis.NewDialer(opts)
+	opts.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return rawio.Wrap(c), nil
+	}
 	opts.Protocol = cmp.Or(opts.Protocol, 2) // in 3, go-redis looks for pushes, which nobody asks for, around every batch
 	return &server{opts: opts, addrs: append([]string{opts.Addr}, addrs...)}, nil
 }
@@ -128,7 +139,7 @@ func (s *server) client(o redis.Options) client {
 	}
 	c := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: s.addrs, ClientName: o.ClientName, Protocol: o.Protocol, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
-		MaxRetries: -1, DialTimeout: o.DialTimeout, DialerRetries: o.DialerRetries,
+		Dialer: o.Dialer, MaxRetries: -1, DialTimeout: o.DialTimeout, DialerRetries: o.DialerRetries,
 		ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true,
 		PoolFIFO: o.PoolFIFO, PoolSize: o.PoolSize, PoolTimeout: o.PoolTimeout, MinIdleConns: o.MinIdleConns,
 		MaxIdleConns: o.MaxIdleConns, MaxActiveConns: o.MaxActiveConns, ConnMaxIdleTime: o.ConnMaxIdleTime, ConnMaxLifetime: o.ConnMaxLifetime,

@@ -53,6 +53,25 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A call is not sent over a connection that Redis has closed: whether it was done would
+// not be known.
+func TestNothingIsSentOverAConnectionThatRedisHasClosed(t *testing.T) {
+	t.Parallel()
+	c, stop, err := redisconn.Open(t.Context(), testenv.Redis(t), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for range 20 {
+		if err := c.Commands.Set(t.Context(), "k", "v", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Reads.Do(t.Context(), "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // go-redis sends the calls of the stores together, and so without their contexts.
 func TestAStoreGivesUpOnARedisThatHangs(t *testing.T) {
 	t.Parallel()

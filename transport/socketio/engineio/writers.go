@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/example/switchyard/internal/rawio"
 )
 
 const batchSize = 64 << 10 // bytes put together for one system call
@@ -157,7 +159,7 @@ func (b *batch) gather(c *Conn, frames []*Frame) []*Frame {
 
 // try writes what there is room for.
 func (b *batch) try(fd uintptr) bool {
-	n, again, err := writeFD(fd, b.out)
+	n, again, err := rawio.Write(fd, b.out)
 	if !again {
 		b.out, b.err = b.out[n:], err
 	}

@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"syscall"
+
+	"github.com/example/switchyard/internal/rawio"
 )
 
 // A webSocket is a network connection after the handshake, which is gorilla's. All
@@ -27,7 +29,7 @@ type webSocket struct {
 
 func newWebSocket(c *Conn, conn net.Conn, deflate bool) *webSocket {
 	s := &webSocket{Conn: conn, conn: c, deflate: deflate, limit: c.srv.cfg.MaxPayload}
-	if direct {
+	if rawio.Direct {
 		if sc, ok := conn.(syscall.Conn); ok {
 			if raw, err := sc.SyscallConn(); err == nil {
 				s.raw = raw
@@ -84,7 +86,7 @@ func (s *webSocket) try(fd uintptr) bool {
 	if s.buf == nil {
 		s.buf = readBuffers.Get().(*[readSize]byte)[:]
 	}
-	n, again, err := readFD(fd, s.buf[s.w:])
+	n, again, err := rawio.Read(fd, s.buf[s.w:])
 	if again {
 		if s.w == 0 {
 			s.release()

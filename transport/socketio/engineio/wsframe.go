@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/example/switchyard/internal/rawio"
 )
 
 // The opcodes of the frames that clients send.
@@ -251,7 +253,7 @@ func (s *webSocket) last(f *Frame) {
 	case s.raw == nil:
 		_, _ = s.Write(f.ws)
 	default: // without waiting: a writer may want its turn
-		_ = s.raw.Write(func(fd uintptr) bool { _, _, _ = writeFD(fd, f.ws); return true })
+		_ = s.raw.Write(func(fd uintptr) bool { _, _, _ = rawio.Write(fd, f.ws); return true })
 	}
 }
 

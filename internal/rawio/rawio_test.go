@@ -1,0 +1,144 @@
+package rawio_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/net/nettest"
+
+	"github.com/example/switchyard/internal/rawio"
+)
+
+// A wrapped connection does what every net.Conn does.
+func TestConn(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			nettest.TestConn(t, func() (a, b net.Conn, stop func(), err error) {
+				a, b = pipe(t, network)
+				return rawio.Wrap(a), rawio.Wrap(b), func() { a.Close(); b.Close() }, nil
+			})
+		})
+	}
+}
+
+// What is written arrives whole, also when it does not fit into what the system buffers.
+func TestLongWrite(t *testing.T) {
+	t.Parallel()
+	a, b := pipe(t, "tcp")
+	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<20)
+	written := make(chan error, 1)
+	go func() {
+		n, err := rawio.Wrap(a).Write(sent)
+		if err == nil && n != len(sent) {
+			err = io.ErrShortWrite
+		}
+		written <- errors.Join(err, a.Close())
+	}()
+	got, err := io.ReadAll(rawio.Wrap(b))
+	if err != nil || !bytes.Equal(got, sent) {
+		t.Errorf("%d bytes of %d, %v", len(got), len(sent), err)
+	}
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestErrorsSayWhatFailed(t *testing.T) {
+	t.Parallel()
+	a, b := pipe(t, "tcp")
+	if err := b.(*net.TCPConn).SetLinger(0); err != nil {
+		t.Fatal(err)
+	}
+	b.Close() // resets the connection
+	_, err := rawio.Wrap(a).Read(make([]byte, 1))
+	if !errors.Is(err, syscall.ECONNRESET) || !strings.Contains(err.Error(), b.LocalAddr().String()) {
+		t.Errorf("after a reset: %v", err)
+	}
+	a.Close()
+	if _, err := rawio.Wrap(a).Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after closing: %v", err)
+	}
+}
+
+// go-redis looks before each use whether a connection is still open.
+func TestWhoLooksSeesOnlyWhatThereIs(t *testing.T) {
+	t.Parallel()
+	a, b := pipe(t, "tcp")
+	c := rawio.Wrap(a)
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := func() (n int) {
+		t.Helper()
+		if err := raw.Read(func(uintptr) bool { n++; return true }); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if runtime.GOOS == "linux" && seen() > 0 {
+		t.Error("something to be seen of a silent connection")
+	}
+	if _, err := b.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if one := make([]byte, 1); !soon(func() bool { return seen() == 1 }) {
+		t.Error("nothing to be seen of what has come")
+	} else if _, err := c.Read(one); err != nil {
+		t.Error(err)
+	}
+	b.Close()
+	if !soon(func() bool { return seen() == 1 }) {
+		t.Error("nothing to be seen of the end")
+	}
+}
+
+func TestWrapLeavesWhatIsNoSocket(t *testing.T) {
+	t.Parallel()
+	a, _ := pipe(t, "tcp")
+	for _, c := range []net.Conn{tls.Client(a, &tls.Config{ServerName: "h"}), &net.TCPConn{}} {
+		if rawio.Wrap(c) != c {
+			t.Errorf("%T was wrapped", c)
+		}
+	}
+}
+
+// pipe is both ends of a connection.
+func pipe(t *testing.T, network string) (a, b net.Conn) {
+	t.Helper()
+	address := "127.0.0.1:0"
+	if network == "unix" {
+		address = filepath.Join(t.TempDir(), "s")
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if a, err = net.Dial(network, l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close(); b.Close() })
+	return a, b
+}
+
+func soon(ok func() bool) bool {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if ok() {
+			return true
+		}
+	}
+	return false
+}
