@@ -24,6 +24,7 @@ func Write(fd uintptr, b []byte) (n int, again bool, err error) {
 }
 
 func once(call, fd uintptr, b []byte) (int, bool, error) {
+	watch()
 	for {
 		n, _, errno := syscall.RawSyscall(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 		switch errno {
