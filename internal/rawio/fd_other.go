@@ -7,8 +7,6 @@ import "errors"
 // Direct tells whether sockets can be read and written without waiting.
 const Direct = false
 
-const quick = false
-
 // Read cannot be.
 func Read(uintptr, []byte) (n int, again bool, err error) { return 0, false, errors.ErrUnsupported }
 

@@ -1,4 +1,4 @@
-//go:build unix && !linux
+//go:build unix
 
 package rawio
 
@@ -10,24 +10,18 @@ import (
 // Direct tells whether sockets can be read and written without waiting.
 const Direct = true
 
-// quick tells whether that can be without the scheduler.
-const quick = false
-
 // Read reads what there is; again means that there is nothing yet. The file must be one
-// that never blocks.
-func Read(fd uintptr, b []byte) (n int, again bool, err error) {
-	return once(syscall.Read, fd, b)
-}
+// that never blocks, as those of Go's sockets are until somebody asks one's File for its
+// Fd: waiting here, it would hold up the whole process.
+func Read(fd uintptr, b []byte) (n int, again bool, err error) { return once(read, fd, b) }
 
 // Write writes what there is room for; again means that there is none. The file must be
-// one that never blocks.
-func Write(fd uintptr, b []byte) (n int, again bool, err error) {
-	return once(syscall.Write, fd, b)
-}
+// like that of Read.
+func Write(fd uintptr, b []byte) (n int, again bool, err error) { return once(write, fd, b) }
 
-func once(call func(int, []byte) (int, error), fd uintptr, b []byte) (n int, again bool, err error) {
+func once(call func(uintptr, []byte) (int, error), fd uintptr, b []byte) (n int, again bool, err error) {
 	for {
-		n, err = call(int(fd), b)
+		n, err = call(fd, b)
 		switch {
 		case err == nil:
 			return n, false, nil
@@ -37,5 +31,3 @@ func once(call func(int, []byte) (int, error), fd uintptr, b []byte) (n int, aga
 		return 0, errors.Is(err, syscall.EAGAIN), err
 	}
 }
-
-func silent(uintptr) bool { return false }

@@ -13,20 +13,28 @@
 package rawio
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 )
 
-// Wrap makes a connection read and write like this. One that is no socket itself, as with
-// TLS, it leaves as it is, and all of them where a system has no such calls.
+// Wrap makes a connection read and write like this, on Linux, if it is one of TCP or of a
+// unix socket and nothing around one, as with TLS. Others it leaves as they are.
 func Wrap(c net.Conn) net.Conn {
-	s, ok := c.(syscall.Conn)
-	if !ok || !quick {
+	var socket syscall.Conn
+	switch c := c.(type) {
+	case *net.TCPConn:
+		socket = c
+	case *net.UnixConn:
+		socket = c
+	}
+	if socket == nil || runtime.GOOS != "linux" {
 		return c
 	}
-	raw, err := s.SyscallConn()
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		return c // it is closed already, and says so
 	}
@@ -40,6 +48,9 @@ type conn struct {
 
 // Read reads what there is, or waits for it.
 func (c *conn) Read(b []byte) (n int, err error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
 	waited := c.raw.Read(func(fd uintptr) bool {
 		var again bool
 		n, again, err = Read(fd, b)
@@ -47,10 +58,10 @@ func (c *conn) Read(b []byte) (n int, err error) {
 	})
 	switch {
 	case waited != nil:
-		return 0, waited
+		return 0, named("read", waited)
 	case err != nil:
 		return 0, c.failed("read", err)
-	case n == 0 && len(b) > 0:
+	case n == 0:
 		return 0, io.EOF
 	}
 	return n, nil
@@ -72,7 +83,7 @@ func (c *conn) Write(b []byte) (written int, err error) {
 	})
 	switch {
 	case waited != nil:
-		return written, waited
+		return written, named("write", waited)
 	case err != nil:
 		return written, c.failed("write", err)
 	}
@@ -81,6 +92,15 @@ func (c *conn) Write(b []byte) (written int, err error) {
 
 func (c *conn) failed(op string, err error) error {
 	return &net.OpError{Op: op, Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, err)}
+}
+
+// named calls what failed as package net does.
+func named(op string, err error) error {
+	var wrapped *net.OpError
+	if errors.As(err, &wrapped) {
+		wrapped.Op = op // it was "raw-"
+	}
+	return err
 }
 
 // SyscallConn is for who looks whether the connection is still open, as go-redis does

@@ -12,9 +12,15 @@ import (
 // that. A shorter time would cost an idle process more than it does now, 1 % of a CPU.
 const watchEvery = 20 * time.Millisecond
 
-var watch = sync.OnceFunc(func() {
-	go func() {
+var (
+	used  = make(chan struct{})
+	watch = sync.OnceFunc(func() { close(used) })
+)
+
+func init() {
+	go func() { // not begun by the first who needs it, who may be in a synctest bubble
+		<-used
 		for range time.Tick(watchEvery) { // that it wakes up is all
 		}
 	}()
-})
+}
