@@ -35,26 +35,29 @@ type backlog struct {
 const (
 	measureEvery = 10 * time.Millisecond  // how old a length may be when something is added
 	probeEvery   = 10 * time.Millisecond  // how often a full one is measured that refuses commands
-	probeIdle    = 250 * time.Millisecond // and one that nobody sends commands for
+	probeIdle    = 250 * time.Millisecond // and one that may be, where nobody sends commands
 )
 
 func (b *backlog) known() int { return b.length + b.since + b.queued }
 func (b *backlog) full() bool { return b.known() >= b.limit }
 
-// stale tells whether a batch that adds to it should measure it: well before it seems
-// to be full, since what was added may have been worked off.
+// filling tells whether it may soon be full, as far as is known: what was added may have
+// been worked off since.
+func (b *backlog) filling() bool { return b.known() >= max(b.limit/4, 1) }
+
+// stale tells whether a batch that adds to it should measure it.
 func (b *backlog) stale(now time.Time) bool {
-	return now.Sub(b.measured) >= measureEvery || b.known() >= b.limit/4
+	return now.Sub(b.measured) >= measureEvery || b.filling()
 }
 
 // due tells whether it should be measured although nothing is added, so that it takes
-// commands again as soon as there is room.
+// commands again as soon as there is room, and all that there is room for after a rest.
 func (b *backlog) due(now time.Time) bool {
 	wait := probeIdle
 	if b.refused {
 		wait = probeEvery
 	}
-	return b.full() && now.Sub(b.measured) >= wait
+	return b.filling() && now.Sub(b.measured) >= wait
 }
 
 var errBacklog = fault.New(fault.Overloaded, "too many commands wait to be run; nothing happened").After(500 * time.Millisecond)
@@ -68,9 +71,9 @@ func newBacklogs(partitions, limit int) []*backlog {
 	return all
 }
 
-// toMeasure lists the backlogs to be measured with a batch, and tells whether any is
-// full, so that it must be measured later if not now.
-func (p *Publisher) toMeasure(batch []publish, now time.Time) (ask []*backlog, full bool) {
+// toMeasure lists the backlogs to be measured with a batch, and tells whether any must be
+// later if not now.
+func (p *Publisher) toMeasure(batch []publish, now time.Time) (ask []*backlog, later bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, item := range batch {
@@ -80,13 +83,13 @@ func (p *Publisher) toMeasure(batch []publish, now time.Time) (ask []*backlog, f
 		}
 	}
 	for _, b := range p.backlogs {
-		full = full || b.full()
+		later = later || b.filling()
 		if b.due(now) {
 			b.measured = now
 			ask = append(ask, b)
 		}
 	}
-	return ask, full
+	return ask, later
 }
 
 // settle follows a batch: what it has added, and what was measured behind it. One that

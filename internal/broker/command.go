@@ -160,7 +160,7 @@ func parseCommand(e entry) (*Command, error) {
 	return c, nil
 }
 
-const maxTimeout = 24 * time.Hour
+const maxTimeout = contract.MaxTimeout
 
 // answered tells whether the command's answer is of use: for whoever waits, or for
 // its copies.

@@ -80,9 +80,34 @@ func recovered(next serveFunc) serveFunc {
 			}
 		}()
 		messages, err = next(ctx, j)
+		if err = answerable(err); err == nil && slices.Contains(messages, nil) {
+			messages, err = nil, errors.New("a middleware returned a message that is nil")
+		}
 		j.inside--
 		return messages, err
 	}
+}
+
+// answerable asks an error all that it will be asked, here where a panic is recovered: a
+// nil pointer that was returned as an error panics in its methods, and so may what a fault
+// has as its context.
+func answerable(err error) error {
+	if err == nil {
+		return nil
+	}
+	var f *fault.Fault
+	_, _ = fault.IsTransient(err), errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case !errors.As(err, &f):
+	case f == nil:
+		return errors.New("the handler returned a nil *fault.Fault as its error: return nil itself")
+	case f.Code == "":
+		return fmt.Errorf("the handler returned a fault without a code (%q): make it with fault.New", f.Detail)
+	default:
+		_ = fault.ProblemOf(err, "").JSON()
+	}
+	_ = reason(err)
+	return err
 }
 
 var errExited = errors.New("the handler ended its goroutine (runtime.Goexit)")

@@ -216,5 +216,9 @@ func followUpID(cause string, n int) string {
 	if err != nil { // a command from a stranger: any text names it
 		base = uuid.NewSHA1(uuid.Nil, []byte(cause))
 	}
-	return uuid.NewSHA1(base, []byte{byte(n >> 8), byte(n)}).String()
+	number := []byte{byte(n >> 8), byte(n)}
+	for n >>= 16; n > 0; n >>= 8 {
+		number = append(number, byte(n))
+	}
+	return uuid.NewSHA1(base, number).String()
 }

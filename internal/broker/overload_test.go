@@ -180,3 +180,42 @@ func TestAHotKeyDoesNotFillItsPartition(t *testing.T) {
 		}
 	})
 }
+
+// What was worked off while nobody sent anything does not count.
+func TestABacklogIsKnownToBeEmptyAfterARest(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		const room = 100
+		g := startNode(t, url, "g", nil, onePartition, func(c *broker.Config) { c.Backlog = room })
+		var all []<-chan broker.Reply
+		send := func(n int) {
+			for i := range n {
+				all = append(all, g.submit(noteInput{Key: fmt.Sprint(i)}, 30*time.Second))
+			}
+		}
+		answered := func() {
+			t.Helper()
+			for _, r := range all {
+				if got := g.await(r); got.Code != "" {
+					t.Fatalf("%s", got.Body)
+				}
+			}
+			all = all[:0]
+		}
+		length := func(want int64) {
+			t.Helper()
+			testenv.WaitFor(t, 20*time.Second, fmt.Sprint(want, " commands that wait"), func() bool {
+				return rdb.XLen(t.Context(), "cmd:{p0}").Val() == want
+			})
+		}
+		send(room - 5)
+		length(room - 5)
+		startNode(t, url, "w", newNotebook(), onePartition)
+		answered()
+		length(0)
+		time.Sleep(time.Second) // the rest
+		send(room / 2)
+		answered()
+	})
+}

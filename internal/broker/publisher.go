@@ -177,11 +177,11 @@ func (p *Publisher) run() {
 			batch = p.next(batch)
 			now := time.Now()
 			todo := p.wanted(batch, now)
-			ask, full := p.toMeasure(todo, now)
+			ask, later := p.toMeasure(todo, now)
 			if len(todo)+len(ask) > 0 {
 				p.send(todo, ask)
 			} else if len(batch) == 0 {
-				if full {
+				if later {
 					probe.Reset(probeEvery)
 				}
 				break

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Catalog is everything the service says. Make it with NewCatalog.
@@ -194,9 +195,7 @@ func (k *checker) route(r Route) {
 	if r.policy != nil && len(r.policy.Connect) > 0 {
 		k.wrong(who, "Connect guards are for namespaces and the service, not for a command")
 	}
-	if r.Timeout < 0 {
-		k.wrong(who, "the timeout is negative")
-	}
+	k.timeout(who, r.Timeout)
 	if r.Internal {
 		if r.Event != "" || len(r.Guards) > 0 || r.HTTP != (HTTP{}) {
 			k.wrong(who, "an internal command has no Event, no Guards and no HTTP: no client can send it")
@@ -278,9 +277,7 @@ func (k *checker) ask(a AskSpec) {
 	k.wireName(who, "name", a.Name)
 	k.doc(who, a.Doc)
 	k.unique(who, "the event name "+a.Name+" on "+a.Namespace.Name)
-	if a.Timeout < 0 {
-		k.wrong(who, "the timeout is negative")
-	}
+	k.timeout(who, a.Timeout)
 }
 
 func (k *checker) wireName(who, what, name string) {
@@ -289,6 +286,15 @@ func (k *checker) wireName(who, what, name string) {
 		k.wrong(who, "the %s %q must be lowercase and start with a letter", what, name)
 	case Reserved(name):
 		k.wrong(who, "the %s %q is reserved", what, name)
+	}
+}
+
+// MaxTimeout is the longest that a caller may wait.
+const MaxTimeout = 24 * time.Hour
+
+func (k *checker) timeout(who string, d time.Duration) {
+	if d != 0 && (d < time.Millisecond || d > MaxTimeout) {
+		k.wrong(who, "the timeout %s is not between 1ms and %s", d, MaxTimeout)
 	}
 }
 

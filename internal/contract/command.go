@@ -31,7 +31,7 @@ type Command[In, Out any] struct {
 	IdempotencyKey func(In) string
 
 	// Timeout is how long the caller waits for the acknowledgement, counted from
-	// acceptance. Zero: the service's COMMAND_TIMEOUT.
+	// acceptance: 1 ms to MaxTimeout. Zero: the service's COMMAND_TIMEOUT.
 	Timeout time.Duration
 
 	Guards []Guard[In] // all must pass, in order, before the command is accepted

@@ -157,9 +157,9 @@ func TestCompileReportsEveryMistakeAtOnce(t *testing.T) {
 		`command "board.keep": it raises board.kept, which is kept for each Key, and has no Key`,
 		`command "attic.enter": an internal command has no Event, no Guards and no HTTP`,
 		`command "board.keep": the HTTP path must look like /v1/rooms/{room}`,
-		`command "board.keep": the timeout is negative`,
+		`command "board.keep": the timeout -1ns is not between 1ms and 24h0m0s`,
 		`event "board.lost" on /board: Keep is negative`,
-		`question "sure" on /board: the timeout is negative`,
+		`question "sure" on /board: the timeout -1ns is not between 1ms and 24h0m0s`,
 		`schema_test.in.Name: unknown tag "minlength"; the list is closed: doc, enum, example, format, maxItems, maxLength, `,
 		`schema_test.out.Bad: JSON has no chan`,
 	}
