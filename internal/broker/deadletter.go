@@ -72,14 +72,6 @@ func inJSON(s string) any {
 	return map[string]string{"base64": base64.StdEncoding.EncodeToString([]byte(s))}
 }
 
-// A panicError is a handler's panic.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
 var stackRE = regexp.MustCompile(`(?s),? *(stacktrace: *)?\n?goroutine \d+ \[.*`)
 
 // reason is an error as text: for operators, who need no stack.

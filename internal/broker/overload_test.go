@@ -214,7 +214,7 @@ func TestABacklogIsKnownToBeEmptyAfterARest(t *testing.T) {
 		startNode(t, url, "w", newNotebook(), onePartition)
 		answered()
 		length(0)
-		time.Sleep(time.Second) // the rest
+		time.Sleep(time.Second) // the rest is what is tested: long enough to measure again
 		send(room / 2)
 		answered()
 	})

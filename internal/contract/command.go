@@ -45,6 +45,9 @@ type Command[In, Out any] struct {
 	Internal bool
 }
 
+// MaxTimeout is the longest that a caller may wait.
+const MaxTimeout = 24 * time.Hour
+
 // HTTP serves a command as a REST route as well. Path values and query values
 // join the JSON body by field name: "POST", "/v1/rooms/{room}/messages". Over REST there
 // is no socket: effects on the caller's (Join, Leave, ToCaller, a session) do nothing, and

@@ -5,7 +5,7 @@
 // does. A service that waits for its sockets thousands of times a second keeps that
 // monitor awake for ever: it was a tenth of all CPU time, and acknowledgements were 10 to
 // 15 % fewer. But a socket that Go has made never blocks, so the calls take as long as
-// copying does. What else the monitor is for, see watch.
+// copying does. What else the monitor is for, see watch.go.
 //
 // Only what is read and written all the time is worth it: the clients' websockets (Read
 // and Write) and the connections to Redis (Wrap). One call of the other kind now and then

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/nettest"
 
 	"github.com/example/switchyard/internal/rawio"
+	"github.com/example/switchyard/internal/testenv"
 )
 
 // A wrapped connection does what every net.Conn does.
@@ -103,15 +104,12 @@ func TestWhoLooksSeesOnlyWhatThereIs(t *testing.T) {
 	if _, err := b.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if one := make([]byte, 1); !soon(func() bool { return seen() == 1 }) {
-		t.Error("nothing to be seen of what has come")
-	} else if _, err := c.Read(one); err != nil {
+	testenv.WaitFor(t, 5*time.Second, "what has come to be seen", func() bool { return seen() == 1 })
+	if _, err := c.Read(make([]byte, 1)); err != nil {
 		t.Error(err)
 	}
 	b.Close()
-	if !soon(func() bool { return seen() == 1 }) {
-		t.Error("nothing to be seen of the end")
-	}
+	testenv.WaitFor(t, 5*time.Second, "the end to be seen", func() bool { return seen() == 1 })
 }
 
 func TestWrapLeavesWhatIsNoSocket(t *testing.T) {
@@ -180,13 +178,4 @@ func pipe(t *testing.T, network string) (a, b net.Conn) {
 	}
 	t.Cleanup(func() { a.Close(); b.Close() })
 	return a, b
-}
-
-func soon(ok func() bool) bool {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if ok() {
-			return true
-		}
-	}
-	return false
 }

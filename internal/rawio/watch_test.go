@@ -38,6 +38,9 @@ func TestWhoComputesHoldsUpNoSocket(t *testing.T) {
 	}
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
+	if err := l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * computing)); err != nil { // it may have died
+		t.Fatal(err)
+	}
 	var conns [2]net.Conn
 	for i := range conns {
 		if conns[i], err = l.Accept(); err != nil {
@@ -47,7 +50,7 @@ func TestWhoComputesHoldsUpNoSocket(t *testing.T) {
 	}
 	orders, pings := conns[0], conns[1]
 	for range 3 {
-		time.Sleep(300 * time.Millisecond) // nothing runs, so that the monitor sleeps
+		time.Sleep(300 * time.Millisecond) // it has nothing to do, so that its monitor sleeps: nothing tells when that does
 		send(t, orders, 'c')
 		expect(t, orders, "bb")
 		send(t, pings, 'p')
