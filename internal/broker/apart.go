@@ -37,6 +37,7 @@ func (c *committer) waits(done *completion) bool {
 		return false
 	}
 	a.done = append(a.done, done)
+	done.pass()
 	return true
 }
 
@@ -83,6 +84,7 @@ func (c *committer) split(k *chunk) {
 	for _, done := range k.done {
 		if done.dead != nil || a.holds(done.key) {
 			a.done = append(a.done, done)
+			done.pass()
 		} else {
 			rest = append(rest, done)
 		}

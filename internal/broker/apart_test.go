@@ -147,19 +147,21 @@ func TestSuspectsComeFirst(t *testing.T) {
 	t.Parallel()
 	s := suspects{until: time.UnixMilli(1000)}
 	for i, tc := range []struct {
-		id           string
-		underWay     bool
-		begin, alone bool
+		id             string
+		left           int64
+		begin, suspect bool
 	}{
-		{"900-0", false, true, true},
-		{"1000-5", true, true, true},
-		{"1001-0", true, false, false},
-		{"1001-0", true, false, false},
-		{"1001-0", false, true, false},
-		{"1002-0", true, true, false},
+		{"900-0", 0, true, true},
+		{"1000-5", 1, true, true},
+		{"1000-6", suspectWindow, false, true},
+		{"1001-0", 1, false, false},
+		{"1001-0", 1, false, false},
+		{"1001-0", 0, true, false},
+		{"1002-0", 1, true, false},
 	} {
-		if begin, alone := s.next(tc.id, tc.underWay); begin != tc.begin || alone != tc.alone {
-			t.Errorf("%d: begin %v, alone %v", i, begin, alone)
+		s.left.Store(tc.left)
+		if begin, suspect := s.next(tc.id); begin != tc.begin || suspect != tc.suspect {
+			t.Errorf("%d: begin %v, suspect %v", i, begin, suspect)
 		}
 	}
 }

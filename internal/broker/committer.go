@@ -27,6 +27,7 @@ type completion struct {
 	dead     *message.Message // for the dead letters
 	since    time.Duration    // when it had run, since the process began
 	hung     *job             // whose handler has not returned
+	passed   func()           // of a suspect; else nil
 
 	process, commit *tracing.Span
 	problem         string // that the command has come to, for its span
@@ -228,6 +229,7 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 		c.written(k)
 		for _, done := range k.done {
 			done.committed(k.p.lost.Load())
+			done.pass()
 			if done.hung == nil || done.hung.over() {
 				c.w.finished(k.p, done.copies)
 			}

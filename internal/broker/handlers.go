@@ -106,7 +106,7 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 }
 
 // accept queues one admitted entry for its key.
-func (w *Worker) accept(p *partition, e entry, c *Command, err error, alone bool) {
+func (w *Worker) accept(p *partition, e entry, c *Command, err error, suspect bool) {
 	w.inFlight.Add(1)
 	if err != nil {
 		w.undecodable.error(w.log, "an entry is no command: it becomes a dead letter", "stream", p.commands, "entry", e.id, "error", bounded(fmt.Sprint(err)))
@@ -116,7 +116,7 @@ func (w *Worker) accept(p *partition, e entry, c *Command, err error, alone bool
 	if !c.Caller.Accepted.After(p.inherited) {
 		w.metrics.Redelivered.Inc()
 	}
-	j := &job{p: p, entry: e, command: c, alone: alone}
+	j := &job{p: p, entry: e, command: c}
 	if e.id == p.suspects.died {
 		j.attempts = attemptsOfDead
 		messages := w.failed(j, errDied)
@@ -128,6 +128,9 @@ func (w *Worker) accept(p *partition, e entry, c *Command, err error, alone bool
 		if j.copies, first = p.join(c); first {
 			w.lookups.add(p, j.copies)
 		}
+	}
+	if suspect {
+		w.suspect(j)
 	}
 	w.pool.add(j)
 }
@@ -159,7 +162,7 @@ func (w *Worker) run(j *job) {
 
 // ran completes what has run.
 func (w *Worker) ran(j *job, done *completion, messages []*message.Message) {
-	if j.alone {
+	if j.end != nil {
 		j.end()
 	}
 	if !j.answered.CompareAndSwap(false, true) {

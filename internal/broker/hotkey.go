@@ -79,10 +79,7 @@ func (w *Worker) readOn(p *partition, entries []entry) {
 		if err == nil {
 			key = c.lane()
 		}
-		begin, alone := p.suspects.next(e.id, p.open.Load() > 0)
-		if alone {
-			key = aloneKey
-		}
+		begin, suspect := p.suspects.next(e.id)
 		if _, behind := p.behind[key]; !behind {
 			if !begin {
 				return
@@ -91,12 +88,9 @@ func (w *Worker) readOn(p *partition, entries []entry) {
 			case notOurs:
 				return
 			case keyFull:
-				if alone {
-					return // those behind it come when it has run dry
-				}
 				p.behind[key] = strings.Clone(p.last) // which would keep the whole read
 			case admitted:
-				w.accept(p, e, c, err, alone)
+				w.accept(p, e, c, err, suspect)
 			}
 		}
 		p.last = e.id
@@ -131,7 +125,7 @@ func (w *Worker) catchUp(p *partition, from string, entries []entry) {
 			full[key] = true
 		case admitted:
 			p.behind[key] = strings.Clone(e.id)
-			w.accept(p, e, c, nil, false)
+			w.accept(p, e, c, nil, p.suspects.include(e.id))
 		}
 	}
 	for key, position := range p.behind {

@@ -71,9 +71,10 @@ func (w *Worker) giveUp(j *job) {
 		return
 	}
 	w.hung.Add(1)
-	if j.alone {
+	if j.end != nil {
 		j.end()
 	}
+	j.p.hangs(j)
 	c := j.command
 	w.hangs.error(w.log, "a handler ignores that its time is over; its key waits for it", "command", c.ID, "operation", c.Operation)
 	done := j.completion()
@@ -97,7 +98,7 @@ func (w *Worker) returned(j *job) {
 func (j *job) over() bool { return j.ends.Add(1) == 2 }
 
 func (j *job) completion() *completion {
-	return &completion{p: j.p, entry: j.entry.id, command: j.command, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies, process: j.span}
+	return &completion{p: j.p, entry: j.entry.id, command: j.command, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies, passed: j.passed, process: j.span}
 }
 
 // with adds what the command has brought about, less an answer that nobody waits for.

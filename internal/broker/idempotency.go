@@ -61,11 +61,9 @@ func (p *partition) found(s *copies, outcome string) *keyQueue {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.outcome, s.known = outcome, true
-	for _, key := range [...]string{s.lane, aloneKey} {
-		if q := p.keys[key]; q != nil && q.stalled && q.waiting[0].ready() {
-			q.stalled = false
-			return q
-		}
+	if q := p.keys[s.lane]; q != nil && q.stalled && q.waiting[0].ready() {
+		q.stalled = false
+		return q
 	}
 	return nil
 }

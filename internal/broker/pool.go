@@ -20,8 +20,8 @@ type job struct {
 	copies    *copies // of a command with an idempotency key; else nil
 	transient bool    // the command failed by an error that was marked as transient
 
-	alone    bool             // no other command of the partition may run meanwhile
-	end      func()           // once: another one may run alone
+	passed   func()           // once, of a suspect: other commands need not wait for it; else nil
+	end      func()           // once, of a suspect that runs: another one may
 	attempts int              // of the handler
 	dead     *message.Message // the dead letter, when it failed by accident
 
@@ -44,6 +44,7 @@ type keyQueue struct {
 	waiting []*job
 	current *job
 	stalled bool // its first job is not ready: who makes it so schedules the queue again
+	hangs   bool // the current one was given up
 }
 
 // next takes the first waiting job. If there is none it removes the queue from its
@@ -51,7 +52,7 @@ type keyQueue struct {
 func (q *keyQueue) next() *job {
 	q.p.mu.Lock()
 	defer q.p.mu.Unlock()
-	q.current = nil
+	q.current, q.hangs = nil, false
 	switch {
 	case len(q.waiting) == 0:
 		delete(q.p.keys, q.key)
@@ -91,9 +92,6 @@ func newPool(limit int, run func(*job)) *pool {
 // add queues a job behind the others of its key. It never blocks.
 func (p *pool) add(j *job) {
 	key := j.command.lane()
-	if j.alone {
-		key = aloneKey
-	}
 	j.p.mu.Lock()
 	q, running := j.p.keys[key]
 	if !running {
@@ -101,6 +99,9 @@ func (p *pool) add(j *job) {
 		j.p.keys[key] = q
 	}
 	q.waiting = append(q.waiting, j)
+	if q.hangs && j.passed != nil {
+		j.passed()
+	}
 	start := !running && !q.stalled
 	j.p.mu.Unlock()
 	if start {

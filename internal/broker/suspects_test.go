@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,16 +23,19 @@ func crash(t *testing.T, rdb *redis.Client, n *testNode) {
 }
 
 // A command that kills its process runs three times: twice beside others, then alone.
-// Only the third death is charged to it, and to no other command that was there.
+// Only the third death is charged to it, and to no other command that was there. Either of
+// two that may be to blame runs first.
 func TestACommandThatKillsItsProcessIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	on(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		gateway := startNode(t, url, "g", nil, onePartition)
-		poison := gateway.submit(noteInput{Key: "poison", Do: "block"}, time.Minute)
-		innocent := gateway.submit(noteInput{Key: "innocent", Do: "block"}, time.Minute)
-		testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 2 })
-		first := rdb.XRangeN(t.Context(), "cmd:{p0}", "-", "+", 1).Val()[0].ID
+		both := map[string]<-chan broker.Reply{} // by entry
+		for n := range int64(2) {
+			replies := gateway.submit(noteInput{Key: fmt.Sprint(n), Do: "block"}, time.Minute)
+			testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == n+1 })
+			both[rdb.XRevRangeN(t.Context(), "cmd:{p0}", "+", "-", 1).Val()[0].ID] = replies
+		}
 		for _, together := range []int64{2, 2} {
 			book := newNotebook()
 			defer close(book.block)
@@ -41,11 +46,14 @@ func TestACommandThatKillsItsProcessIsADeadLetter(t *testing.T) {
 		book := newNotebook()
 		defer close(book.block)
 		n := startNode(t, url, "alone", book, onePartition)
-		testenv.WaitFor(t, 20*time.Second, "the first to run alone", func() bool { return book.begun.Load() == 1 })
+		testenv.WaitFor(t, 20*time.Second, "one to run alone", func() bool { return book.begun.Load() == 1 })
 		fresh := gateway.submit(noteInput{Key: "fresh"}, time.Minute)
-		if got := rdb.HGet(t.Context(), "own:{p0}", "alone").Val(); got != first {
-			t.Errorf("%q runs alone, want %q", got, first)
+		first := rdb.HGet(t.Context(), "own:{p0}", "alone").Val()
+		poison := both[first]
+		if poison == nil {
+			t.Fatalf("%q runs alone, of %v", first, both)
 		}
+		delete(both, first)
 		crash(t, rdb, n)
 		if got := book.begun.Load(); got != 1 {
 			t.Errorf("%d ran beside it", got-1)
@@ -56,7 +64,8 @@ func TestACommandThatKillsItsProcessIsADeadLetter(t *testing.T) {
 		if r := gateway.await(poison); r.Code != fault.Internal {
 			t.Errorf("%s %s", r.Code, r.Body)
 		}
-		for what, replies := range map[string]<-chan broker.Reply{"innocent": innocent, "fresh": fresh} {
+		both["fresh"] = fresh
+		for what, replies := range both {
 			if r := gateway.await(replies); r.Code != "" {
 				t.Errorf("%s: %s", what, r.Body)
 			}
@@ -67,6 +76,90 @@ func TestACommandThatKillsItsProcessIsADeadLetter(t *testing.T) {
 		all := deadLetters(t, rdb)
 		if len(all) != 1 || all[0].Metadata["_dead_reason"] != "the process died while it ran" || all[0].Metadata["_dead_attempts"] != "3" {
 			t.Errorf("dead letters: %v", all)
+		}
+	})
+}
+
+// suspectAll makes all that waits in the lane suspects of its next owner.
+func suspectAll(t *testing.T, rdb *redis.Client) {
+	t.Helper()
+	last := rdb.XRevRangeN(t.Context(), "cmd:{p0}", "+", "-", 1).Val()[0].ID
+	ms, _, _ := strings.Cut(last, "-")
+	if err := rdb.HSet(t.Context(), "own:{p0}", "boot", "dead", "epoch", 1, "until", 1, "crashed", ms).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A suspect that hangs holds up its key: not the other suspects, nor what comes after them.
+func TestAHungSuspectBlocksItsKeyAlone(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		gateway := startNode(t, url, "g", nil, onePartition)
+		hung := gateway.submit(noteInput{Key: "k", Do: "block"}, 2*time.Second)
+		var behind []<-chan broker.Reply // more than wait in the process
+		for i := range 100 {
+			behind = append(behind, gateway.submit(noteInput{Key: "k", Text: fmt.Sprint(i)}, time.Minute))
+		}
+		second := gateway.submit(noteInput{Key: "second"}, time.Minute)
+		testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 102 })
+		suspectAll(t, rdb)
+		book := newNotebook()
+		w := startNode(t, url, "w", book, onePartition)
+		if r := gateway.await(hung); r.Code != fault.Timeout {
+			t.Errorf("it is answered %q", r.Code)
+		}
+		if r := gateway.await(second); r.Code != "" {
+			t.Errorf("the other suspect: %s", r.Body)
+		}
+		if r := gateway.call(noteInput{Key: "other"}); r.Code != "" {
+			t.Errorf("another key: %s", r.Body)
+		}
+		if n := w.worker.HungHandlers(); n != 1 {
+			t.Errorf("%d handlers hang", n)
+		}
+		close(book.block)
+		for i, replies := range behind {
+			if r := gateway.await(replies); r.Code != "" {
+				t.Fatalf("behind it, %d: %s", i, r.Body)
+			}
+		}
+		ran := book.of("k")
+		for i, text := range ran[1:] {
+			if text != fmt.Sprint(i) {
+				t.Fatalf("out of order: %v", ran)
+			}
+		}
+		testenv.WaitFor(t, 20*time.Second, "an empty lane", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 0 })
+		if err := w.worker.Drain(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Nor does one that fails, when Redis refuses its dead letter.
+func TestARefusedSuspectBlocksItsKeyAlone(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		gateway := startNode(t, url, "g", nil, onePartition)
+		spoil(t, rdb, "")
+		failed := gateway.submit(noteInput{Key: "k", Do: "fail"}, time.Minute)
+		behind := gateway.submit(noteInput{Key: "k"}, time.Minute)
+		testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 2 })
+		suspectAll(t, rdb)
+		startNode(t, url, "w", newNotebook(), onePartition)
+		for i := range 5 {
+			if r := gateway.call(noteInput{Key: fmt.Sprint("other", i)}); r.Code != "" {
+				t.Fatalf("another key: %s", r.Body)
+			}
+		}
+		unspoil(t, rdb, "")
+		if r := gateway.await(failed); r.Code != fault.Internal {
+			t.Errorf("it is answered %q", r.Code)
+		}
+		if r := gateway.await(behind); r.Code != "" {
+			t.Errorf("behind it: %s", r.Body)
 		}
 	})
 }

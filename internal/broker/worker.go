@@ -127,7 +127,7 @@ func (w *Worker) readable(r *commandReader) (parts []*partition, full bool) {
 		switch {
 		case r.only >= 0 && p.number != r.only:
 		case !p.readable():
-		case p.suspects.wait && p.open.Load() > 0:
+		case p.suspects.underWay():
 			full = true
 		case p.open.Load() >= partitionWindow:
 			full = true
