@@ -159,6 +159,7 @@ type Config struct {
 	Backlog        int           // 1,000: commands of one partition that wait, beyond which new ones are refused
 	CommandTimeout time.Duration // 5 s: for commands that declare none
 	IdempotencyTTL time.Duration // how long the outcome of a command with an idempotency key is kept; 0: it is not
+	MaxOutput      int           // 4,000,000: bytes of all that one command brings about
 	DeadLetters    int           // 100,000: about as many are kept, of all partitions together
 	Strict         bool          // gateways tell clients only what a replica of Redis has, see strict.go
 	Topic          string        // switchyard-events: of events on a Bus; of each service its own
@@ -179,6 +180,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.CommandTimeout == 0 {
 		c.CommandTimeout = 5 * time.Second
+	}
+	if c.MaxOutput == 0 {
+		c.MaxOutput = 4_000_000
 	}
 	if c.DeadLetters == 0 {
 		c.DeadLetters = 100_000

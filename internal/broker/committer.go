@@ -42,7 +42,11 @@ func (c *completion) size() int {
 	if c.reply != nil {
 		n += len(c.reply.Payload)
 	}
-	for _, m := range c.messages {
+	return n + sizeOf(c.messages)
+}
+
+func sizeOf(messages []*message.Message) (n int) {
+	for _, m := range messages {
 		n += len(m.Payload)
 		for k, v := range m.Metadata {
 			n += len(k) + len(v)

@@ -202,6 +202,11 @@ func (w *Worker) execute(j *job) []*message.Message {
 	if c.answered() && !slices.ContainsFunc(messages, isReply) {
 		return w.failed(j, errors.New("a middleware returned no reply and no error"))
 	}
+	// What no reader can bring in a round trip would come again for ever, and what Redis
+	// does not take would hold up its lane.
+	if n := sizeOf(messages); n > w.cfg.MaxOutput {
+		return w.failed(j, fmt.Errorf("%s: its output, events and other commands have %d bytes, more than %d (MAX_OUTPUT)", c.Operation, n, w.cfg.MaxOutput))
+	}
 	return messages
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -18,11 +19,15 @@ import (
 // itself; a link takes a reply as it comes. It is opened as the client's connections
 // are, and again after an error, or when it is old. Not safe for concurrent use.
 type link struct {
-	client *redis.Client // whose options it has
-	conn   net.Conn
-	opened time.Time
-	out    []byte
+	client  *redis.Client // whose options it has
+	conn    net.Conn
+	opened  time.Time
+	out     []byte
+	patient bool // a reply may take until patience, as long as it comes
 }
+
+// patience is how long a reply may take that could not be asked for in smaller pieces.
+const patience = 15 * roundTripMax
 
 // linkAge is how long a link is used. A master that becomes a replica keeps connections
 // and lets them read: a failover behind a name that stays would never be noticed.
@@ -110,7 +115,11 @@ func (l *link) do(ctx context.Context, buf []byte, commands ...[]any) ([]byte, e
 	if _, err := l.conn.Write(l.out); err != nil {
 		return nil, err
 	}
-	return readReplies(l.conn, buf, len(commands))
+	var until time.Time
+	if l.patient && !deadline.IsZero() {
+		until = time.Now().Add(patience)
+	}
+	return readReplies(l.conn, buf, len(commands), until)
 }
 
 func appendCommand(b []byte, args []any) []byte {
@@ -133,9 +142,11 @@ func appendHead(b []byte, kind byte, n int) []byte {
 
 const leastRead = 16 << 10 // bytes of free space for each read
 
-// readReplies appends that many whole replies.
-func readReplies(conn net.Conn, buf []byte, n int) ([]byte, error) {
+// readReplies appends that many whole replies. Until then the connection's deadline is
+// put off when something has come since the last one.
+func readReplies(conn net.Conn, buf []byte, n int, until time.Time) ([]byte, error) {
 	extent := extent{at: len(buf), left: n}
+	before := len(buf) // at the last deadline
 	for {
 		whole, err := extent.find(buf)
 		if err != nil || whole {
@@ -144,10 +155,17 @@ func readReplies(conn net.Conn, buf []byte, n int) ([]byte, error) {
 		buf = slices.Grow(buf, max(leastRead, extent.at-len(buf)))
 		n, err := conn.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if err != nil {
-			if whole, _ := extent.find(buf); whole {
-				return buf, nil
-			}
+		if err == nil {
+			continue
+		}
+		if whole, _ := extent.find(buf); whole {
+			return buf, nil
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || len(buf) == before || time.Now().After(until) {
+			return nil, err
+		}
+		before = len(buf)
+		if err := conn.SetDeadline(time.Now().Add(roundTripMax)); err != nil {
 			return nil, err
 		}
 	}

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -81,7 +84,7 @@ func TestReadReply(t *testing.T) {
 				rest = rest[n:]
 			}
 		}()
-		got, err := readReplies(here, []byte("before"), 1)
+		got, err := readReplies(here, []byte("before"), 1, time.Time{})
 		if string(got) != "before"+reply || err != nil {
 			t.Errorf("in pieces of %d: %q %v", step+1, got, err)
 		}
@@ -93,9 +96,55 @@ func TestReadReply(t *testing.T) {
 			_, _ = there.Write([]byte(wrong))
 			there.Close()
 		}()
-		if got, err := readReplies(here, nil, 1); !errors.Is(err, errNoRESP) {
+		if got, err := readReplies(here, nil, 1, time.Time{}); !errors.Is(err, errNoRESP) {
 			t.Errorf("%q: %q %v", wrong, got, err)
 		}
+	}
+}
+
+// A reply that comes slowly is waited for as long as it may take, and one that stops is not.
+func TestASlowReply(t *testing.T) {
+	t.Parallel()
+	const pieces = 10
+	half := roundTripMax / 2
+	for name, tc := range map[string]struct {
+		may, every time.Duration
+		whole      bool
+	}{
+		"as it comes":   {patience, half, true},
+		"no longer":     {pieces / 2 * half, half, false},
+		"not at all":    {0, half, false},
+		"it has ceased": {patience, 2*roundTripMax + half, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			here, there := net.Pipe()
+			var writer sync.WaitGroup
+			defer writer.Wait()
+			defer here.Close()
+			writer.Go(func() {
+				defer there.Close()
+				for piece := range pieces {
+					time.Sleep(tc.every)
+					text := "ab"
+					if piece == 0 {
+						text = fmt.Sprintf("$%d\r\n", 2*pieces-4)
+					}
+					if piece == pieces-1 {
+						text = "\r\n"
+					}
+					if _, err := there.Write([]byte(text)); err != nil {
+						return
+					}
+				}
+			})
+			if err := here.SetDeadline(time.Now().Add(roundTripMax)); err != nil {
+				t.Fatal(err)
+			}
+			got, err := readReplies(here, nil, 1, time.Now().Add(tc.may))
+			if whole := err == nil && len(got) > 2*pieces; whole != tc.whole || !whole && !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: %q, %v", name, got, err)
+			}
+		})
 	}
 }
 

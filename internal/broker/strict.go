@@ -19,7 +19,7 @@ import (
 // the address leads then.
 
 const (
-	strictWait = 500 * time.Millisecond // for a replica; a read has more than that left, see tail.next
+	strictWait = 500 * time.Millisecond // for a replica
 	strictKept = time.Minute            // how long Redis keeps the key that is written
 )
 
@@ -29,6 +29,8 @@ var errNoReplica = errors.New("no replica of Redis has taken over the newest wri
 // in its slot.
 func (r *reader) confirm(ctx context.Context, stream string) error {
 	key := "strict:{" + hashTag(stream) + "}"
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roundTripMax) // the read may have taken all of its time
+	defer cancel()
 	raw, err := r.link.do(ctx, nil,
 		[]any{"set", key, "", "px", strictKept.Milliseconds()},
 		[]any{"wait", 1, strictWait.Milliseconds()})

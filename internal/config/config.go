@@ -55,6 +55,7 @@ type Config struct {
 	IdempotencyTTL Period        `env:"IDEMPOTENCY_TTL" envDefault:"1h" doc:"how long the outcome of a command with an idempotency key is kept for its retries, or off; the same on every node"`
 	InFlight       int           `env:"NODE_IN_FLIGHT" envDefault:"2000" doc:"commands of one node's clients that wait for an answer, and commands that one node runs at a time"`
 	Backlog        int           `env:"PARTITION_BACKLOG" envDefault:"1000" doc:"commands of one lane that wait for a node to run them"`
+	MaxOutput      int           `env:"MAX_OUTPUT" envDefault:"4000000" doc:"bytes of all that one command brings about, its answer, events and other commands; more is an accident: internal, and a dead letter"`
 	DLQMax         int           `env:"DLQ_MAX" envDefault:"100000" doc:"dead letters kept, about, of all partitions together; the oldest are dropped"`
 	Strict         Switch        `env:"STRICT" envDefault:"off" doc:"on: clients are told only what a replica of Redis has as well, so that a failover takes back nothing that was answered; needs a replica"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"0s" doc:"how long a node that shuts down goes on serving, not ready, until load balancers have noticed"`
@@ -73,36 +74,6 @@ type Config struct {
 // Docs tells whether the documents of the contract are served.
 func (c Config) Docs() bool {
 	return c.DocsEnabled == "true" || c.DocsEnabled == "" && c.AuthMode == auth.None
-}
-
-// Off is what a setting that can be switched off is then set to. An empty variable
-// counts as one that is not set.
-const Off = "off"
-
-// A Period is a duration, or off, which is 0.
-type Period time.Duration
-
-// UnmarshalText reads a period.
-func (p *Period) UnmarshalText(b []byte) error {
-	if string(b) == Off {
-		*p = 0
-		return nil
-	}
-	d, err := time.ParseDuration(string(b))
-	*p = Period(d)
-	return err
-}
-
-// A Switch is on or off.
-type Switch bool
-
-// UnmarshalText reads a switch.
-func (s *Switch) UnmarshalText(b []byte) error {
-	*s = string(b) == "on"
-	if !*s && string(b) != Off {
-		return errors.New("neither on nor off")
-	}
-	return nil
 }
 
 // Load reads the environment, fills in what depends on the machine, and validates.
@@ -267,6 +238,9 @@ func (c Config) Validate() error {
 	}
 	if c.Backlog < 1 || c.Backlog > 1_000_000 {
 		wrong("PARTITION_BACKLOG", "%d is not between 1 and 1000000", c.Backlog)
+	}
+	if c.MaxOutput < 1024 || c.MaxOutput > 1<<28 {
+		wrong("MAX_OUTPUT", "%d is not between 1024 and %d", c.MaxOutput, 1<<28)
 	}
 	if c.DLQMax < c.Partitions || c.DLQMax > 100_000_000 {
 		wrong("DLQ_MAX", "%d is not between %d (PARTITIONS) and 100000000", c.DLQMax, c.Partitions)

@@ -34,7 +34,7 @@ func TestDefaults(t *testing.T) {
 	got.NodeID = ""
 	want := config.Config{
 		HTTPAddr: ":8080", AdminAddr: "127.0.0.1:9090", Role: "all", AuthMode: "none",
-		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, DLQMax: 100_000, DrainSpread: 500 * time.Millisecond, CheckOutputs: 100, LogLevel: "info",
+		CommandTimeout: 5 * time.Second, Partitions: 16, IdempotencyTTL: config.Period(time.Hour), InFlight: 2000, Backlog: 1000, MaxOutput: 4_000_000, DLQMax: 100_000, DrainSpread: 500 * time.Millisecond, CheckOutputs: 100, LogLevel: "info",
 		Events: "redis", EventsTopic: "switchyard-events", AdminUI: config.AdminUI{Mode: "production"},
 		Sockets: config.Sockets{
 			Path: "/socket.io/", Parser: "json", Transports: []string{"polling", "websocket"},
@@ -58,7 +58,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	unset(t)
 	for name, value := range map[string]string{
 		"HTTP_ADDR": "8080", "REDIS_URL": "http://:hunter2@x", "NODE_ID": "a b", "ROLE": "boss", "AUTH_MODE": "jwt", "JWT_SECRET": "short",
-		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "DLQ_MAX": "-1", "STRICT": "very", "LOG_LEVEL": "loud,brokers=info", "LOG_FORMAT": "xml",
+		"CORS_ORIGINS": "app.example", "COMMAND_TIMEOUT": "soon", "PARTITIONS": "many", "IDEMPOTENCY_TTL": "long", "MAX_OUTPUT": "4MB", "DLQ_MAX": "-1", "STRICT": "very", "LOG_LEVEL": "loud,brokers=info", "LOG_FORMAT": "xml",
 		"SOCKET_PATH": "socket.io", "SOCKET_TRANSPORTS": "pigeon", "SOCKET_PARSER": "xml", "SOCKET_EIO3": "perhaps", "PING_INTERVAL": "1ms", "MAX_PAYLOAD": "1", "QUEUE_BYTES": "70000", "CONNS_PER_ADDRESS": "none",
 		"DOCS_ENABLED": "maybe",
 		"SOCKET_RATE":  "0", "SOCKET_UNACKED": "-1", "NODE_IN_FLIGHT": "0", "PARTITION_BACKLOG": "off",
@@ -78,7 +78,7 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 	for _, want := range []string{
 		`HTTP_ADDR: "8080" is no host:port`, `REDIS_URL: it must look like`, `NODE_ID: "a b" must`, `ROLE: "boss" is not one of all, gateway, worker`,
 		`JWT_SECRET: AUTH_MODE=jwt needs`, `CORS_ORIGINS: "app.example" is no origin`, `COMMAND_TIMEOUT: "soon" is no duration`,
-		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `DLQ_MAX: -1 is not between`, `STRICT: "very" is no on, and not off`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
+		`PARTITIONS: "many" is no whole number`, `IDEMPOTENCY_TTL: "long" is no duration, like "1h", or off`, `MAX_OUTPUT: "4MB" is no whole number`, `DLQ_MAX: -1 is not between`, `STRICT: "very" is no on, and not off`, `LOG_LEVEL: "loud" is not`, `LOG_FORMAT: "xml" is not one of text, json`,
 		`SOCKET_PATH: "socket.io" must begin`, `SOCKET_TRANSPORTS: "pigeon" is not`, `SOCKET_PARSER: "xml" is not one of json, msgpack`, `SOCKET_EIO3: "perhaps" is no bool`, `PING_INTERVAL: 1ms is not between`,
 		`DOCS_ENABLED: "maybe" is not one of true, false`,
 		`OTEL_EXPORTER_OTLP_ENDPOINT: it must look like http`, `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: it must look like http`, `OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" is not one of http/protobuf, http/json`,
@@ -133,6 +133,7 @@ func TestOneProblem(t *testing.T) {
 		"limits off":                         {[]string{"SOCKET_RATE", "off", "SOCKET_UNACKED", "off"}, ""},
 		"no replica":                         {[]string{"STRICT", "on"}, "STRICT: on needs REDIS_URL: an embedded Redis has no replica"},
 		"dead letters":                       {[]string{"DLQ_MAX", "15"}, "DLQ_MAX: 15 is not between 16 (PARTITIONS) and 100000000"},
+		"output":                             {[]string{"MAX_OUTPUT", "1000"}, "MAX_OUTPUT: 1000 is not between 1024 and 268435456"},
 		"events over NATS":                   {[]string{"EVENTS", "nats", "EVENTS_URL", "nats://one:4222,nats://two:4222", "REDIS_URL", "redis://x"}, ""},
 		"events over AMQP":                   {[]string{"EVENTS", "amqp", "EVENTS_URL", "amqp://me:hunter2@x", "REDIS_URL", "redis://x"}, ""},
 		"events over Kafka":                  {[]string{"EVENTS", "kafka", "EVENTS_URL", "kafka://one:9092,two:9092", "REDIS_URL", "redis://x"}, ""},

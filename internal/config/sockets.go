@@ -1,10 +1,6 @@
 package config
 
-import (
-	"errors"
-	"strconv"
-	"time"
-)
+import "time"
 
 // Sockets are the limits of clients' connections, and what else Socket.IO is told.
 type Sockets struct {
@@ -32,23 +28,6 @@ type Sockets struct {
 	Unacked           Limit         `env:"SOCKET_UNACKED" envDefault:"32" doc:"commands of one connection that wait for an answer, or off"`
 	QueueMessages     int           `env:"QUEUE_MESSAGES" envDefault:"4096" doc:"messages that wait for one slow client before it is cut"`
 	QueueBytes        int           `env:"QUEUE_BYTES" envDefault:"4194304" doc:"bytes that wait for one slow client before it is cut"`
-}
-
-// A Limit is a number, or off, which is 0.
-type Limit int
-
-// UnmarshalText reads a limit.
-func (l *Limit) UnmarshalText(b []byte) error {
-	if string(b) == Off {
-		*l = 0
-		return nil
-	}
-	n, err := strconv.Atoi(string(b))
-	if err == nil && n == 0 {
-		err = errors.New("zero")
-	}
-	*l = Limit(n)
-	return err
 }
 
 func (s Sockets) validate(wrong func(name, format string, args ...any)) {

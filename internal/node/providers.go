@@ -93,7 +93,7 @@ func LanesConfig(c config.Config, m *metrics.Metrics, t *tracing.Tracer) broker.
 	return broker.Config{
 		Node: c.NodeID, Partitions: c.Partitions, CommandTimeout: c.CommandTimeout,
 		InFlight: c.InFlight, Backlog: c.Backlog, IdempotencyTTL: time.Duration(c.IdempotencyTTL),
-		DeadLetters: c.DLQMax, Strict: bool(c.Strict), Topic: c.EventsTopic,
+		MaxOutput: c.MaxOutput, DeadLetters: c.DLQMax, Strict: bool(c.Strict), Topic: c.EventsTopic,
 		Metrics: m, Tracer: t,
 	}
 }
