@@ -66,7 +66,7 @@ func (k *chunk) refusedBy(err error) bool {
 // rest of the chunk again, under another number. Its own was made void: an attempt that
 // was given up may still arrive, when dead letters are no longer refused.
 func (c *committer) split(k *chunk) {
-	c.mu.Lock() // see refusedNames
+	c.mu.Lock() // see names
 	defer c.mu.Unlock()
 	a := c.apart[k.p]
 	if a == nil {
@@ -92,17 +92,30 @@ func (c *committer) split(k *chunk) {
 	c.queue = append(rest, c.queue...)
 }
 
-// refusedNames names the commands that are set apart.
-func (c *committer) refusedNames() (names []string) {
+// names tells which commands are to be committed, and what keeps them from it.
+func (c *committer) names() (names []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	name := func(done *completion, why string) {
+		if done.hung == nil { // else its handler runs
+			names = append(names, fmt.Sprintf("%s (%s)", done, why))
+		}
+	}
+	for _, k := range c.failed {
+		for _, done := range k.done {
+			name(done, "it could not be committed, and is tried again")
+		}
+	}
+	for _, done := range c.queue {
+		name(done, "waits for its commit")
+	}
 	for _, a := range c.apart {
 		for _, done := range a.done {
 			why := "waits behind a dead letter of its key that Redis refuses"
 			if done.dead != nil {
 				why = "Redis refuses its dead letter"
 			}
-			names = append(names, fmt.Sprintf("%s (%s)", done, why))
+			name(done, why)
 		}
 	}
 	return names

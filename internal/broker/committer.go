@@ -244,7 +244,9 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 // again keeps a chunk to try again. One that was refused has its number made void first,
 // and at once.
 func (c *committer) again(k *chunk, err error) {
+	c.mu.Lock() // see names
 	c.failed = append(c.failed, k)
+	c.mu.Unlock()
 	if k.refused == nil && k.refusedBy(err) {
 		k.refused = err
 		return

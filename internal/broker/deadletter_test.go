@@ -213,6 +213,38 @@ func TestADrainNamesWhatRedisRefuses(t *testing.T) {
 	}
 }
 
+// A drain names what Redis does not commit, and what waits behind a handler.
+func TestADrainNamesWhatWaits(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	rdb, book := testenv.Client(t, url), newNotebook()
+	n := startNode(t, url, "a", book, onePartition)
+	if err := rdb.Set(t.Context(), "kept:{p0}:/test remembered kept", "no stream", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	n.submit(noteInput{Key: "k", Do: "block"}, time.Minute)
+	n.submit(noteInput{Key: "k", Text: "behind"}, time.Minute)
+	testenv.WaitFor(t, 20*time.Second, "it to run", func() bool { return book.begun.Load() == 1 })
+	n.submit(noteInput{Key: "kept", Do: "keep"}, time.Minute)
+	testenv.WaitFor(t, 20*time.Second, "a commit that fails", func() bool { return total(n.metrics.CommitRetries) > 0 })
+	named := regexp.MustCompile(`^3 commands still run: test.note \S+ \(it could not be committed, and is tried again\), ` +
+		`test.note \S+, test.note \S+ \(waits for its turn\)$`)
+	var err error
+	testenv.WaitFor(t, 20*time.Second, "the names", func() bool {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		err = n.worker.Drain(ended)
+		return err != nil && named.MatchString(err.Error())
+	})
+	if err := rdb.Del(t.Context(), "kept:{p0}:/test remembered kept").Err(); err != nil {
+		t.Fatal(err)
+	}
+	close(book.block)
+	if err := n.worker.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func spoil(t *testing.T, admin *redis.Client, _ string) {
 	if err := admin.Set(t.Context(), "dlq:{p0}", "no stream", 0).Err(); err != nil {
 		t.Fatal(err)

@@ -19,6 +19,8 @@ type drain struct {
 // take the time of a lease.
 const drainTrip = time.Second
 
+const maxNames = 30 // of commands, in an error
+
 // Drain takes nothing more, waits until what has begun is committed and hands the
 // partitions over, each as soon as nothing of it is under way. What has not begun is
 // left to another worker if there is one, and else runs here. If ctx ends first, it
@@ -46,7 +48,11 @@ func (w *Worker) Drain(ctx context.Context) error {
 	for w.inFlight.Load() > 0 {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%d commands still run: %s", w.inFlight.Load(), strings.Join(w.running(), ", "))
+			names := w.running()
+			if len(names) > maxNames {
+				names = append(names[:maxNames], "…")
+			}
+			return fmt.Errorf("%d commands still run: %s", w.inFlight.Load(), strings.Join(names, ", "))
 		case <-poll.C:
 		}
 		if d.keepLeases(ctx) {
@@ -100,15 +106,18 @@ func (d *drain) try(ctx context.Context, what string, f func(ctx context.Context
 	return err == nil
 }
 
-// running names the commands whose handlers have not returned, and those that cannot be
-// committed.
+// running names the commands that are not finished, and says why where their handlers have
+// returned.
 func (w *Worker) running() []string {
-	names := w.commits.refusedNames()
-	for _, p := range w.ownedPartitions() {
+	names := w.commits.names()
+	for _, p := range w.busy() {
 		p.mu.Lock()
 		for _, q := range p.keys {
 			if q.current != nil {
 				names = append(names, q.current.String())
+			}
+			for _, j := range q.waiting {
+				names = append(names, fmt.Sprintf("%s (waits for its turn)", j))
 			}
 		}
 		p.mu.Unlock()

@@ -24,7 +24,7 @@ var began = time.Now()
 func (w *Worker) sweep() {
 	now, redisNow := int64(time.Since(began)), w.now()
 	var hung, expired []*job
-	for _, p := range w.ownedPartitions() {
+	for _, p := range w.busy() {
 		p.mu.Lock()
 		for _, q := range p.keys {
 			if j := q.current; j != nil && !j.answered.Load() {

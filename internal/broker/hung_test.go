@@ -1,6 +1,8 @@
 package broker_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,4 +55,29 @@ func TestAHungHandlerBlocksItsKeyAlone(t *testing.T) {
 			t.Errorf("of 4 commands %d are told to have waited for their turn", got)
 		}
 	})
+}
+
+// A handler that hangs when its partition is lost is counted all the same, and a drain
+// names it.
+func TestAHungHandlerOfALostPartitionIsTold(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	rdb, book := testenv.Client(t, url), newNotebook()
+	n := startNode(t, url, "a", book, onePartition)
+	n.submit(noteInput{Key: "k", Do: "block"}, 2*time.Second)
+	testenv.WaitFor(t, 20*time.Second, "it to begin", func() bool { return book.begun.Load() == 1 })
+	if err := rdb.HSet(t.Context(), "own:{p0}", "boot", "other", "epoch", 1).Err(); err != nil {
+		t.Fatal(err)
+	}
+	testenv.WaitFor(t, 20*time.Second, "the loss", func() bool { return total(n.metrics.Lost) == 1 })
+	testenv.WaitFor(t, 20*time.Second, "a hung handler", func() bool { return n.worker.HungHandlers() == 1 })
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.worker.Drain(ended); err == nil || !strings.HasPrefix(err.Error(), "1 commands still run: test.note ") {
+		t.Errorf("a drain says %v", err)
+	}
+	close(book.block)
+	if err := n.worker.Drain(t.Context()); err != nil || n.worker.HungHandlers() != 0 {
+		t.Errorf("%d hang, and a drain says %v", n.worker.HungHandlers(), err)
+	}
 }

@@ -71,7 +71,8 @@ func (w *Worker) lookAround(ctx context.Context) ([]string, error) {
 }
 
 // own runs the script for some partitions in one round trip and returns the epochs:
-// after an error as well, of those for which it has worked.
+// after an error as well, of those for which it has worked. A key of another type in a
+// lease's place is nobody's lease, and the others are none the worse for it.
 func (w *Worker) own(ctx context.Context, what string, parts []*partition, more ...any) ([]int64, error) {
 	if len(parts) == 0 {
 		return nil, nil
@@ -84,7 +85,11 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition, more 
 	var failed error // the first
 	for i, c := range cmds {
 		var err error
-		if epochs[i], err = parts[i].owned(c); err != nil && failed == nil {
+		epochs[i], err = parts[i].owned(c)
+		switch {
+		case redis.HasErrorPrefix(err, "WRONGTYPE"):
+			w.spoilt.error(w.log, "nobody can run the commands of a partition, because its lease in Redis is something else: delete that", "partition", parts[i].number, "key", parts[i].owner, "error", err)
+		case err != nil && failed == nil:
 			failed = fmt.Errorf("%s partition %d of %d: %w", what, parts[i].number, len(parts), err)
 		}
 	}
@@ -122,6 +127,16 @@ func (w *Worker) ownedPartitions() []*partition {
 	return parts
 }
 
+// busy are the partitions that may have handlers under way: those that are owned, and of
+// those that were lost the ones that have.
+func (w *Worker) busy() []*partition {
+	parts := w.ownedPartitions()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.left = slices.DeleteFunc(w.left, func(p *partition) bool { return p.open.Load() == 0 })
+	return append(parts, w.left...)
+}
+
 // lose forgets a partition that another worker may own. What still runs cannot be
 // committed: the epoch in Redis has moved on.
 func (w *Worker) lose(p *partition) {
@@ -138,6 +153,7 @@ func (w *Worker) lose(p *partition) {
 	if w.owned[p.number] == p {
 		delete(w.owned, p.number)
 	}
+	w.left = append(w.left, p)
 	w.mu.Unlock()
 	w.discard(p)
 }

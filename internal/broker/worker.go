@@ -26,6 +26,7 @@ type Worker struct {
 
 	mu    sync.Mutex
 	owned map[int]*partition
+	left  []*partition // lost, and handlers of theirs run on; see busy
 
 	nextAsked int // the partition that takeUpTo goes on with; only who beats touches it
 
@@ -37,7 +38,7 @@ type Worker struct {
 	hung     atomic.Int64  // handlers that were given up and have not returned
 	sweeper  sweeper
 
-	undecodable, hangs, unread throttle
+	undecodable, hangs, unread, spoilt throttle
 
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours
