@@ -46,9 +46,12 @@ func NewEmitter(ctx context.Context, rdb redis.UniversalClient) (*Emitter, error
 // error the event was not sent, or if the connection broke, perhaps it was.
 func (e *Emitter) Emit(ctx context.Context, m contract.Emission) (id string, err error) {
 	a := m.Audience
+	where, err := m.NamespaceFor(contract.Caller{})
 	switch {
-	case !strings.HasPrefix(m.Event.Namespace.Name, "/"):
-		return "", fmt.Errorf("%q is no namespace: it begins with /, like /chat", m.Event.Namespace.Name)
+	case err != nil:
+		return "", fmt.Errorf("emit %s: %w", m.Event.Name, err)
+	case !strings.HasPrefix(where.Name, "/"):
+		return "", fmt.Errorf("%q is no namespace: it begins with /, like /chat", where.Name)
 	case m.Event.Name == "":
 		return "", errors.New("the event has no name")
 	case a.Caller || a.ExceptCaller || a.Local:
@@ -70,7 +73,7 @@ func (e *Emitter) Emit(ctx context.Context, m contract.Emission) (id string, err
 	for i, room := range a.Rooms {
 		rooms[i] = string(room)
 	}
-	order := append(slices.Concat(rooms, a.Users, a.Sockets), m.Event.Namespace.Name)[0]
+	order := append(slices.Concat(rooms, a.Users, a.Sockets), where.Name)[0]
 	metadata, payload := encode(msg)
 	err = e.lanes.rdb.XAdd(ctx, &redis.XAddArgs{
 		Stream: eventStream(e.lanes.partition(order)), MaxLen: maxEvents, Approx: true,

@@ -24,6 +24,8 @@ func TestEmitterSaysWhatIsWrong(t *testing.T) {
 	}
 	town := contract.Namespace{Name: "/town", Doc: "A town."}
 	cried := contract.Event[map[string]any]{Namespace: town, Name: "cried", Doc: "Cried.", Keep: 10}
+	all := contract.Namespace{Name: "*", Doc: "All others."}
+	anywhere := contract.Event[int]{Namespace: all, Name: "cried", Doc: "Cried."}
 	some := cried.Of(map[string]any{"n": 1}).ToEveryone()
 	for _, tc := range []struct {
 		m    contract.Emission
@@ -31,6 +33,7 @@ func TestEmitterSaysWhatIsWrong(t *testing.T) {
 	}{
 		{contract.Raw(contract.Namespace{Name: "town"}, "cried", 1).ToEveryone(), "is no namespace"},
 		{contract.Raw(town, "", 1).ToEveryone(), "no name"},
+		{anywhere.Of(1).ToEveryone(), "say in which, by In"},
 		{cried.Of(nil), "nobody would hear it"},
 		{some.ExceptCaller(), "no caller"},
 		{some.ToCaller(), "no caller"},
@@ -51,5 +54,11 @@ func TestEmitterSaysWhatIsWrong(t *testing.T) {
 	}
 	if n, err := rdb.Keys(t.Context(), "*t:*").Result(); err != nil || len(n) != 1 || n[0] != eventStream(e.lanes.partition("north")) {
 		t.Errorf("streams %v, %v", n, err)
+	}
+	if _, err := e.Emit(t.Context(), anywhere.Of(1).In(all.At("/hamlet")).ToEveryone()); err != nil {
+		t.Error(err)
+	}
+	if n := rdb.XLen(t.Context(), eventStream(e.lanes.partition("/hamlet"))).Val(); n != 1 {
+		t.Errorf("%d events in the lane of their namespace", n)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // Check returns every mistake in the declarations, joined. What is wrong with
 // their types is found by schema.Compile.
 func (c *Catalog) Check() error {
-	k := checker{seen: map[string]string{}, rates: map[*Rate]bool{}}
+	k := checker{seen: map[string]string{}, rates: map[*Rate]bool{}, policies: map[*Policy]bool{}}
 	if c.Version != "" && !versionRE.MatchString(c.Version) {
 		k.wrong("the catalog", "Version %q must look like 1.0.0: a first number that is raised says that clients break", c.Version)
 	}
@@ -39,7 +39,8 @@ type checker struct {
 	errs []error
 	seen map[string]string // what must be unique -> who has it
 
-	rates map[*Rate]bool // that were checked
+	rates    map[*Rate]bool   // that were checked
+	policies map[*Policy]bool // likewise
 }
 
 func (k *checker) wrong(who, format string, args ...any) {
@@ -132,14 +133,15 @@ func (k *checker) route(r Route) {
 	}
 }
 
+// policy checks a policy, and those that it is nested in.
 func (k *checker) policy(c *Catalog, who string, p *Policy) {
-	if p == nil {
+	if p == nil || k.policies[p] {
 		return
 	}
-	for q := p; q != nil; q = q.outer {
-		for i := range q.Rates {
-			k.rate(c, who, &q.Rates[i])
-		}
+	k.policies[p] = true
+	defer k.policy(c, who, p.outer)
+	for i := range p.Rates {
+		k.rate(c, who, &p.Rates[i])
 	}
 	for _, g := range p.Connect {
 		if g.Allow == nil || g.For != "" || g.Disconnect {

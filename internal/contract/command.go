@@ -143,9 +143,8 @@ func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, err
 		policy: &c.Policy,
 	}
 	r.Guards = guardNames(c.Guards)
-	_, validates := any(*new(In)).(validator)
 	r.decodedBy = func(admit, serve Decode) (func(Caller, []byte) (Admission, error), Serve) {
-		return func(caller Caller, body []byte) (Admission, error) { return c.admit(caller, body, admit, validates) },
+		return func(caller Caller, body []byte) (Admission, error) { return c.admit(caller, body, admit) },
 			func(ctx context.Context, body []byte) (Outcome, error) { return c.serve(ctx, body, serve, h) }
 	}
 	admit, serve := r.decodedBy(fit, json.Unmarshal)
@@ -166,13 +165,13 @@ func fit(body []byte, into any) error {
 
 type validator interface{ Validate() error }
 
-func (c *Command[In, Out]) admit(caller Caller, body []byte, decode Decode, validates bool) (Admission, error) {
+func (c *Command[In, Out]) admit(caller Caller, body []byte, decode Decode) (Admission, error) {
 	in := new(In)
 	if err := decode(body, in); err != nil {
 		return Admission{}, err
 	}
-	if validates {
-		if err := any(*in).(validator).Validate(); err != nil {
+	if v, ok := any(in).(validator); ok { // also one with a value as receiver
+		if err := v.Validate(); err != nil {
 			return Admission{}, &InputError{err}
 		}
 	}

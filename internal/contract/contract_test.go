@@ -47,6 +47,31 @@ func (e even) Validate() error {
 	return nil
 }
 
+// A span checks itself by a method of its pointer.
+type span struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+}
+
+func (s *span) Validate() error {
+	if s.From > s.To {
+		return errors.New("from is after to")
+	}
+	return nil
+}
+
+func TestAdmitAsksThePointer(t *testing.T) {
+	t.Parallel()
+	r := contract.Command[span, contract.None]{Namespace: boards, Event: "span", Operation: "boards.span"}.Handle(nil)
+	var rule *contract.InputError
+	if _, err := r.Admit(contract.Caller{}, []byte(`{"from":2,"to":1}`)); !errors.As(err, &rule) || rule.Error() != "from is after to" {
+		t.Errorf("%v", err)
+	}
+	if _, err := r.Admit(contract.Caller{}, []byte(`{"from":1,"to":2}`)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAdmit(t *testing.T) {
 	t.Parallel()
 	refused := errors.New("refused")

@@ -195,6 +195,8 @@ func TestGuardsOnConnectGoFromTheServiceInwards(t *testing.T) {
 func TestPoliciesWithMistakes(t *testing.T) {
 	t.Parallel()
 	c := archive
+	outer := contract.Namespace{Name: "/outer", Doc: "It has others in it.", Policy: &contract.Policy{Guards: []contract.Guard[contract.Request]{{Name: "outer"}}}}
+	c.Namespace = outer.Nested(contract.Namespace{Name: "/inner", Doc: "It is in another.", Policy: &contract.Policy{}})
 	c.Policy = contract.Policy{
 		Connect:    []contract.Guard[contract.Connecting]{{Name: "late", Allow: func(contract.Caller, contract.Connecting) error { return nil }}},
 		Middleware: []contract.Middleware{nil}, Errors: []contract.ErrorMap{nil},
@@ -206,6 +208,7 @@ func TestPoliciesWithMistakes(t *testing.T) {
 	for _, want := range []string{
 		`the service's policy: the connect guard "empty" must have an Allow`,
 		`the service's policy: the guard "hollow" has no Allow`,
+		`namespace "/outer/inner": the guard "outer" has no Allow`,
 		`the service's policy: the guard "staff" is for amdin.*, which no operation is called`,
 		`command "boards.archive": Connect guards are for namespaces and the service`,
 		`command "boards.archive": middleware 0 is nil`, `command "boards.archive": meaning 0 of errors is nil`,
