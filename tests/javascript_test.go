@@ -1,7 +1,9 @@
 package tests
 
 import (
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/example/switchyard/internal/siotest"
 	"github.com/example/switchyard/internal/testenv"
@@ -43,6 +45,27 @@ func TestJavaScriptClientOfProtocol3(t *testing.T) {
 	for _, transports := range []string{"websocket", "polling", "polling,websocket"} {
 		t.Run(transports, func(t *testing.T) {
 			javascript(t, "client2.mjs", transports, one.URL, two.URL)
+		})
+	}
+}
+
+// A node that ends has acknowledged to its clients what it has done, also to those that
+// close before they look at what came with the end.
+func TestJavaScriptClientOfANodeThatEnds(t *testing.T) {
+	t.Parallel()
+	testenv.NodeModules(t, "the JavaScript client", "js")
+	url := testenv.Redis(t)
+	staying := siotest.Launch(t, url, "staying", "SOCKET_RATE=off")
+	for _, transport := range []string{"websocket", "polling"} {
+		t.Run(transport, func(t *testing.T) {
+			leaving := siotest.Launch(t, url, "leaving-"+transport, "SOCKET_RATE=off")
+			var client sync.WaitGroup
+			defer client.Wait()
+			client.Go(func() { javascript(t, "drain.mjs", transport, leaving.URL, staying.URL) })
+			testenv.WaitFor(t, 30*time.Second, "load", func() bool {
+				return len(kept(t, staying.URL, "drained-"+transport+"-0")) > 20
+			})
+			leaving.Terminate()
 		})
 	}
 }

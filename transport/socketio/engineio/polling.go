@@ -100,8 +100,11 @@ func (c *Conn) poll(yield bool) (body []byte, n next) {
 			c.queue.free()
 			c.queue = nil
 		}
-		if c.state == closing {
-			body, n = goodbyeFrame.appendPayload(body, c.eio3), answerLast
+		switch {
+		case c.state == closing && len(body) == 0:
+			body, n = goodbyeFrame.appendPayload(nil, c.eio3), answerLast
+		case c.state == closing: // official clients close before they hand over what came with the goodbye: it has a poll of its own
+			c.timer.Reset(min(lastPoll, c.srv.cfg.WriteTimeout))
 		}
 	}
 	// Before the answer leaves: the client's next poll may come while it still does.

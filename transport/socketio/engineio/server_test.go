@@ -568,6 +568,8 @@ func TestSlowConsumers(t *testing.T) {
 	}
 }
 
+// The goodbye comes with a poll of its own: official clients close before they hand over
+// what came in the same one.
 func TestCloseSendsTheRestFirst(t *testing.T) {
 	t.Parallel()
 	s := start(t, engineio.Config{})
@@ -576,8 +578,10 @@ func TestCloseSendsTheRestFirst(t *testing.T) {
 		s.h.last().Send(false, engineio.Text(fmt.Sprint(i)))
 	}
 	s.h.last().Close()
-	if _, got := s.get(q); got != "40\x1e41\x1e42\x1e1" {
-		t.Errorf("%q", got)
+	for _, want := range []string{"40\x1e41\x1e42", "1"} {
+		if _, got := s.get(q); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 	s.ends(engineio.ForcedClose)
 }
