@@ -221,12 +221,15 @@ func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
 			ended := 0
 			frozen.roster.ended = func() { ended++ }
 			known := frozen.enter("known")
+			twice := frozen.enter("twice")
 			frozen.write()
 			unknown := frozen.enter("unknown") // to Redis, when it is frozen
 			known.End([]byte("known closed"))
 			b.watch(6 * time.Second)
 			b.bury()
-			b.want("known lost")
+			b.want("known lost", "twice lost")
+			anew := frozen.enter("twice") // before it has found out
+			twice.Leave()
 			wake(frozen)
 			if ended != 1 {
 				t.Errorf("%s: its sockets were sent away %d times", name, ended)
@@ -235,10 +238,11 @@ func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
 			again := frozen.enter("again")
 			frozen.beat()
 			frozen.write()
-			b.want("known lost", "unknown closed")
+			b.want("known lost", "twice lost", "unknown closed")
 			again.End([]byte("again closed"))
+			anew.End([]byte("twice closed"))
 			frozen.write()
-			b.want("known lost", "unknown closed", "again closed")
+			b.want("known lost", "twice lost", "unknown closed", "again closed", "twice closed")
 			if ended != 1 {
 				t.Errorf("%s: its sockets were sent away %d times", name, ended)
 			}

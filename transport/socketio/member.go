@@ -43,7 +43,8 @@ func (m *member) caller() contract.Caller { return *m.by.Load() }
 
 // join puts a socket in rooms. Of one that went, or was refused, while its command ran the
 // rooms are told, as of one that was in. What that says belongs to the trace of the
-// command that put the socket in.
+// command that put the socket in. Who is in already enters anew: others may have taken this
+// node for dead meanwhile, and told that the socket is gone.
 func (h *handler) join(s *sockets.Socket, rooms []contract.Room, trace tracing.Header) {
 	rooms = h.admitted(s, rooms)
 	if len(rooms) == 0 {
@@ -59,16 +60,18 @@ func (h *handler) join(s *sockets.Socket, rooms []contract.Room, trace tracing.H
 	defer m.mu.Unlock()
 	in := s.Join(prefixed(roomPrefix, rooms)...) && !m.gone
 	for _, room := range rooms {
-		if m.stays[room] != nil {
-			continue
-		}
+		before := m.stays[room]
 		stay, err := h.enter(route, m.caller(), departure(room, contract.NodeLost), trace)
 		switch {
+		case err != nil && before != nil: // that one has to do
 		case err != nil:
 			h.log.Error("nobody will be told when a socket leaves a room", "room", room, "socket", s.ID(), "error", err)
-		case !in:
+		case !in && before == nil:
 			stay.End(departure(room, contract.ConnectionClosed))
 		default:
+			if before != nil {
+				before.Leave()
+			}
 			if m.stays == nil {
 				m.stays = map[contract.Room]broker.Stay{}
 			}

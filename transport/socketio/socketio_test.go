@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/internal/tracing"
 	"github.com/example/switchyard/transport/socketio"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
@@ -322,6 +324,26 @@ func TestNoDeparturesOfRoomsThatWereLeft(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{`{"room":"b2","reason":"node lost"}`, `{"room":"b1","reason":"node lost"}`}, lanes.left); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Who enters a room again is told of by the last time: others may have taken the node for
+// dead since the first one, and have told of that.
+func TestWhoEntersAgainEntersAnew(t *testing.T) {
+	t.Parallel()
+	_, lanes, url := start(t)
+	c := rawsio.Dial(t, url)
+	c.Connect("/board", `{"user":"alice"}`)
+	for i := range 2 {
+		wait := c.Begin("/board", "list", `{}`)
+		_, answer := lanes.command(t, i)
+		answer(broker.Reply{Body: []byte(`{}`), Join: []contract.Room{"b1"}, Trace: tracing.Header{Parent: strconv.Itoa(i)}})
+		wait()
+	}
+	c.Close()
+	told := lanes.departures(t, 1)
+	if len(told) != 1 || told[0].Trace.Parent != "1" || len(lanes.left) != 1 {
+		t.Errorf("%d departures, the first of the answer %s; %d stays have ended without", len(told), told[0].Trace.Parent, len(lanes.left))
 	}
 }
 
