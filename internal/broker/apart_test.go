@@ -148,7 +148,7 @@ func TestSuspectsComeFirst(t *testing.T) {
 	s := suspects{until: time.UnixMilli(1000)}
 	for i, tc := range []struct {
 		id             string
-		left           int64
+		open           int64
 		begin, suspect bool
 	}{
 		{"900-0", 0, true, true},
@@ -159,7 +159,7 @@ func TestSuspectsComeFirst(t *testing.T) {
 		{"1001-0", 0, true, false},
 		{"1002-0", 1, true, false},
 	} {
-		s.left.Store(tc.left)
+		s.open.Store(tc.open)
 		if begin, suspect := s.next(tc.id); begin != tc.begin || suspect != tc.suspect {
 			t.Errorf("%d: begin %v, suspect %v", i, begin, suspect)
 		}

@@ -133,8 +133,8 @@ func (w *Worker) busy() []*partition {
 	parts := w.ownedPartitions()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.left = slices.DeleteFunc(w.left, func(p *partition) bool { return p.open.Load() == 0 })
-	return append(parts, w.left...)
+	w.lost = slices.DeleteFunc(w.lost, func(p *partition) bool { return p.open.Load() == 0 })
+	return append(parts, w.lost...)
 }
 
 // lose forgets a partition that another worker may own. What still runs cannot be
@@ -153,7 +153,7 @@ func (w *Worker) lose(p *partition) {
 	if w.owned[p.number] == p {
 		delete(w.owned, p.number)
 	}
-	w.left = append(w.left, p)
+	w.lost = append(w.lost, p)
 	w.mu.Unlock()
 	w.discard(p)
 }

@@ -18,8 +18,9 @@ type partition struct {
 	suspects                suspects
 	inherited               time.Time // entries of then and before may have run: who owned it before has not handed it over
 
-	open atomic.Int64 // entries read and not yet committed
-	lost atomic.Bool  // somebody else may own it: start nothing, commit nothing
+	open    atomic.Int64 // entries read and not yet committed
+	lost    atomic.Bool  // somebody else may own it: start nothing, commit nothing
+	leaving atomic.Bool  // left to its next owner: start nothing
 
 	mu     sync.Mutex
 	paused time.Time // since when it is to be handed over and accepts nothing; zero: it is not
@@ -71,8 +72,9 @@ const (
 	keepAfterPause = 5 * time.Second // how long it is kept when that was not enough
 )
 
-// discard drops what has not begun and returns it.
+// discard drops what has not begun and returns it. Suspects that wait for their turn find out.
 func (p *partition) discard() []*job {
+	p.leaving.Store(true)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var dropped []*job

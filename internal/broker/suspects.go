@@ -25,7 +25,7 @@ type suspects struct {
 	died  string    // id of the entry that ran alone when an owner ended
 
 	wait bool         // for those that are under way, before more is read. The reader's alone
-	left atomic.Int64 // how many are under way
+	open atomic.Int64 // how many are under way
 }
 
 // suspectWindow is how many of a partition are under way at a time. Each of them may wait
@@ -69,7 +69,7 @@ func (p *partition) owned(c *redis.Cmd) (epoch int64, err error) {
 func (s *suspects) next(id string) (begin, suspect bool) {
 	if suspect = s.include(id); suspect {
 		s.wait = true
-		return s.left.Load() < suspectWindow, true
+		return s.open.Load() < suspectWindow, true
 	}
 	s.wait = s.underWay()
 	return !s.wait, false
@@ -80,13 +80,13 @@ func (s *suspects) include(id string) bool {
 }
 
 // underWay tells whether other entries must wait for suspects.
-func (s *suspects) underWay() bool { return s.wait && s.left.Load() > 0 }
+func (s *suspects) underWay() bool { return s.wait && s.open.Load() > 0 }
 
 // suspect makes a job one of a partition's suspects.
 func (w *Worker) suspect(j *job) {
-	j.p.suspects.left.Add(1)
+	j.p.suspects.open.Add(1)
 	j.passed = sync.OnceFunc(func() {
-		j.p.suspects.left.Add(-1)
+		j.p.suspects.open.Add(-1)
 		signal(w.room)
 	})
 }
@@ -117,8 +117,8 @@ func (p *partition) hangs(hung *job) {
 
 // begin waits until a command may run: while the leases hold, and for one that is
 // suspect until no other suspect runs on this node, which would be charged as well,
-// and Redis knows its name. False means that the partition was lost; j.end follows the
-// run of a suspect.
+// and Redis knows its name. False means that the command is left to another owner; j.end
+// follows the run of a suspect.
 func (w *Worker) begin(j *job) bool {
 	if j.passed == nil {
 		return w.awaitLease(j.p)
@@ -126,7 +126,7 @@ func (w *Worker) begin(j *job) bool {
 	w.alone <- struct{}{}
 	j.end = sync.OnceFunc(func() { <-w.alone })
 	var wait backoff
-	for w.awaitLease(j.p) {
+	for w.awaitLease(j.p) && !j.p.leaving.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)
 		epochs, err := w.own(ctx, "mark", []*partition{j.p}, j.entry.id)
 		cancel()

@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -135,6 +136,43 @@ func TestAHungSuspectBlocksItsKeyAlone(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A drain leaves to the others the suspects whose turn has not come.
+func TestADrainLeavesSuspectsToOthers(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	rdb := testenv.Client(t, url)
+	gateway := startNode(t, url, "g", nil, onePartition)
+	var both []<-chan broker.Reply
+	for i := range 2 {
+		both = append(both, gateway.submit(noteInput{Key: fmt.Sprint(i), Do: "block"}, time.Minute))
+	}
+	testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 2 })
+	suspectAll(t, rdb)
+	book, others := newNotebook(), newNotebook()
+	close(others.block)
+	w := startNode(t, url, "w", book, onePartition)
+	testenv.WaitFor(t, 20*time.Second, "one to run", func() bool { return book.begun.Load() == 1 })
+	startNode(t, url, "other", others, onePartition)
+	testenv.WaitFor(t, 20*time.Second, "two workers", func() bool { return rdb.ZCard(t.Context(), "workers").Val() == 2 })
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.worker.Drain(ended); err == nil {
+		t.Error("a drain does not wait for what runs")
+	}
+	close(book.block)
+	if err := w.worker.Drain(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, replies := range both {
+		if r := gateway.await(replies); r.Code != "" {
+			t.Errorf("%s", r.Body)
+		}
+	}
+	if here, there := book.begun.Load(), others.begun.Load(); here != 1 || there != 1 {
+		t.Errorf("%d have run here, %d there", here, there)
+	}
 }
 
 // Nor does one that fails, when Redis refuses its dead letter.

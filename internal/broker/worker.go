@@ -26,7 +26,7 @@ type Worker struct {
 
 	mu    sync.Mutex
 	owned map[int]*partition
-	left  []*partition // lost, and handlers of theirs run on; see busy
+	lost  []*partition // whose handlers run on; see busy
 
 	nextAsked int // the partition that takeUpTo goes on with; only who beats touches it
 
