@@ -17,7 +17,7 @@ import (
 func TestATooLargeOutputIsAnAccident(t *testing.T) {
 	t.Parallel()
 	const most = 1 << 20
-	url := "redis://" + testenv.RedisServer(t, "small", "--proto-max-bulk-len", fmt.Sprint(most)) + "/0"
+	url := "redis://" + testenv.RedisServer(t, "a Redis that takes no large values", "--proto-max-bulk-len", fmt.Sprint(most)) + "/0"
 	rdb := testenv.Client(t, url)
 	n := startNode(t, url, "a", nil, onePartition, func(c *broker.Config) { c.MaxOutput = most })
 	large := strings.Repeat("x", most)
