@@ -226,6 +226,7 @@ func For(t reflect.Type) (*jsonschema.Schema, error) {
 // annotate walks a type and its schema side by side and puts the tags' words into
 // the schema.
 func annotate(t reflect.Type, s *jsonschema.Schema) []error {
+	nullable := t.Kind() == reflect.Pointer
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -239,7 +240,9 @@ func annotate(t reflect.Type, s *jsonschema.Schema) []error {
 	case reflect.Float32:
 		s.Minimum, s.Maximum = jsonschema.Ptr(-math.MaxFloat32), jsonschema.Ptr(math.MaxFloat32)
 	case reflect.Slice:
-		s.Type, s.Types = "array", nil // null is no list: clients need not tell the two apart
+		if !nullable {
+			s.Type, s.Types = "array", nil // null is no list: clients need not tell the two apart
+		}
 		return annotate(t.Elem(), s.Items)
 	case reflect.Array:
 		return annotate(t.Elem(), s.Items)

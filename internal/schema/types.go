@@ -24,7 +24,7 @@ var (
 	}
 	fieldName  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	pathParam  = regexp.MustCompile(`\{([a-z_]+)\}`)
-	knownTypes = []reflect.Type{timeType}
+	knownTypes = []reflect.Type{timeType, reflect.TypeFor[*time.Time]()}
 )
 
 // PathParams lists the names in the braces of an HTTP path.
@@ -93,7 +93,7 @@ func encodesItself(t reflect.Type) bool {
 }
 
 func checkStruct(t reflect.Type, path string, above []reflect.Type) error {
-	var errs []error
+	errs := checkHidden(t, path)
 	for _, f := range reflect.VisibleFields(t) {
 		errs = append(errs, checkField(f, path+"."+f.Name, above))
 	}
