@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -46,6 +47,7 @@ func (r *resultsOf) emit(e contract.Emission) error {
 	}
 	if e.Spread {
 		md[MetaSpread] = "true"
+		set(md, MetaArguments, unplaced(payload, e.Event.Type))
 	}
 	if len(e.Binary) > 0 {
 		md[MetaBinary] = list(e.Binary)
@@ -71,6 +73,28 @@ func (r *resultsOf) except(a contract.Audience) string {
 		return list(append(slices.Clip(a.Except), caller))
 	}
 	return list(a.Except)
+}
+
+// unplaced are the names of an event's arguments where its payload does not tell their
+// places: it leaves out one that may be missing, and has a later one. The payload itself
+// stays as its schema says, for histories and for other readers of the lanes.
+func unplaced(payload []byte, t reflect.Type) string {
+	if t == nil { // of an event that nobody has declared
+		return ""
+	}
+	shape := contract.ShapeOf(t)
+	if shape.Needed == len(shape.Args) {
+		return ""
+	}
+	n, gap := 0, false
+	_, _ = jsonscan.Members(payload, 0, func(name string, _ []byte) { // what json.Marshal has written
+		gap = gap || n >= len(shape.Args) || name != shape.Args[n]
+		n++
+	})
+	if !gap {
+		return ""
+	}
+	return list(shape.Args)
 }
 
 // checkShape refuses what could not be written on a socket: arguments that are nested too

@@ -25,6 +25,7 @@ type Event struct {
 	Except, Node          string
 	Volatile              bool   // a busy socket may miss it
 	Spread                bool   // the payload is an array or an object: each value is one argument
+	Arguments             string // the names of all arguments, where the payload leaves out one before its last: a JSON array, or ""
 	Binary                string // where it has binary data, as base64: a JSON array, or ""
 
 	Action, Reason string // see MetaAction
@@ -36,7 +37,7 @@ type Event struct {
 func (e *Event) Clone() Event {
 	c := *e
 	c.Payload, c.Trace = bytes.Clone(e.Payload), e.Trace.Clone()
-	for _, s := range []*string{&c.ID, &c.Namespace, &c.Name, &c.Rooms, &c.Users, &c.Sockets, &c.Except, &c.Node, &c.Binary, &c.Action, &c.Reason} {
+	for _, s := range []*string{&c.ID, &c.Namespace, &c.Name, &c.Rooms, &c.Users, &c.Sockets, &c.Except, &c.Node, &c.Arguments, &c.Binary, &c.Action, &c.Reason} {
 		*s = strings.Clone(*s)
 	}
 	return c
@@ -86,6 +87,8 @@ func (a *arrival) set(name, value string) {
 		a.event.Node = value
 	case MetaSpread:
 		a.event.Spread = value == "true"
+	case MetaArguments:
+		a.event.Arguments = value
 	case MetaBinary:
 		a.event.Binary = value
 	case MetaVolatile:

@@ -33,16 +33,17 @@ const (
 	metaCause = "_cause" // id of the command that brought the event about
 
 	MetaNamespace = "namespace"
-	MetaEvent     = "event"    // wire name; none for a request to the nodes
-	MetaRooms     = "rooms"    // JSON arrays: the audience is the union of rooms,
-	MetaUsers     = "users"    // users
-	MetaSockets   = "sockets"  // and sockets,
-	MetaEveryone  = "everyone" // or "true": everyone in the namespace,
-	MetaExcept    = "except"   // less this socket, or those of a JSON array
-	MetaOnly      = "only"     // on this node
-	MetaSpread    = "spread"   // "true": the payload is an array or an object, each value one argument
-	MetaBinary    = "binary"   // JSON array: where the payload has base64 that leaves as binary data, see contract.Shape
-	MetaVolatile  = "volatile" // "true": a busy socket may miss it
+	MetaEvent     = "event"     // wire name; none for a request to the nodes
+	MetaRooms     = "rooms"     // JSON arrays: the audience is the union of rooms,
+	MetaUsers     = "users"     // users
+	MetaSockets   = "sockets"   // and sockets,
+	MetaEveryone  = "everyone"  // or "true": everyone in the namespace,
+	MetaExcept    = "except"    // less this socket, or those of a JSON array
+	MetaOnly      = "only"      // on this node
+	MetaSpread    = "spread"    // "true": the payload is an array or an object, each value one argument
+	MetaArguments = "arguments" // JSON array: the names of all arguments, where the payload, an object, leaves out one before its last: that is null
+	MetaBinary    = "binary"    // JSON array: where the payload has base64 that leaves as binary data, see contract.Shape
+	MetaVolatile  = "volatile"  // "true": a busy socket may miss it
 
 	// MetaAction is set on requests to all nodes: "join", "leave" (users, sockets, rooms),
 	// "close" (rooms) or "disconnect" (users, sockets, reason). Those that want an answer

@@ -72,6 +72,7 @@ func Streams() []Stream {
 			{MetaExcept, "less this socket, or those of a JSON array."},
 			{MetaOnly, "On this node alone."},
 			{MetaSpread, "true: the payload is an array or an object, each element one argument."},
+			{MetaArguments, "JSON array: the names of all arguments, where the payload leaves out one before its last. That one is null for clients."},
 			{MetaBinary, "JSON array of JSON pointers, * for each: the base64 of the payload that leaves as binary data."},
 			{MetaVolatile, "true: a busy socket may miss it."},
 			{MetaAction, "Of a request: join, leave, close, disconnect, or a question."},

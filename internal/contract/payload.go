@@ -27,7 +27,10 @@ const MaxBinary = 64
 //
 //	socket.emit("move", "rook", { x: 1, y: 2 }, callback)
 //
-// The last fields may have omitempty: arguments that may be missing.
+// The last fields may have omitempty: arguments that may be missing. On a socket such a
+// one is left out if nothing comes after it, and else it is null, as the undefined of
+// JavaScript is; a null that comes in its place is taken for a missing one. A question has
+// all its places, because the client's callback comes last.
 type Args struct{}
 
 var (
@@ -40,6 +43,9 @@ type Shape struct {
 	// Args are the names of the fields that are one argument each; nil: the value is the
 	// one argument.
 	Args []string
+
+	// Needed is how many of Args are always there: those after them may be missing.
+	Needed int
 
 	// Binary says where values are binary data: JSON pointers, in which * is each element
 	// of a list, or each member of an object.
@@ -57,9 +63,14 @@ func ShapeOf(t reflect.Type) Shape {
 	if t.Kind() == reflect.Struct && t.NumField() > 0 && t.Field(0).Anonymous && t.Field(0).Type == argsType {
 		s.Args = []string{}
 		for _, f := range reflect.VisibleFields(t) {
-			if name := jsonName(f); name != "" {
-				s.Args = append(s.Args, name)
+			name := jsonName(f)
+			if name == "" {
+				continue
 			}
+			if s.Needed == len(s.Args) && !optional(f) {
+				s.Needed++
+			}
+			s.Args = append(s.Args, name)
 		}
 	}
 	shapes.Store(t, s)
@@ -91,6 +102,12 @@ func places(all []string, t reflect.Type, at string, above []reflect.Type) []str
 		}
 	}
 	return all
+}
+
+// optional tells of a field that is not always there.
+func optional(f reflect.StructField) bool {
+	_, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return strings.Contains(options, "omit")
 }
 
 // jsonName is the name of a field in JSON, "" for one that is not there.

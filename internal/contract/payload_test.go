@@ -26,6 +26,13 @@ func TestShapes(t *testing.T) {
 		Title string `json:"title"`
 		Pages []page `json:"pages"`
 	}
+	type note struct {
+		contract.Args
+		Text  string `json:"text"`
+		Own   int    `json:"-"`
+		Color string `json:"color,omitempty"`
+		At    int    `json:"at,omitzero"`
+	}
 	type chain struct {
 		Next *chain          `json:"next"`
 		Data contract.Binary `json:"data"`
@@ -38,7 +45,8 @@ func TestShapes(t *testing.T) {
 		{"", contract.Shape{}},
 		{contract.Binary{}, contract.Shape{Binary: []string{""}}},
 		{page{}, contract.Shape{Binary: []string{"/scan", "/parts/*"}}},
-		{book{}, contract.Shape{Args: []string{"front", "title", "pages"}, Binary: []string{"/front", "/pages/*/scan", "/pages/*/parts/*"}}},
+		{book{}, contract.Shape{Args: []string{"front", "title", "pages"}, Needed: 3, Binary: []string{"/front", "/pages/*/scan", "/pages/*/parts/*"}}},
+		{note{}, contract.Shape{Args: []string{"text", "color", "at"}, Needed: 1}},
 		{chain{}, contract.Shape{Binary: []string{"/data"}}},
 	} {
 		for range 2 { // the second is a kept one

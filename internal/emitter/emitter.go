@@ -35,6 +35,7 @@ type Emission struct {
 	To        Audience
 	Volatile  bool     // a socket that is busy may miss it
 	Spread    bool     // the payload is an array or an object, each value one argument
+	Arguments []string // the names of all, where the payload leaves out one before its last
 	Binary    []string // where it has binary data, as base64
 }
 
@@ -82,9 +83,13 @@ func (e *Emitter) Handle(m *broker.Event) error {
 		if err != nil {
 			return fmt.Errorf("message %s: %s: %w", m.ID, broker.MetaBinary, err)
 		}
+		arguments, err := broker.ParseList(m.Arguments)
+		if err != nil {
+			return fmt.Errorf("message %s: %s: %w", m.ID, broker.MetaArguments, err)
+		}
 		err = e.emit(m, Emission{
 			Namespace: m.Namespace, Event: m.Name, Payload: json.RawMessage(m.Payload), To: to,
-			Volatile: m.Volatile, Spread: m.Spread, Binary: binary,
+			Volatile: m.Volatile, Spread: m.Spread, Arguments: arguments, Binary: binary,
 		})
 		if err != nil {
 			return fmt.Errorf("message %s is no event: %w", m.ID, err)

@@ -19,7 +19,11 @@ func (r *recorder) Emit(e emitter.Emission) (int, error) {
 	if !json.Valid(e.Payload) {
 		return 0, errors.New("no JSON")
 	}
-	r.calls = append(r.calls, fmt.Sprintf("emit %s %s %s %+v %t", e.Namespace, e.Event, e.Payload, e.To, e.Volatile))
+	call := fmt.Sprintf("emit %s %s %s %+v %t", e.Namespace, e.Event, e.Payload, e.To, e.Volatile)
+	if e.Spread {
+		call += fmt.Sprint(e.Arguments)
+	}
+	r.calls = append(r.calls, call)
 	return 1, nil
 }
 
@@ -56,6 +60,10 @@ func TestHandle(t *testing.T) {
 			broker.Event{Namespace: "/a", Name: "e", Everyone: true, Volatile: true, Payload: []byte("1")},
 			`emit /a e 1 {Everyone:true Rooms:[] Users:[] Sockets:[] Except:[]} true`,
 		},
+		"arguments": {
+			broker.Event{Namespace: "/a", Name: "e", Everyone: true, Spread: true, Arguments: `["a","b","c"]`, Payload: []byte(`{"a":1,"c":2}`)},
+			`emit /a e {"a":1,"c":2} {Everyone:true Rooms:[] Users:[] Sockets:[] Except:[]} false[a b c]`,
+		},
 		"many": {
 			broker.Event{Namespace: "/a", Name: "e", Rooms: `["a\"b","c"]`, Users: `["u"]`, Sockets: `["s"]`, Payload: []byte("1")},
 			`emit /a e 1 {Everyone:false Rooms:[a"b c] Users:[u] Sockets:[s] Except:[]} false`,
@@ -70,6 +78,7 @@ func TestHandle(t *testing.T) {
 		"no namespace":   {broker.Event{Name: "e"}, "error: message id names no namespace"},
 		"no JSON":        {broker.Event{Namespace: "/a", Name: "e", Everyone: true, Payload: []byte("{")}, "error: message id is no event: no JSON"},
 		"no name":        {broker.Event{Namespace: "/a"}, "error: message id is no event"},
+		"bad arguments":  {broker.Event{Namespace: "/a", Name: "e", Arguments: "x"}, "error: message id: arguments: not a JSON array of strings"},
 		"bad list":       {broker.Event{Namespace: "/a", Name: "e", Rooms: "x"}, "error: message id: rooms: not a JSON array of strings"},
 		"unknown action": {broker.Event{Namespace: "/a", Action: "explode"}, `error: message id asks for "explode"`},
 	} {

@@ -70,6 +70,12 @@ try {
   await until("the moves", () => bob.heard.moved.length === 2);
   assert.deepEqual(plain(bob.heard.moved), [["rook", { x: 1, y: 2 }, "binary CQ=="], ["pawn", { x: 70_000, y: 2 ** 40 }]]);
 
+  // What is undefined is missing, and keeps its place.
+  assert.deepEqual(await alice.call("play", "queen", { x: 1, y: 1 }, undefined, 7), ["queen", { x: 1, y: 1 }, null, 7]);
+  await until("the queen's move", () => bob.heard.moved.length === 3);
+  assert.deepEqual(bob.heard.moved[2], ["queen", { x: 1, y: 1 }, null, 7]);
+  assert.deepEqual(await alice.call("play", "bishop", { x: 1, y: 1 }, undefined, undefined), ["bishop", { x: 1, y: 1 }]);
+
   const [problem] = await alice.call("play", "", { x: -1, y: 0 });
   assert.equal(problem.kind, "error");
   assert.deepEqual(problem.errors.map((e) => e.pointer), ["/0", "/1/x"]);
@@ -87,8 +93,8 @@ try {
   const later = bob.call("play", "king", { x: 0, y: 0 });
   await until("bob to be back", () => back);
   assert.deepEqual(await later, ["king", { x: 0, y: 0 }]);
-  await alice.call("play", "queen", { x: 0, y: 0 });
-  await until("the queen", () => bob.heard.moved.some(([piece]) => piece === "queen"));
+  await alice.call("play", "knight", { x: 0, y: 0 });
+  await until("the knight", () => bob.heard.moved.some(([piece]) => piece === "knight"));
   for (const { socket } of [alice, bob]) socket.disconnect();
   console.log("ok");
 } catch (error) {

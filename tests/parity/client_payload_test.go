@@ -33,7 +33,7 @@ func TestTheTypedClientSpeaksSeveralArgumentsAndBinaryData(t *testing.T) {
 	if diff := cmp.Diff(p, got); err != nil || diff != "" {
 		t.Errorf("heard %v %s", err, diff)
 	}
-	for _, m := range []move{{Piece: "rook", To: square{X: 1, Y: 2}, Seal: contract.Binary{1}}, {Piece: "pawn"}} {
+	for _, m := range []move{{Piece: "rook", To: square{X: 1, Y: 2}, Seal: contract.Binary{1}}, {Piece: "pawn"}, {Piece: "king", Clock: 7}} {
 		got, err := client.Call(ctx, c, play, m)
 		if diff := cmp.Diff(m, got); err != nil || diff != "" {
 			t.Errorf("answered %v %s", err, diff)

@@ -33,6 +33,7 @@ type move struct {
 	Piece string          `json:"piece" minLength:"1"`
 	To    square          `json:"to"`
 	Seal  contract.Binary `json:"seal,omitempty"`
+	Clock int             `json:"clock,omitempty"`
 }
 
 var (
@@ -109,8 +110,27 @@ func TestSeveralArgumentsAcrossNodes(t *testing.T) {
 	wantFields(t, here.Call("/gallery", "play", `"",{"x":-1,"y":3,"z":4},"?"`), "/0", "/1/x", "/1/z", "/2")
 	wantFields(t, here.Call("/gallery", "play", `"rook"`), "/1")
 	wantFields(t, here.Call("/gallery", "play", `{"piece":"rook","to":{"x":1,"y":2}}`), "/0", "/1")
-	wantCode(t, here.Call("/gallery", "play", `"rook",{"x":1,"y":2},"",1`), fault.Invalid)
+	wantCode(t, here.Call("/gallery", "play", `"rook",{"x":1,"y":2},"",1,1`), fault.Invalid)
 	wantCode(t, here.Call("/gallery", "hang", `{"name":"sea","data":""},1`), fault.Invalid)
+}
+
+// An argument that is missing keeps its place where clients are, and nowhere else.
+func TestAMissingArgumentKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	urls, here, away := openGallery(t)
+	for said, heard := range map[string]string{
+		`"rook",{"x":1,"y":2},null,7`:    `"rook",{"x":1,"y":2},null,7`,
+		`"rook",{"x":1,"y":2},null,null`: `"rook",{"x":1,"y":2}`,
+		`"rook",{"x":1,"y":2},"AQ==",0`:  `"rook",{"x":1,"y":2},"binary AQ=="`,
+	} {
+		want(t, here.Call("/gallery", "play", said), heard)
+		want(t, away.Expect("/gallery", "moved"), heard)
+	}
+	const king = `{"piece":"king","to":{"x":0,"y":0},"clock":7}`
+	want(t, overREST(t, urls[0]+"/v1/moves", king), king)
+	want(t, away.Expect("/gallery", "moved"), `"king",{"x":0,"y":0},null,7`)
+	wantCode(t, overREST(t, urls[0]+"/v1/moves", `{"piece":"king","to":{"x":0,"y":0},"seal":null}`), fault.Invalid)
+	wantFields(t, here.Call("/gallery", "play", `"rook",null,null,"7"`), "/1", "/3")
 }
 
 func wantFields(t *testing.T, answer string, pointers ...string) {

@@ -63,6 +63,9 @@ async def converse():
     move = ["rook", {"x": 1, "y": 2}, b"\t"]
     same(await alice.call("play", *move), move)
     same(await bob.next("moved"), move)
+    unsealed = ["queen", {"x": 1, "y": 1}, None, 7]
+    same(await alice.call("play", *unsealed), unsealed)
+    same(await bob.next("moved"), unsealed)
     problem = await alice.call("play", "", {"x": -1, "y": 0})
     same([e["pointer"] for e in problem["errors"]], ["/0", "/1/x"])
     some = [0, -1, 1.5, True, None, "", '"\\\n\u20ac', [], {}, {"a": [{"b": None}]}]

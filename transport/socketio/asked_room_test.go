@@ -15,17 +15,20 @@ import (
 	"github.com/example/switchyard/internal/rawsio"
 )
 
-// A letter is asked about with two arguments, and answered with two or one.
+// A letter is asked about with two arguments and perhaps others, and answered likewise.
 type letter struct {
 	contract.Args
 	Title string          `json:"title"`
 	Paper contract.Binary `json:"paper"`
+	Note  string          `json:"note,omitempty"`
+	Pages int             `json:"pages,omitempty"`
 }
 
 type signature struct {
 	contract.Args
 	Signed bool   `json:"signed"`
 	Seal   []byte `json:"seal,omitempty"`
+	Place  string `json:"place,omitempty"`
 }
 
 var sign = contract.Ask[letter, signature]{Namespace: ns, Name: "sign", Doc: "Do you sign?", Timeout: 20 * time.Second}
@@ -54,7 +57,7 @@ func TestARoomIsAsked(t *testing.T) {
 			got <- answers
 		}()
 		answer := func(c *rawsio.Client, packet string, attachments ...[]byte) {
-			if asked := c.Expect("/board", "sign"); asked != `"peace","binary AQ=="` {
+			if asked := c.Expect("/board", "sign"); asked != `"peace","binary AQ==",null,null` { // the callback is the fifth
 				t.Errorf("the question is %s", asked)
 			}
 			heard := c.Heard() // the question, and its attachment
@@ -66,7 +69,7 @@ func TestARoomIsAsked(t *testing.T) {
 		}
 		answer(clients[0], `461-/board,ID[true,{"_placeholder":true,"num":0}]`, []byte{2})
 		answer(clients[1], `43/board,ID[{"kind":"error","code":"conflict"}]`)
-		answer(clients[2], `43/board,ID[false]`)
+		answer(clients[2], `43/board,ID[false,null,"Rome"]`)
 		said := map[int]signature{}
 		for _, a := range <-got {
 			if i := ids[a.Socket]; i == 1 != errors.Is(a.Err, contract.ErrRefused) {
@@ -74,7 +77,7 @@ func TestARoomIsAsked(t *testing.T) {
 			}
 			said[ids[a.Socket]] = a.Answer
 		}
-		if diff := cmp.Diff(map[int]signature{0: {Signed: true, Seal: []byte{2}}, 1: {}, 2: {}}, said); diff != "" {
+		if diff := cmp.Diff(map[int]signature{0: {Signed: true, Seal: []byte{2}}, 1: {}, 2: {Place: "Rome"}}, said); diff != "" {
 			t.Error(diff)
 		}
 		if _, err := asker.Ask(t.Context(), sign.Spec(), contract.Who{}, letter{}); err == nil {

@@ -17,33 +17,31 @@ import (
 // socket.
 type command struct {
 	*schema.Command
-	in  []string // the names of its arguments; nil for one
-	out contract.Shape
+	in, out contract.Shape
 
 	metrics *metrics.Operation
 }
 
 func newCommand(c *schema.Command, count *metrics.Metrics) *command {
-	return &command{Command: c, in: contract.ShapeOf(c.In).Args, out: contract.ShapeOf(c.Out), metrics: count.Operation(c.Operation)}
+	return &command{Command: c, in: contract.ShapeOf(c.In), out: contract.ShapeOf(c.Out), metrics: count.Operation(c.Operation)}
 }
 
 // An ask is a question to clients, likewise.
 type ask struct {
 	*schema.Ask
-	question contract.Shape
-	answer   []string
+	question, answer contract.Shape
 }
 
 func newAsk(a *schema.Ask) *ask {
-	return &ask{Ask: a, question: contract.ShapeOf(a.Question), answer: contract.ShapeOf(a.AskSpec.Answer).Args}
+	return &ask{Ask: a, question: contract.ShapeOf(a.Question), answer: contract.ShapeOf(a.AskSpec.Answer)}
 }
 
 // argument is what the contract knows as the input: the one argument, where none is an
 // empty object, or an object of several, by their names.
-func argument(names []string, args []json.RawMessage) (json.RawMessage, error) {
+func argument(s contract.Shape, args []json.RawMessage) (json.RawMessage, error) {
 	switch {
-	case names != nil:
-		return named(names, args)
+	case s.Args != nil:
+		return named(s, args)
 	case len(args) == 0:
 		return json.RawMessage(`{}`), nil
 	case len(args) == 1:
@@ -52,7 +50,10 @@ func argument(names []string, args []json.RawMessage) (json.RawMessage, error) {
 	return nil, fault.New(fault.Invalid, "send one argument, an object; this event came with %d", len(args))
 }
 
-func named(names []string, args []json.RawMessage) (json.RawMessage, error) {
+// named is the object that arguments are. An argument that may be missing is so where it
+// is null, which is what JSON makes of undefined.
+func named(s contract.Shape, args []json.RawMessage) (json.RawMessage, error) {
+	names := s.Args
 	if len(args) > len(names) {
 		return nil, fault.New(fault.Invalid, "send at most %d arguments; this event came with %d", len(names), len(args))
 	}
@@ -62,7 +63,10 @@ func named(names []string, args []json.RawMessage) (json.RawMessage, error) {
 	}
 	object := append(make([]byte, 0, size), '{')
 	for i, arg := range args {
-		if i > 0 {
+		if i >= s.Needed && string(arg) == "null" {
+			continue
+		}
+		if len(object) > 1 {
 			object = append(object, ',')
 		}
 		object = append(append(append(object, '"'), names[i]...), `":`...) // schema.For has checked the name
@@ -101,5 +105,9 @@ func within(pointer, name string) (rest string, ok bool) {
 
 // payload is a JSON value as it is written on a socket.
 func payload(s contract.Shape, value json.RawMessage) sockets.Payload {
-	return sockets.Payload{JSON: value, Spread: s.Args != nil, Binary: s.Binary}
+	p := sockets.Payload{JSON: value, Spread: s.Args != nil, Binary: s.Binary}
+	if s.Needed < len(s.Args) {
+		p.Names = s.Args
+	}
+	return p
 }

@@ -15,7 +15,7 @@ var errSomebodyElse = fault.New(fault.Forbidden, "this is another user's, or ano
 // refresh answers contract.Refresh: its argument is an auth object as for connecting. On
 // a problem nothing has changed, and the old token holds until it expires.
 func (h *handler) refresh(s *sockets.Socket, e sockets.Event) {
-	auth, err := argument(nil, e.Args)
+	auth, err := argument(contract.Shape{}, e.Args)
 	if err == nil {
 		err = h.renew(s, auth)
 	}

@@ -195,7 +195,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 	}
 	admission, err := cmd.Accept(caller, input)
 	if err != nil {
-		problem := fault.ProblemOf(byPosition(cmd.in, err), "")
+		problem := fault.ProblemOf(byPosition(cmd.in.Args, err), "")
 		if problem.Code == fault.Internal {
 			h.log.Error("cannot admit a command", "operation", cmd.Operation, "error", err)
 		}
@@ -223,7 +223,7 @@ func (g *Gateway) Emit(e emitter.Emission) (heard int, err error) {
 	if n == 0 {
 		return 0, nil
 	}
-	p := sockets.Payload{JSON: e.Payload, Spread: e.Spread, Binary: e.Binary}
+	p := sockets.Payload{JSON: e.Payload, Spread: e.Spread, Names: e.Arguments, Binary: e.Binary}
 	if err := p.Check(); err != nil {
 		return 0, err
 	}

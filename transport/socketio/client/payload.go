@@ -14,7 +14,7 @@ import (
 // arguments are a declared value as it is sent: one argument, or each field of a struct of
 // several (contract.Args). What is binary in it leaves as base64, which servers take too.
 func arguments(v any) ([]any, error) {
-	names := argsOf(reflect.TypeOf(v))
+	names := shapeOf(reflect.TypeOf(v)).Args
 	if names == nil {
 		return []any{v}, nil
 	}
@@ -28,19 +28,19 @@ func arguments(v any) ([]any, error) {
 	}
 	var args []any
 	for i, name := range names {
-		if field, ok := fields[name]; ok { // the last may be missing
+		if field, ok := fields[name]; ok { // a missing one before it is null
 			args = append(append(args, make([]any, i-len(args))...), field)
 		}
 	}
 	return args, nil
 }
 
-// argsOf are the names of a type's arguments, nil for a type that is one argument.
-func argsOf(t reflect.Type) []string {
+// shapeOf is the shape of a type, that of one argument for what is no struct.
+func shapeOf(t reflect.Type) contract.Shape {
 	if t == nil || t.Kind() != reflect.Struct {
-		return nil
+		return contract.Shape{}
 	}
-	return contract.ShapeOf(t).Args
+	return contract.ShapeOf(t)
 }
 
 // decodeArgs decodes what an event or an answer says. No argument is the zero value.
@@ -49,8 +49,8 @@ func decodeArgs(what string, args []json.RawMessage, attachments [][]byte, into 
 		return nil
 	}
 	body := args[0]
-	if names := argsOf(reflect.TypeOf(into).Elem()); names != nil {
-		body = named(names, args)
+	if s := shapeOf(reflect.TypeOf(into).Elem()); s.Args != nil {
+		body = named(s, args)
 	}
 	body, err := inline(body, attachments)
 	if err == nil {
@@ -62,11 +62,15 @@ func decodeArgs(what string, args []json.RawMessage, attachments [][]byte, into 
 	return nil
 }
 
-// named is the object that arguments are; those that nobody has declared are left out.
-func named(names []string, args []json.RawMessage) json.RawMessage {
+// named is the object that arguments are; those that nobody has declared are left out, and
+// those that may be missing where they are null.
+func named(s contract.Shape, args []json.RawMessage) json.RawMessage {
 	object := []byte{'{'}
-	for i, name := range names[:min(len(names), len(args))] {
-		if i > 0 {
+	for i, name := range s.Args[:min(len(s.Args), len(args))] {
+		if i >= s.Needed && string(args[i]) == "null" {
+			continue
+		}
+		if len(object) > 1 {
 			object = append(object, ',')
 		}
 		object = append(strconv.AppendQuote(object, name), ':')

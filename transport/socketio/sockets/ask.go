@@ -52,6 +52,7 @@ func (s *Socket) Ask(event string, within time.Duration, p Payload, done func(ar
 		s.conn.settle()
 		return
 	}
+	p.full = true // a client's callback comes after all arguments that there may be
 	s.write(s.conn.srv.eventFrames(s.namespace, event, id, p), false)
 	s.sent(event, p)
 }

@@ -66,6 +66,10 @@ func msgpackFrames(kind byte, namespace string, id AckID, name string, p Payload
 		b = msgpack.AppendText(b, name)
 	}
 	for _, arg := range args {
+		if arg == missing {
+			b, _, _ = msgpack.AppendJSON(b, null, 0, nil)
+			continue
+		}
 		var err error
 		b, _, err = msgpack.AppendJSON(b, p.JSON, arg.start, func(start int) ([]byte, bool) {
 			if len(blobs) == 0 || blobs[0].start != start {

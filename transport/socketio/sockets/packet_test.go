@@ -92,6 +92,11 @@ func TestFrames(t *testing.T) {
 	several := func(text string, binary ...string) Payload {
 		return Payload{JSON: json.RawMessage(text), Spread: true, Binary: binary}
 	}
+	named := func(text string, full bool) Payload {
+		p := several(text, "/b")
+		p.Names, p.full = []string{"a", "b", "c", "d"}, full
+		return p
+	}
 	event := func(namespace, name string, p Payload) frames { return eventFrames(namespace, name, NoAck, p) }
 	for want, got := range map[string]frames{
 		`42/chat,["a\"b",{"x":1}]`: event("/chat", `a"b`, JSON(json.RawMessage(`{"x":1}`))),
@@ -105,6 +110,14 @@ func TestFrames(t *testing.T) {
 		`452-/x,["a",{"_placeholder":true,"num":0},{"b":[null,{"_placeholder":true,"num":1},"?"]}] 1 2,3`: event("/x", "a",
 			several(`{"y":"AQ==","z":{"b":[null,"AgM=","?"]}}`, "/y", "/z/b/*")),
 		`461-/x,7[{"_placeholder":true,"num":0}] 1`: ackFrames("/x", 7, Payload{JSON: json.RawMessage(`"AQ=="`), Binary: []string{""}}),
+		`430[1,null,null,2]`:                        ackFrames("/", 0, named(`{"a":1,"d":2}`, false)),
+		`431[1]`:                                    ackFrames("/", 1, named(`{"a":1}`, false)),
+		`432[]`:                                     ackFrames("/", 2, named(`{}`, false)),
+		`433[1,null,null,null]`:                     ackFrames("/", 3, named(` { "a" : 1 } `, true)),
+		`434[null,null,null,null]`:                  ackFrames("/", 4, named(`{}`, true)),
+		`435[1,null,null,null,9]`:                   ackFrames("/", 5, named(`{"a":1,"z":9}`, true)), // of a later version
+		`436[1,2]`:                                  ackFrames("/", 6, Payload{JSON: json.RawMessage("[1,2]"), Spread: true, Names: []string{"a", "b", "c"}}),
+		`461-8[null,{"_placeholder":true,"num":0},null,[]] 1`: ackFrames("/", 8, named(`{"b":"AQ==","d":[]}`, false)),
 		`43/x,7[null]`: ackFrames("/x", 7, Payload{JSON: json.RawMessage(`null`), Binary: []string{""}}),
 	} {
 		text := got[0].String()
@@ -114,6 +127,20 @@ func TestFrames(t *testing.T) {
 		if text != want {
 			t.Errorf("got %s, want %s", text, want)
 		}
+	}
+}
+
+// What operators are shown has the names that arguments have.
+func TestArgumentsHaveNames(t *testing.T) {
+	t.Parallel()
+	p := Payload{JSON: json.RawMessage(`{"a":1,"c":2,"z":3}`), Spread: true, Names: []string{"a", "b", "c", "d"}}
+	names, args := p.Args()
+	got := fmt.Sprintf("%s %s", names, args)
+	p.Names = nil
+	names, args = p.Args()
+	got += fmt.Sprintf(" %s %s", names, args)
+	if want := "[a b c d z] [1 null 2 null 3] [a c z] [1 2 3]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

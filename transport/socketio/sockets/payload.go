@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"github.com/example/switchyard/internal/jsonscan"
 )
@@ -13,7 +14,10 @@ import (
 type Payload struct {
 	JSON   json.RawMessage // one argument, or
 	Spread bool            // several: each element of an array, or each value of an object
+	Names  []string        // all that the object may have: one before the last that it has is null
 	Binary []string        // where base64 is that leaves as binary data, see jsonscan.Find
+
+	full bool // each of Names has its place, because a callback comes last
 }
 
 // JSON is a payload of one argument.
@@ -39,12 +43,66 @@ func (p Payload) plain() bool { return !p.Spread && len(p.Binary) == 0 }
 // A span is a part of a payload.
 type span struct{ start, end int }
 
+var (
+	missing = span{-1, -1} // an argument that the payload does not have
+	null    = []byte("null")
+)
+
 // arguments are where the arguments of a payload are.
 func (p Payload) arguments() []span {
 	if !p.Spread {
 		return []span{{0, len(p.JSON)}}
 	}
-	return p.find([]string{"/*"})
+	all := p.find([]string{"/*"})
+	if len(p.Names) == 0 || !p.object() {
+		return all
+	}
+	_, members := p.places()
+	placed := make([]span, len(members))
+	for i, m := range members {
+		if placed[i] = missing; m >= 0 {
+			placed[i] = all[m]
+		}
+	}
+	return placed
+}
+
+func (p Payload) object() bool {
+	begin := jsonscan.Space(p.JSON, 0)
+	return begin < len(p.JSON) && p.JSON[begin] == '{'
+}
+
+// places are the names of the arguments that an object is, and which of its members each
+// is, -1 for one that it does not have. A member that nobody has declared comes after all
+// that are: another version of the service has.
+func (p Payload) places() (names []string, members []int) {
+	leave := func(until int) {
+		for len(names) < until {
+			names, members = append(names, p.Names[len(names)]), append(members, -1)
+		}
+	}
+	n := 0
+	_, _ = jsonscan.Members(p.JSON, jsonscan.Space(p.JSON, 0), func(name string, _ []byte) { // what is no JSON was refused before
+		at := slices.Index(p.Names, name)
+		if at < 0 {
+			at = len(p.Names)
+		}
+		leave(at)
+		names, members = append(names, name), append(members, n)
+		n++
+	})
+	if p.full {
+		leave(len(p.Names))
+	}
+	return names, members
+}
+
+// at is an argument.
+func (p Payload) at(arg span) json.RawMessage {
+	if arg == missing {
+		return null
+	}
+	return p.JSON[arg.start:arg.end]
 }
 
 func (p Payload) find(patterns []string) (all []span) {
@@ -57,16 +115,13 @@ func (p Payload) find(patterns []string) (all []span) {
 // Args are the arguments of the payload, with binary data as base64, and their names if
 // they are the values of an object.
 func (p Payload) Args() (names []string, args []json.RawMessage) {
-	if begin := jsonscan.Space(p.JSON, 0); p.Spread && p.JSON[begin] == '{' {
-		_, _ = jsonscan.Members(p.JSON, begin, func(name string, value []byte) { // what is no JSON was refused before
-			names, args = append(names, name), append(args, value)
-		})
-		return names, args
+	if p.Spread && p.object() {
+		names, _ = p.places()
 	}
 	for _, arg := range p.arguments() {
-		args = append(args, p.JSON[arg.start:arg.end])
+		args = append(args, p.at(arg))
 	}
-	return nil, args
+	return names, args
 }
 
 // A blob is binary data of a payload, and the text that stands for it.
@@ -102,6 +157,10 @@ func (p Payload) text() (text json.RawMessage, attachments [][]byte) {
 	for i, arg := range p.arguments() {
 		if i > 0 {
 			text = append(text, ',')
+		}
+		if arg == missing {
+			text = append(text, null...)
+			continue
 		}
 		from := arg.start
 		for ; len(blobs) > 0 && blobs[0].start < arg.end; blobs = blobs[1:] {
