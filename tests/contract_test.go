@@ -160,7 +160,7 @@ func TestTypeScriptClient(t *testing.T) {
 	testenv.NodeModules(t, what, "js")
 	folder := t.TempDir()
 	for to, from := range map[string]string{
-		"contract.ts": "../docs/contract/client.ts", "everything.ts": "../internal/spec/testdata/client.ts", "client.ts": "js/client.ts",
+		"contract.ts": "../docs/contract/client.ts", "everything.ts": "../internal/spec/testdata/client.ts", "client.ts": "js/client.ts", "arguments.ts": "js/arguments.ts",
 	} {
 		text, err := os.ReadFile(from)
 		if err != nil {
@@ -182,7 +182,7 @@ func TestTypeScriptClient(t *testing.T) {
 	}
 	testenv.RunNode(t, what, folder, "node_modules/typescript/bin/tsc", "--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes",
 		"--noUnusedLocals", "--noImplicitReturns", "--target", "es2022", "--module", "nodenext", "--types", "node",
-		"client.ts", "everything.ts")
+		"client.ts", "everything.ts", "arguments.ts")
 	if t.Failed() {
 		return
 	}

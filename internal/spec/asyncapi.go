@@ -24,7 +24,7 @@ const (
 	errorEvent       = "error"
 	describeSocketIO = "Engine.IO 4, Socket.IO 5; long polling on the same path. A channel is a namespace, the name of a message " +
 		"its event, and the payload the event's one argument; where x-arguments names members of the payload, each of " +
-		"them is an argument, in this order. Binary data, contentMediaType application/octet-stream, comes as attachments. A reply is the acknowledgement: a result, or a problem, whose kind is error."
+		"them is an argument, in this order. One of them that may be missing is null where a later one is there, and also where a client sends null; a question, which the client's callback follows, has all of them. Binary data, contentMediaType application/octet-stream, comes as attachments. A reply is the acknowledgement: a result, or a problem, whose kind is error."
 )
 
 // AsyncAPI describes what clients may send over sockets, and what they are sent: each

@@ -170,7 +170,7 @@ func TestBreakingIsWhatIsGone(t *testing.T) {
 	want := []string{
 		"desk.close: close on /hall/desk is gone", "hall.other: * on /hall is gone", "hall.seats: seats on /hall is gone", "hall.desk:error: error on /hall/desk is gone", "hall.desk:resync: resync on /hall/desk is gone",
 		"hall:book: book on /hall is gone", "hall:confirm: confirm on /hall is gone", "hall:noise:any-thing: noise:any-thing on /hall is gone",
-		"org.move: move on /org-{org}/{team} is gone", "org-org.team:drawn: drawn on", "org-org.team:error: error on", "org-org.team:resync: resync on",
+		"org.move: move on /org-{org}/{team} is gone", "org-org.team:drawn: drawn on", "org-org.team:moved: moved on", "org-org.team:sure: sure on", "org-org.team:error: error on", "org-org.team:resync: resync on",
 		"foyer.ring: ring on / is gone", "main:doors.opened: doors.opened on / is gone", "main:error: error on / is gone", "main:resync: resync on / is gone",
 	}
 	for _, w := range want {

@@ -46,12 +46,26 @@ type changed struct {
 	At    time.Time       `json:"at"`
 }
 
-// A move is two arguments, and perhaps a third.
+// A move is two arguments, and perhaps two others.
 type move struct {
 	contract.Args
-	From seat            `json:"from"`
-	To   seat            `json:"to"`
-	Why  contract.Binary `json:"why,omitempty"`
+	From  seat            `json:"from"`
+	To    seat            `json:"to"`
+	Why   contract.Binary `json:"why,omitempty"`
+	Until *time.Time      `json:"until,omitempty"`
+}
+
+// A doubt is asked about with an argument, and perhaps another, and so are answers.
+type doubt struct {
+	contract.Args
+	Text  string  `json:"text"`
+	Hints *[]seat `json:"hints,omitempty"`
+}
+
+type certainty struct {
+	contract.Args
+	Yes  bool   `json:"yes"`
+	Note string `json:"note,omitempty"`
 }
 
 // A drawing is two arguments.
@@ -81,9 +95,12 @@ func catalog() *contract.Catalog {
 	org := contract.Namespace{Name: "/org-{org}/{team}", Doc: "What a team of an organization sees."}
 	foyer := contract.Namespace{Name: "/", Doc: "Where clients are that name no namespace."}
 	opened := contract.Event[agreed]{Namespace: foyer, Name: "doors.opened", Doc: "The doors are open."}
+	sure := contract.Ask[doubt, certainty]{Namespace: org, Name: "sure", Doc: "Are you sure?"}
+	moved := contract.Event[move]{Namespace: org, Name: "moved", Doc: "Somebody has moved."}
 	drawn := contract.Event[drawing]{Namespace: org, Name: "drawn", Doc: "Somebody has drawn something."}
 	c := contract.NewCatalog([]contract.Route{
-		handle(contract.Command[move, drawing]{Namespace: org, Event: "move", Operation: "org.move", Doc: "Move, and get a drawing.", Raises: []contract.EventSpec{drawn.Spec()}}),
+		handle(contract.Command[move, drawing]{Namespace: org, Event: "move", Operation: "org.move", Doc: "Move, and get a drawing.",
+			Raises: []contract.EventSpec{drawn.Spec(), moved.Spec()}, Asks: []contract.AskSpec{sure.Spec()}}),
 		booking[bookInput, booked](contract.HTTP{Method: "PUT", Path: "/v1/hall/{fare}"}, seats.Spec(), confirm.Spec()),
 		handle(contract.Command[contract.None, page[seat]]{Namespace: hall, Event: "seats", Operation: "hall.seats", Doc: "All seats.", Timeout: time.Second,
 			HTTP: contract.HTTP{Method: "GET", Path: "/v1/hall"}}),

@@ -105,14 +105,13 @@ func (w *typescript) namespace(n contract.Namespace, name string) {
 	for _, e := range w.Events {
 		if e.Namespace.Name == n.Name {
 			w.doc("  ", e.Doc)
-			w.line("  %s: (%s) => void;", key(e.Name), w.arguments("payload", e.Type, w.sent(e.Type), true))
+			w.line("  %s: (%s) => void;", key(e.Name), w.heard("payload", e.Type, w.sent(e.Type)))
 		}
 	}
 	for _, a := range w.Catalog.Asks {
 		if a.Namespace.Name == n.Name {
 			w.doc("  ", a.Doc+" Answer it, or refuse with a problem.")
-			w.line("  %s: (%s, answer: (%s) => void) => void;", key(a.Name),
-				w.arguments("question", a.Question, w.sent(a.Question), false), w.acknowledged(a.Answer, w.received(a.Answer)))
+			w.line("  %s: (%s) => void;", key(a.Name), w.asked(a.Question, w.sent(a.Question), w.acknowledged(a.Answer, w.received(a.Answer))))
 		}
 	}
 	w.doc("  ", "You may have missed events: read again the state that you show.")
@@ -124,52 +123,10 @@ func (w *typescript) namespace(n contract.Namespace, name string) {
 	for _, r := range w.Routes {
 		if r.Namespace.Name == n.Name && !r.Internal && r.Event != contract.AnyOther {
 			w.doc("  ", r.Doc)
-			w.line("  %s: (%s, ack: (%s) => void) => void;", key(r.Event),
-				w.arguments("input", r.In, w.received(r.In), false), w.acknowledged(r.Out, w.sent(r.Out)))
+			w.line("  %s: (%s) => void;", key(r.Event), w.said(r.In, w.received(r.In), w.acknowledged(r.Out, w.sent(r.Out))))
 		}
 	}
 	w.line("}")
-}
-
-// arguments writes the parameters that a payload is: one, or of a type with contract.Args
-// each of its members. Those that may be missing are optional if they come last.
-func (w *typescript) arguments(name string, t reflect.Type, s *jsonschema.Schema, last bool) string {
-	args := contract.ShapeOf(t).Args
-	if args == nil || s == nil {
-		return name + ": " + w.typeOf(s, "  ")
-	}
-	s = w.schemas.Resolve(s)
-	all := make([]string, len(args))
-	for i, arg := range args {
-		mark, or := "", ""
-		switch {
-		case slices.Contains(s.Required, arg):
-		case last:
-			mark = "?"
-		default:
-			or = " | undefined"
-		}
-		all[i] = parameter(arg) + mark + ": " + w.typeOf(s.Properties[arg], "  ") + or
-	}
-	return strings.Join(all, ", ")
-}
-
-// acknowledged writes the parameters of an acknowledgement: a problem is one argument.
-func (w *typescript) acknowledged(t reflect.Type, s *jsonschema.Schema) string {
-	if contract.ShapeOf(t).Args == nil {
-		return "answer: " + w.typeOf(s, "  ") + " | Problem"
-	}
-	return "...answer: [" + w.arguments("", t, s, true) + "] | [problem: Problem]"
-}
-
-// parameter is a name for a parameter, whatever a member is called.
-func parameter(name string) string {
-	return "_" + strings.Map(func(r rune) rune {
-		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
-			return r
-		}
-		return '_'
-	}, name)
 }
 
 const binaryData = "application/octet-stream" // the media type of contract.Binary

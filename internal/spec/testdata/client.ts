@@ -67,6 +67,10 @@ export interface Namespaces {
 export interface OrgOrgTeamServerToClientEvents {
   /** Somebody has drawn something. */
   drawn: (_name: string, _pixels: ArrayBuffer | Uint8Array | string) => void;
+  /** Somebody has moved. */
+  moved: (_from: SpecTestSeat, _to: SpecTestSeat, _why?: ArrayBuffer | Uint8Array | string | null, _until?: string | null) => void;
+  /** Are you sure? Answer it, or refuse with a problem. */
+  sure: (_text: string, _hints: Array<SpecTestSeat> | null, answer: (...answer: [_yes: boolean, _note?: string | null] | [problem: Problem]) => void) => void;
   /** You may have missed events: read again the state that you show. */
   resync: (payload: ResyncPayload) => void;
   /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
@@ -76,7 +80,7 @@ export interface OrgOrgTeamServerToClientEvents {
 /** What clients of /org-{org}/{team} say. */
 export interface OrgOrgTeamClientToServerEvents {
   /** Move, and get a drawing. */
-  move: (_from: SpecTestSeat, _to: SpecTestSeat, _why: ArrayBuffer | Uint8Array | string | undefined, ack: (...answer: [_name: string, _pixels: ArrayBuffer | Uint8Array | string] | [problem: Problem]) => void) => void;
+  move: (...input: [...args: [_from: SpecTestSeat, _to: SpecTestSeat] | [_from: SpecTestSeat, _to: SpecTestSeat, _why: ArrayBuffer | Uint8Array | string | null | undefined] | [_from: SpecTestSeat, _to: SpecTestSeat, _why: ArrayBuffer | Uint8Array | string | null | undefined, _until: string | null | undefined], ack: (...answer: [_name: string, _pixels: ArrayBuffer | Uint8Array | string] | [problem: Problem]) => void]) => void;
 }
 
 /** What clients of /hall hear. Seats. */
@@ -203,9 +207,19 @@ export interface SpecTestBooked_waiting {
   place?: number;
 }
 
+export interface SpecTestCertainty {
+  yes: boolean;
+  note?: string;
+}
+
 export interface SpecTestChanged {
   seats: Record<string, SpecTestSeat>;
   at: string;
+}
+
+export interface SpecTestDoubt {
+  text: string;
+  hints?: Array<SpecTestSeat> | null;
 }
 
 export interface SpecTestDrawing {
@@ -217,6 +231,7 @@ export interface SpecTestMove {
   from: SpecTestSeat;
   to: SpecTestSeat;
   why?: ArrayBuffer | Uint8Array | string;
+  until?: string | null;
 }
 
 export interface SpecTestPageSpecTestSeat {
