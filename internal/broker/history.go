@@ -68,9 +68,14 @@ func (h *History) key(e contract.EventSpec, key string) string {
 	return historyKey(h.l.partition(key), e, key)
 }
 
+// nowhere tells whether Redis refuses the ends of a range, of which clients choose one.
+func nowhere(err error) bool {
+	return redis.HasErrorPrefix(err, "Invalid stream ID") || redis.HasErrorPrefix(err, "invalid start ID") || redis.HasErrorPrefix(err, "invalid end ID")
+}
+
 func read(found []redis.XMessage, err error) ([]contract.Kept, error) {
 	switch {
-	case redis.HasErrorPrefix(err, "Invalid stream ID"): // no command has such a position
+	case nowhere(err): // no command has such a position, or there is none beyond it
 		return nil, nil
 	case err != nil:
 		return nil, fault.Transient(fmt.Errorf("read what was kept: %w", err))

@@ -65,6 +65,32 @@ func TestEventsAreKept(t *testing.T) {
 	})
 }
 
+// A position comes from a client: there is nothing beyond the ends, and nothing beside a
+// text that is none.
+func TestPositionsAtTheEnds(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		n := startNode(t, url, "a", newNotebook())
+		if r := n.call(noteInput{Key: "k", Text: "1", Do: "keep"}); r.Code != "" {
+			t.Fatalf("%s", r.Body)
+		}
+		h := broker.NewHistory(n.lanes, testenv.Client(t, url))
+		const last = "18446744073709551615"
+		for position, want := range map[string][2]int{ // before it, after it
+			"0": {0, 1}, "0-0": {0, 1}, last: {1, 0}, last + "-" + last: {1, 0}, "x": {0, 0}, "1-": {0, 0}, "-": {0, 0}, "+": {0, 0},
+		} {
+			before, err := h.Before(t.Context(), remembered.Spec(), "k", position, 10)
+			if err != nil || len(before) != want[0] {
+				t.Errorf("before %s: %d, %v", position, len(before), err)
+			}
+			after, err := h.After(t.Context(), remembered.Spec(), "k", position, 10)
+			if err != nil || len(after) != want[1] {
+				t.Errorf("after %s: %d, %v", position, len(after), err)
+			}
+		}
+	})
+}
+
 // What cannot be kept is not committed either: a log that is no stream, until it is one.
 // A log that holds later entries, since the clock was set back, takes it at its end.
 func TestWhatCannotBeKeptIsNotCommitted(t *testing.T) {

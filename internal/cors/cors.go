@@ -64,13 +64,14 @@ func schemeOf(r *http.Request) string {
 // answers their preflight requests.
 func (p Policy) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		origin := r.Header.Get("Origin")
+		origin, h := r.Header.Get("Origin"), w.Header()
+		if len(p.Origins) > 0 { // also without an origin: a cache may give the answer to who has one
+			h.Add("Vary", "Origin")
+		}
 		if origin == "" || !p.lists(origin) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h := w.Header()
-		h.Add("Vary", "Origin")
 		h.Set("Access-Control-Allow-Origin", origin)
 		if !slices.Contains(p.Origins, "*") { // cookies only for pages that are named
 			h.Set("Access-Control-Allow-Credentials", "true")

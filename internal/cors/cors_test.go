@@ -25,6 +25,7 @@ func TestPolicy(t *testing.T) {
 		"null":           {nil, "null", false, "", ""},
 		"own as prefix":  {nil, "http://service.example.evil.example", false, "", ""},
 		"listed":         {[]string{"https://app.example"}, "https://app.example", true, "https://app.example", "true"},
+		"none":           {[]string{"https://app.example"}, "", true, "", ""},
 		"not listed":     {[]string{"https://app.example"}, "https://app.example.evil", false, "", ""},
 		"all":            {[]string{"*"}, "https://evil.example", true, "https://evil.example", ""},
 	} {
@@ -43,6 +44,9 @@ func TestPolicy(t *testing.T) {
 			}
 			if got := w.Header().Get("Access-Control-Allow-Credentials"); got != tc.credentials {
 				t.Errorf("allow credentials %q", got)
+			}
+			if got := w.Header().Get("Vary"); (got == "Origin") != (len(tc.origins) > 0) { // a cache keeps one for all
+				t.Errorf("it varies by %q", got)
 			}
 		})
 	}

@@ -67,6 +67,9 @@ type Config struct {
 	Auth        func(n int) map[string]any // of the n-th connection
 }
 
+// What a Rate may be, unless it is 0.
+const leastRate, mostRate = 0.001, 1e9
+
 // Validate returns everything that is wrong.
 func (c Config) Validate() error {
 	var wrong []error
@@ -85,8 +88,8 @@ func (c Config) Validate() error {
 		wrong = append(wrong, fmt.Errorf("the scenario is %q; it must be %s, %s or %s", c.Scenario, Ack, Broadcast, Connect))
 	}
 	positive("window", c.Window)
-	if c.Rate < 0 {
-		wrong = append(wrong, fmt.Errorf("rate is %g; it must not be negative", c.Rate))
+	if c.Rate != 0 && !(c.Rate >= leastRate && c.Rate <= mostRate) { // nor NaN
+		wrong = append(wrong, fmt.Errorf("rate is %g; it must be between %g and %g a second, or 0 for no limit", c.Rate, leastRate, mostRate))
 	}
 	if c.Duration < time.Second {
 		wrong = append(wrong, fmt.Errorf("duration is %s; it must be at least 1s", c.Duration))

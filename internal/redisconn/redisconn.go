@@ -82,11 +82,13 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 
 // Connect makes one client for the Redis of a URL, which must answer.
 func Connect(ctx context.Context, url string) (redis.UniversalClient, error) {
+	nobody := slog.New(slog.DiscardHandler)
+	quiet(nobody) // the error says it
 	s, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.find(ctx, slog.New(slog.DiscardHandler)); err != nil {
+	if err := s.find(ctx, nobody); err != nil {
 		return nil, err
 	}
 	return s.client(*s.opts), nil

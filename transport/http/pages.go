@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"strings"
 	"sync"
@@ -119,7 +120,7 @@ func (p *pages) redirect(w http.ResponseWriter, r *http.Request, name string) bo
 	if info, err := fs.Stat(p.Files, path.Join(name, "index.html")); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	to := "./" + path.Base(name) + "/" // relative: we may be mounted behind a prefix
+	to := (&url.URL{Path: "./" + path.Base(name) + "/"}).EscapedPath() // relative: we may be mounted behind a prefix
 	if r.URL.RawQuery != "" {
 		to += "?" + r.URL.RawQuery
 	}

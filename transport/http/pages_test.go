@@ -41,7 +41,7 @@ func site(t *testing.T) fs.FS {
 	dir := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "secret.txt")
 	for name, text := range map[string]string{
-		"index.html": "<h1>home</h1>", "app.mjs": "export {}", "font.woff2": "f", "docs/index.html": "docs", "empty/x.txt": "x",
+		"index.html": "<h1>home</h1>", "app.mjs": "export {}", "font.woff2": "f", "docs/index.html": "docs", "50%?#/index.html": "odd", "empty/x.txt": "x",
 		".env": "secret", ".git/config": "secret", "docs/.hidden": "secret", "livez": "not this",
 	} {
 		path := filepath.Join(dir, name)
@@ -84,6 +84,7 @@ func TestStaticFiles(t *testing.T) {
 		"index of a directory":   {"GET", "/docs/", 200, "X-Content-Type-Options", "nosniff", "docs"},
 		"directory":              {"GET", "/docs?a=b", 307, "Location", "./docs/?a=b", ""},
 		"no listing":             {"GET", "/empty/", 404, "Cache-Control", "no-store", `"code":"not_found"`},
+		"odd directory":          {"GET", "/50%25%3F%23", 307, "Location", "./50%25%3F%23/", ""},
 		"no listing either":      {"GET", "/empty", 404, "Location", "", `"code":"not_found"`},
 		"file as a directory":    {"GET", "/app.mjs/", 404, "", "", `"code":"not_found"`},
 		"dotfile":                {"GET", "/.env", 404, "", "", `"code":"not_found"`},
