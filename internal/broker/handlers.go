@@ -129,7 +129,7 @@ func (w *Worker) accept(p *partition, e entry, c *Command, err error, suspect bo
 			w.lookups.add(p, j.copies)
 		}
 	}
-	if suspect {
+	if suspect && !c.forward { // which runs no handler
 		w.suspect(j)
 	}
 	w.pool.add(j)
@@ -195,11 +195,11 @@ func (w *Worker) execute(j *job) []*message.Message {
 	if j.attempts > 1 {
 		w.metrics.Retries.Add(float64(j.attempts - 1))
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		j.transient = fault.IsTransient(err)
-		return w.failed(j, deadline(ctx, err))
-	}
-	if c.answered() && !slices.ContainsFunc(messages, isReply) {
+		messages = w.failed(j, deadline(ctx, err))
+	case c.answered() && !slices.ContainsFunc(messages, isReply):
 		return w.failed(j, errors.New("a middleware returned no reply and no error"))
 	}
 	// What no reader can bring in a round trip would come again for ever, and what Redis

@@ -23,11 +23,30 @@ type link struct {
 	conn    net.Conn
 	opened  time.Time
 	out     []byte
-	patient bool // a reply may take until patience, as long as it comes
+	silence time.Duration // after which a reply is given up that has longer than that; 0: it has not
 }
 
 // patience is how long a reply may take that could not be asked for in smaller pieces.
 const patience = 15 * roundTripMax
+
+// within bounds a read of so many entries: by d, or if it cannot have fewer by patience, as
+// long as something comes within each d.
+func (l *link) within(ctx context.Context, d time.Duration, count int64) (context.Context, context.CancelFunc) {
+	l.silence = 0
+	if count == 1 {
+		l.silence, d = d, patience
+	}
+	return context.WithTimeout(ctx, d)
+}
+
+// wait puts the deadline of the connection: ctx's, or an earlier one.
+func (l *link) wait(ctx context.Context) error {
+	deadline, _ := ctx.Deadline() // none is the zero time, which is none for a connection
+	if d := time.Now().Add(l.silence); l.silence > 0 && d.Before(deadline) {
+		deadline = d
+	}
+	return l.conn.SetDeadline(deadline)
+}
 
 // linkAge is how long a link is used. A master that becomes a replica keeps connections
 // and lets them read: a failover behind a name that stays would never be noticed.
@@ -104,8 +123,7 @@ func (l *link) tell(ctx context.Context, args ...any) error {
 
 // do sends commands over the connection that is open and appends their replies to buf.
 func (l *link) do(ctx context.Context, buf []byte, commands ...[]any) ([]byte, error) {
-	deadline, _ := ctx.Deadline() // none is the zero time, which is none for a connection
-	if err := l.conn.SetDeadline(deadline); err != nil {
+	if err := l.wait(ctx); err != nil {
 		return nil, err
 	}
 	l.out = l.out[:0]
@@ -115,11 +133,7 @@ func (l *link) do(ctx context.Context, buf []byte, commands ...[]any) ([]byte, e
 	if _, err := l.conn.Write(l.out); err != nil {
 		return nil, err
 	}
-	var until time.Time
-	if l.patient && !deadline.IsZero() {
-		until = time.Now().Add(patience)
-	}
-	return readReplies(l.conn, buf, len(commands), until)
+	return l.readReplies(ctx, buf, len(commands))
 }
 
 func appendCommand(b []byte, args []any) []byte {
@@ -142,9 +156,9 @@ func appendHead(b []byte, kind byte, n int) []byte {
 
 const leastRead = 16 << 10 // bytes of free space for each read
 
-// readReplies appends that many whole replies. Until then the connection's deadline is
-// put off when something has come since the last one.
-func readReplies(conn net.Conn, buf []byte, n int, until time.Time) ([]byte, error) {
+// readReplies appends that many whole replies. Where silence ends them, the deadline is put
+// off when something has come since the last one.
+func (l *link) readReplies(ctx context.Context, buf []byte, n int) ([]byte, error) {
 	extent := extent{at: len(buf), left: n}
 	before := len(buf) // at the last deadline
 	for {
@@ -153,7 +167,7 @@ func readReplies(conn net.Conn, buf []byte, n int, until time.Time) ([]byte, err
 			return buf, err
 		}
 		buf = slices.Grow(buf, max(leastRead, extent.at-len(buf)))
-		n, err := conn.Read(buf[len(buf):cap(buf)])
+		n, err := l.conn.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if err == nil {
 			continue
@@ -161,11 +175,11 @@ func readReplies(conn net.Conn, buf []byte, n int, until time.Time) ([]byte, err
 		if whole, _ := extent.find(buf); whole {
 			return buf, nil
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || len(buf) == before || time.Now().After(until) {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || l.silence == 0 || len(buf) == before || ctx.Err() != nil {
 			return nil, err
 		}
 		before = len(buf)
-		if err := conn.SetDeadline(time.Now().Add(roundTripMax)); err != nil {
+		if err := l.wait(ctx); err != nil {
 			return nil, err
 		}
 	}

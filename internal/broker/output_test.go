@@ -31,10 +31,14 @@ func TestATooLargeOutputIsAnAccident(t *testing.T) {
 			return noteOutput{}, []contract.Effect{noted.Of(noteOutput{}).To(contract.Room(large))}, nil
 		case "follow":
 			return noteOutput{}, []contract.Effect{contract.Submit(note, noteInput{Text: large})}, nil
+		case "fault":
+			return noteOutput{}, nil, fault.New(fault.Conflict, "%s", large)
+		case "context":
+			return noteOutput{}, nil, fault.New(fault.Conflict, "no").With(map[string]string{"all": large})
 		}
 		return noteOutput{Text: large[:most-10_000]}, nil, nil
 	})
-	for i, do := range []string{"output", "events", "audience", "follow"} {
+	for i, do := range []string{"output", "events", "audience", "follow", "fault", "context"} {
 		for attempt := range 2 { // its outcome is none to be replayed
 			r := n.await(n.try("user", do, noteInput{Key: do, Do: do}))
 			if r.Code != fault.Internal {

@@ -75,7 +75,6 @@ func (r *reader) read(ctx context.Context, streams, after []string, count int64,
 	for _, id := range after {
 		r.args = append(r.args, id)
 	}
-	r.link.patient = count == 1
 	raw, err := r.reply(ctx, streams[0])
 	var all []found
 	if err == nil {

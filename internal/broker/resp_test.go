@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -84,7 +85,7 @@ func TestReadReply(t *testing.T) {
 				rest = rest[n:]
 			}
 		}()
-		got, err := readReplies(here, []byte("before"), 1, time.Time{})
+		got, err := (&link{conn: here}).readReplies(t.Context(), []byte("before"), 1)
 		if string(got) != "before"+reply || err != nil {
 			t.Errorf("in pieces of %d: %q %v", step+1, got, err)
 		}
@@ -96,25 +97,27 @@ func TestReadReply(t *testing.T) {
 			_, _ = there.Write([]byte(wrong))
 			there.Close()
 		}()
-		if got, err := readReplies(here, nil, 1, time.Time{}); !errors.Is(err, errNoRESP) {
+		if got, err := (&link{conn: here}).readReplies(t.Context(), nil, 1); !errors.Is(err, errNoRESP) {
 			t.Errorf("%q: %q %v", wrong, got, err)
 		}
 	}
 }
 
-// A reply that comes slowly is waited for as long as it may take, and one that stops is not.
+// A reply that cannot be smaller is waited for as long as it comes, unless nobody wants it
+// any more.
 func TestASlowReply(t *testing.T) {
 	t.Parallel()
-	const pieces = 10
-	half := roundTripMax / 2
+	const pieces, most = 10, roundTripMax
 	for name, tc := range map[string]struct {
-		may, every time.Duration
-		whole      bool
+		count         int64
+		every, wanted time.Duration
+		whole         bool
 	}{
-		"as it comes":   {patience, half, true},
-		"no longer":     {pieces / 2 * half, half, false},
-		"not at all":    {0, half, false},
-		"it has ceased": {patience, 2*roundTripMax + half, false},
+		"as it comes":         {1, most / 2, patience, true},
+		"of several entries":  {2, most / 2, patience, false},
+		"it has ceased":       {1, 2*most + most/2, patience, false},
+		"for too long":        {1, most - 1, 3 * most, false},
+		"several, and enough": {2, most / 2 / pieces, patience, true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			here, there := net.Pipe()
@@ -137,12 +140,22 @@ func TestASlowReply(t *testing.T) {
 					}
 				}
 			})
-			if err := here.SetDeadline(time.Now().Add(roundTripMax)); err != nil {
+			wanted, stop := context.WithCancel(t.Context())
+			defer stop()
+			defer time.AfterFunc(tc.wanted, stop).Stop()
+			l := &link{conn: here}
+			ctx, cancel := l.within(wanted, most, tc.count)
+			defer cancel()
+			if err := l.wait(ctx); err != nil {
 				t.Fatal(err)
 			}
-			got, err := readReplies(here, nil, 1, time.Now().Add(tc.may))
+			begin := time.Now()
+			got, err := l.readReplies(ctx, nil, 1)
 			if whole := err == nil && len(got) > 2*pieces; whole != tc.whole || !whole && !errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s: %q, %v", name, got, err)
+			}
+			if took := time.Since(begin); took > tc.wanted+most {
+				t.Errorf("%s: it took %s", name, took)
 			}
 		})
 	}

@@ -202,6 +202,39 @@ func TestARefusedSuspectBlocksItsKeyAlone(t *testing.T) {
 	})
 }
 
+// Nor does one that is to be sent on, to a lane that takes nothing.
+func TestASuspectThatIsSentOnBlocksItsKeyAlone(t *testing.T) {
+	t.Parallel()
+	url := testenv.Redis(t)
+	rdb := testenv.Client(t, url)
+	two := func(c *broker.Config) { c.Partitions = 2 }
+	const here, alsoHere, there = "a", "c", "b" // keys of the lanes 0, 0 and 1
+	n, second := startNode(t, url, "first", newNotebook(), two), startNode(t, url, "second", nil, two)
+	_, err := rdb.TxPipelined(t.Context(), func(pipe redis.Pipeliner) error {
+		for _, key := range []string{"own:{p1}", "cmd:{p1}"} {
+			pipe.Del(t.Context(), key)
+			pipe.Set(t.Context(), key, "something else", 0)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	testenv.WaitFor(t, 20*time.Second, "the loss", func() bool { return total(n.metrics.Lost) == 1 })
+	if r := n.call(noteInput{Key: here, Do: "follow", Text: there}); r.Code != "" {
+		t.Fatalf("%s", r.Body)
+	}
+	testenv.WaitFor(t, 20*time.Second, "what is to be sent on", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 1 })
+	n.worker.Close()
+	other := n.submit(noteInput{Key: alsoHere}, time.Minute)
+	testenv.WaitFor(t, 20*time.Second, "the backlog", func() bool { return rdb.XLen(t.Context(), "cmd:{p0}").Val() == 2 })
+	suspectAll(t, rdb)
+	second.serveWith(newNotebook().handle)
+	if r := n.await(other); r.Code != "" {
+		t.Errorf("another key: %s", r.Body)
+	}
+}
+
 // A partition that is handed over makes nothing suspect, and neither does a worker that
 // takes its own back.
 func TestWhoHandsOverHasNotDied(t *testing.T) {

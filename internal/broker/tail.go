@@ -115,7 +115,7 @@ const rewindMax = 10 * time.Second // for all pages of a stream
 // next waits up to tailBlock for entries and returns them by stream; none is no
 // error. A connection that is half open is given up after twice that time.
 func (t *tail) next(ctx context.Context) ([]found, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*tailBlock)
+	ctx, cancel := t.reader.link.within(ctx, 2*tailBlock, t.batch.now)
 	defer cancel()
 	all, err := t.reader.read(ctx, t.streams, t.last, t.batch.now, tailBlock)
 	t.batch.adapt(err, t.reader.bytes)

@@ -152,9 +152,10 @@ func (w *Worker) readOnce(ctx context.Context, r *commandReader, parts []*partit
 	if full {
 		block = -1
 	}
-	ctx, cancel := context.WithTimeout(ctx, readBlock+roundTripMax)
+	count := min(r.batch.now, most)
+	ctx, cancel := r.link.within(ctx, readBlock+roundTripMax, count)
 	defer cancel()
-	all, err := r.read(ctx, streams, after, min(r.batch.now, most), block)
+	all, err := r.read(ctx, streams, after, count, block)
 	r.batch.adapt(err, r.bytes)
 	if err != nil {
 		return 0, err
