@@ -12,7 +12,7 @@ import (
 // Check returns every mistake in the declarations, joined. What is wrong with
 // their types is found by schema.Compile.
 func (c *Catalog) Check() error {
-	k := checker{seen: map[string]string{}, rates: map[*Rate]bool{}, policies: map[*Policy]bool{}}
+	k := checker{seen: map[string]string{}, paths: map[string]pathOf{}, rates: map[*Rate]bool{}, policies: map[*Policy]bool{}}
 	if c.Version != "" && !versionRE.MatchString(c.Version) {
 		k.wrong("the catalog", "Version %q must look like 1.0.0: a first number that is raised says that clients break", c.Version)
 	}
@@ -39,9 +39,13 @@ type checker struct {
 	errs []error
 	seen map[string]string // what must be unique -> who has it
 
-	rates    map[*Rate]bool   // that were checked
-	policies map[*Policy]bool // likewise
+	paths    map[string]pathOf // the first HTTP path of each shape
+	rates    map[*Rate]bool    // that were checked
+	policies map[*Policy]bool  // likewise
 }
+
+// A pathOf is an HTTP path and whose it is.
+type pathOf struct{ path, who string }
 
 func (k *checker) wrong(who, format string, args ...any) {
 	k.errs = append(k.errs, fmt.Errorf("%s: %w", who, fmt.Errorf(format, args...)))
@@ -175,7 +179,14 @@ func (k *checker) http(who string, h HTTP) {
 	if !httpPathRE.MatchString(h.Path) {
 		k.wrong(who, "the HTTP path must look like /v1/rooms/{room}")
 	}
-	k.unique(who, "the route "+h.Method+" "+pathParamRE.ReplaceAllString(h.Path, "{}"))
+	shape := pathParamRE.ReplaceAllString(h.Path, "{}")
+	k.unique(who, "the route "+h.Method+" "+shape)
+	switch first, ok := k.paths[shape]; {
+	case !ok:
+		k.paths[shape] = pathOf{h.Path, who}
+	case first.path != h.Path: // OpenAPI takes them for one path that is there twice
+		k.wrong(who, "the HTTP path %s differs from %s of %s by the names in braces alone: give them the same names", h.Path, first.path, first.who)
+	}
 }
 
 func (k *checker) event(e EventSpec) {

@@ -111,3 +111,33 @@ func TestEmissionMethodsReturnCopies(t *testing.T) {
 		t.Errorf("%v %v %v", base.Audience.Rooms, a.Audience.Rooms, b.Audience.Rooms)
 	}
 }
+
+// OpenAPI takes paths that differ by the names in braces alone for one that is there twice.
+func TestOnePathHasOneSetOfNames(t *testing.T) {
+	t.Parallel()
+	check := func(method, path string) error {
+		route := func(verb, method, path string) contract.Route {
+			return contract.Command[archiveInput, contract.None]{
+				Namespace: boards, Event: verb, Operation: "board." + verb, Doc: "Do.", HTTP: contract.HTTP{Method: method, Path: path},
+			}.Handle(func(context.Context, archiveInput) (none contract.None, _ []contract.Effect, err error) {
+				return none, nil, nil
+			})
+		}
+		return contract.NewCatalog([]contract.Route{
+			route("show", "GET", "/v1/boards/{board_id}/lines/{line}"), route("change", method, path),
+		}).Check()
+	}
+	for _, path := range []string{"/v1/boards/{board_id}/lines/{line}", "/v1/boards/{board_id}/lines/last", "/v1/boards/{board}"} {
+		if err := check("PATCH", path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	err := check("PATCH", "/v1/boards/{id}/lines/{line}")
+	want := `command "board.change": the HTTP path /v1/boards/{id}/lines/{line} differs from /v1/boards/{board_id}/lines/{line} of command "board.show" by the names in braces alone: give them the same names`
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if err := check("GET", "/v1/boards/{id}/lines/{line}"); err == nil || !strings.Contains(err.Error(), "is taken by") {
+		t.Errorf("got %v", err)
+	}
+}
