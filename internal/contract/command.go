@@ -49,7 +49,9 @@ type Command[In, Out any] struct {
 const MaxTimeout = 24 * time.Hour
 
 // HTTP serves a command as a REST route as well. Path values and query values
-// join the JSON body by field name: "POST", "/v1/rooms/{room}/messages". Over REST there
+// join the JSON body by field name: "POST", "/v1/rooms/{room}/messages". They are texts,
+// numbers, booleans or lists of these, so a GET, which has no body, takes no objects, nor
+// does a path; paths that differ by the names in braces alone are one. Over REST there
 // is no socket: effects on the caller's (Join, Leave, ToCaller, a session) do nothing, and
 // the call is answered as if they had.
 type HTTP struct {

@@ -134,11 +134,7 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		if kind, ok := output.Properties["kind"]; ok && !isUnion(output, kind) {
 			report(who, errors.New(`the output's field "kind" is what tells results apart, and a problem from them: it must be there always, with an enum of texts other than "error"`))
 		}
-		for _, p := range PathParams(r.HTTP.Path) {
-			if _, ok := in.Properties[p]; !ok {
-				report(who, fmt.Errorf("the HTTP path has {%s}, which is no field of the input", p))
-			}
-		}
+		report(who, overREST(r.HTTP, in))
 		v, err := NewDecoder(in, r.In)
 		report(who+": input", err)
 		if err == nil {
