@@ -48,9 +48,19 @@ type Command struct {
 // method, and the command's guards let it pass. Its error is or wraps a fault; that of a
 // rate or a guard is a *contract.Denial as well.
 func (c *Command) Accept(caller contract.Caller, input []byte) (contract.Admission, error) {
-	if err := c.gate.Pass(caller); err != nil {
+	if err := c.Pass(caller); err != nil {
 		return contract.Admission{}, err
 	}
+	return c.AcceptPassed(caller, input)
+}
+
+// Pass counts a command for its rates, and no more than that. A gateway that may find
+// something wrong before it has the input asks it first, so that this counts too, and
+// AcceptPassed afterwards.
+func (c *Command) Pass(caller contract.Caller) error { return c.gate.Pass(caller) }
+
+// AcceptPassed is Accept of a command that Pass has counted.
+func (c *Command) AcceptPassed(caller contract.Caller, input []byte) (contract.Admission, error) {
 	if c.Permit != nil {
 		if err := c.Permit(caller, input); err != nil {
 			return contract.Admission{}, c.refusal(err)

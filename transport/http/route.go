@@ -71,6 +71,9 @@ func (rt *route) command(w http.ResponseWriter, r *http.Request) (c *broker.Comm
 	if err != nil {
 		return nil, err
 	}
+	if err := rt.cmd.Pass(caller); err != nil { // first: what cannot be read counts too
+		return nil, err
+	}
 	body, err := readBody(w, r)
 	if err != nil {
 		return nil, err
@@ -79,7 +82,7 @@ func (rt *route) command(w http.ResponseWriter, r *http.Request) (c *broker.Comm
 	if err != nil {
 		return nil, err
 	}
-	admission, err := rt.cmd.Accept(caller, input)
+	admission, err := rt.cmd.AcceptPassed(caller, input)
 	if err != nil {
 		return nil, err
 	}
