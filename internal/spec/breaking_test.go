@@ -251,6 +251,9 @@ func TestBreakingLooksAtTheWire(t *testing.T) {
 	type binary struct {
 		A contract.Binary `json:"a"`
 	}
+	type word struct {
+		A string `json:"a"`
+	}
 	type a struct {
 		Kind string `json:"kind" enum:"a"`
 	}
@@ -262,7 +265,12 @@ func TestBreakingLooksAtTheWire(t *testing.T) {
 	asMap := one(handle(contract.Command[in, in]{Namespace: n, Event: "a", Operation: "x.a", Doc: "A."}))
 	renamed := one(handle(contract.Command[in, in]{Namespace: n, Event: "a", Operation: "y.b", Doc: "A."}))
 	asStruct := one(handle(contract.Command[fixed, fixed]{Namespace: n, Event: "a", Operation: "x.a", Doc: "A."}))
-	asText, asBinary := one(echo[text](n)), one(echo[binary](n))
+	asText, asBinary, asWord := one(echo[text](n)), one(echo[binary](n)), one(echo[word](n))
+	asked := func(a contract.AskSpec) *spec.Document {
+		return one(booking[contract.None, contract.None](contract.HTTP{}, fares.Spec(), a))
+	}
+	asksText := asked(contract.Ask[contract.None, text]{Namespace: fares.Namespace, Name: "photo", Doc: "A photo?"}.Spec())
+	asksBinary := asked(contract.Ask[contract.None, binary]{Namespace: fares.Namespace, Name: "photo", Doc: "A photo?"}.Spec())
 	oneKind, twoKinds := one(echo[a](n)), one(echo[ab](n))
 	for _, tc := range []struct {
 		older, newer *spec.Document
@@ -271,7 +279,11 @@ func TestBreakingLooksAtTheWire(t *testing.T) {
 		{asMap, renamed, nil},
 		{asMap, asStruct, []string{"x.a payload.a: a field of any name is no longer possible"}},
 		{asStruct, asMap, nil},
-		{asText, asBinary, []string{"x.a payload.a: a base64 text is no longer possible", "x.a answer.a: binary data is now possible"}},
+		{asText, asBinary, []string{"x.a answer.a: binary data is now possible"}},
+		{asBinary, asText, []string{"x.a answer.a: a base64 text is now possible"}},
+		{asBinary, asWord, []string{"x.a payload.a: binary data is no longer possible", "x.a answer.a: a text is now possible", "x.a answer.a: a text without the encoding base64 is now possible"}},
+		{asksText, asksBinary, nil},
+		{asksBinary, asksText, nil},
 		{oneKind, twoKinds, []string{`x.a answer.kind: "b" is now possible`}},
 		{twoKinds, oneKind, []string{`x.a payload.kind: "b" is no longer possible`}},
 	} {
