@@ -161,6 +161,7 @@ func TestTypeScriptClient(t *testing.T) {
 	folder := t.TempDir()
 	for to, from := range map[string]string{
 		"contract.ts": "../docs/contract/client.ts", "everything.ts": "../internal/spec/testdata/client.ts", "client.ts": "js/client.ts", "arguments.ts": "js/arguments.ts",
+		"namespaces.ts": "js/namespaces.ts",
 	} {
 		text, err := os.ReadFile(from)
 		if err != nil {
@@ -182,7 +183,7 @@ func TestTypeScriptClient(t *testing.T) {
 	}
 	testenv.RunNode(t, what, folder, "node_modules/typescript/bin/tsc", "--strict", "--noUncheckedIndexedAccess", "--exactOptionalPropertyTypes",
 		"--noUnusedLocals", "--noImplicitReturns", "--target", "es2022", "--module", "nodenext", "--types", "node",
-		"client.ts", "everything.ts", "arguments.ts")
+		"client.ts", "everything.ts", "arguments.ts", "namespaces.ts")
 	if t.Failed() {
 		return
 	}

@@ -3,7 +3,6 @@
 
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 
-type Name = keyof Namespaces;
 type Events = Record<string, any>;
 type Input<M, E extends keyof M> = M[E] extends (input: infer I, ack: (...answer: any) => void) => void ? I : never;
 type Result<M, E extends keyof M> = M[E] extends (input: any, ack: (answer: infer A) => void) => void
@@ -11,7 +10,7 @@ type Result<M, E extends keyof M> = M[E] extends (input: any, ack: (answer: infe
   : never;
 
 /** A socket of one namespace, with the types of all that it hears and says. */
-export type Client<N extends Name> = Socket<Namespaces[N]["hears"], Namespaces[N]["says"]>;
+export type Client<N extends Name> = Socket<NamespaceOf<N>["hears"], NamespaceOf<N>["says"]>;
 
 /** Opens a socket on a namespace: connect("https://chat.example", "/chat", { auth: { token } }). */
 export function connect<N extends Name>(url: string, namespace: N, options?: Partial<ManagerOptions & SocketOptions>): Client<N> {
@@ -60,6 +59,9 @@ export interface Namespaces {
   "/chat": { hears: ChatServerToClientEvents; says: ChatClientToServerEvents };
   "/tasks": { hears: TasksServerToClientEvents; says: TasksClientToServerEvents };
 }
+
+type Name = keyof Namespaces;
+type NamespaceOf<N extends Name> = Namespaces[N];
 
 /** What clients of /chat hear. Rooms in which people talk. */
 export interface ChatServerToClientEvents {

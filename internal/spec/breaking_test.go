@@ -171,6 +171,7 @@ func TestBreakingIsWhatIsGone(t *testing.T) {
 		"desk.close: close on /hall/desk is gone", "hall.other: * on /hall is gone", "hall.seats: seats on /hall is gone", "hall.desk:error: error on /hall/desk is gone", "hall.desk:resync: resync on /hall/desk is gone",
 		"hall:book: book on /hall is gone", "hall:confirm: confirm on /hall is gone", "hall:noise:any-thing: noise:any-thing on /hall is gone",
 		"org.move: move on /org-{org}/{team} is gone", "org-org.team:drawn: drawn on", "org-org.team:moved: moved on", "org-org.team:sure: sure on", "org-org.team:error: error on", "org-org.team:resync: resync on",
+		"lobby.greet: greet on /org-{org} is gone", "org-org:error: error on", "org-org:resync: resync on", "others.wander: wander on * is gone", "any:error: error on *", "any:resync: resync on *", "office.found: found on /org-admin is gone", "org-admin:error: error on", "org-admin:resync: resync on",
 		"foyer.ring: ring on / is gone", "main:doors.opened: doors.opened on / is gone", "main:error: error on / is gone", "main:resync: resync on / is gone",
 	}
 	for _, w := range want {
@@ -251,9 +252,6 @@ func TestBreakingLooksAtTheWire(t *testing.T) {
 	type binary struct {
 		A contract.Binary `json:"a"`
 	}
-	type word struct {
-		A string `json:"a"`
-	}
 	type a struct {
 		Kind string `json:"kind" enum:"a"`
 	}
@@ -265,7 +263,7 @@ func TestBreakingLooksAtTheWire(t *testing.T) {
 	asMap := one(handle(contract.Command[in, in]{Namespace: n, Event: "a", Operation: "x.a", Doc: "A."}))
 	renamed := one(handle(contract.Command[in, in]{Namespace: n, Event: "a", Operation: "y.b", Doc: "A."}))
 	asStruct := one(handle(contract.Command[fixed, fixed]{Namespace: n, Event: "a", Operation: "x.a", Doc: "A."}))
-	asText, asBinary, asWord := one(echo[text](n)), one(echo[binary](n)), one(echo[word](n))
+	asText, asBinary, asWord := one(echo[text](n)), one(echo[binary](n)), one(echo[inner](n))
 	asked := func(a contract.AskSpec) *spec.Document {
 		return one(booking[contract.None, contract.None](contract.HTTP{}, fares.Spec(), a))
 	}

@@ -93,6 +93,9 @@ func catalog() *contract.Catalog {
 	noise := contract.Event[json.RawMessage]{Namespace: hall, Name: "noise:any-thing", Doc: "Whatever */ this is."}
 	confirm := contract.Ask[priced, agreed]{Namespace: hall, Name: "confirm", Doc: "Is the price right?", Timeout: 2 * time.Second}
 	org := contract.Namespace{Name: "/org-{org}/{team}", Doc: "What a team of an organization sees."}
+	lobby := contract.Namespace{Name: "/org-{org}", Doc: "What an organization sees; no name with two parts is one of these."}
+	office := contract.Namespace{Name: "/org-admin", Doc: "For who runs the organizations; no organization is called that."}
+	others := contract.Namespace{Name: "*", Doc: "Where clients are that name anything else."}
 	foyer := contract.Namespace{Name: "/", Doc: "Where clients are that name no namespace."}
 	opened := contract.Event[agreed]{Namespace: foyer, Name: "doors.opened", Doc: "The doors are open."}
 	sure := contract.Ask[doubt, certainty]{Namespace: org, Name: "sure", Doc: "Are you sure?"}
@@ -107,6 +110,9 @@ func catalog() *contract.Catalog {
 		handle(contract.Command[contract.Other, contract.None]{Namespace: hall, Event: contract.AnyOther, Operation: "hall.other", Doc: "Anything.", Raises: []contract.EventSpec{noise.Spec()}}),
 		handle(contract.Command[contract.None, agreed]{Namespace: foyer, Event: "ring", Operation: "foyer.ring", Doc: "Ring.", Raises: []contract.EventSpec{opened.Spec()}}),
 		handle(contract.Command[contract.None, contract.None]{Namespace: desk, Event: "close", Operation: "desk.close", Doc: "Close."}),
+		handle(contract.Command[contract.None, agreed]{Namespace: others, Event: "wander", Operation: "others.wander", Doc: "Wander."}),
+		handle(contract.Command[contract.None, agreed]{Namespace: lobby, Event: "greet", Operation: "lobby.greet", Doc: "Greet."}),
+		handle(contract.Command[contract.None, agreed]{Namespace: office, Event: "found", Operation: "office.found", Doc: "Found an organization."}),
 		handle(contract.Command[contract.Connecting, contract.None]{Namespace: hall, Operation: "hall.enter", Internal: true, Doc: "Let somebody in."}),
 		handle(contract.Command[contract.Disconnected, contract.None]{Namespace: hall, Operation: "hall.left", Internal: true, Doc: "Somebody went.",
 			Key: func(contract.Disconnected) string { return "hall" }, Raises: []contract.EventSpec{seats.Spec()}}),

@@ -94,6 +94,40 @@ func TestNamespacesHaveNamesInDocuments(t *testing.T) {
 	}
 }
 
+// A client's types know patterns apart from names, in the server's order, and nothing of
+// patterns where there are none.
+func TestPatternsOfNamespacesInTypeScript(t *testing.T) {
+	t.Parallel()
+	generated := func(names ...string) string {
+		var routes []contract.Route
+		for i, name := range names {
+			r := echo[contract.None](contract.Namespace{Name: name, Doc: "A."})
+			r.Operation += string(rune('a' + i))
+			routes = append(routes, r)
+		}
+		ts, err := spec.TypeScript(compile(t, contract.NewCatalog(routes)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(ts)
+	}
+	for want, ts := range map[string]string{
+		"}\n\ntype Name = keyof Namespaces;\ntype NamespaceOf<N extends Name> = Namespaces[N];\n": generated("/chat"),
+		"  N extends keyof Namespaces ? Namespaces[N]\n" +
+			"  : [N, NamespaceSlashes<N>] extends [`/${string}${string}`, 1] ? { hears: TenantServerToClientEvents; says: TenantClientToServerEvents }\n" +
+			"  : [N, NamespaceSlashes<N>] extends [`/org-${string}${string}`, 1] ? { hears: OrgOrgServerToClientEvents; says: OrgOrgClientToServerEvents }\n" +
+			"  : { hears: {}; says: {} };\n": generated("/{tenant}", "/chat", "/org-{org}"),
+		"type Name = keyof Namespaces | `/org-${string}${string}` | `/${string}${string}`;\n": generated("*", "/org-{org}"),
+	} {
+		if !strings.Contains(ts, want) {
+			t.Errorf("nothing says\n%s\nin\n%s", want, ts)
+		}
+	}
+	if strings.Contains(generated("/chat", "*"), "NamespaceSlashes") {
+		t.Error("it says what nothing uses")
+	}
+}
+
 type drawInput struct {
 	Board string `json:"board"`
 	Kind  string `json:"kind" enum:"line|circle"`

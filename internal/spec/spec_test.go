@@ -98,7 +98,7 @@ func TestCompleteBothWays(t *testing.T) {
 		if n.Name == "/" {
 			return "main:" + event
 		}
-		return strings.NewReplacer("/", ".", "{", "", "}", "").Replace(strings.TrimPrefix(n.Name, "/")) + ":" + event
+		return strings.NewReplacer("/", ".", "{", "", "}", "", "*", "any").Replace(strings.TrimPrefix(n.Name, "/")) + ":" + event
 	}
 	for _, n := range c.Namespaces {
 		want[key(n, "resync")], want[key(n, "error")] = "resync", "error"

@@ -2,7 +2,6 @@ package spec
 
 import (
 	"bytes"
-	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -33,21 +32,12 @@ func TypeScript(c *schema.Contract) ([]byte, error) {
 	b.sent(reflect.TypeFor[contract.ResyncPayload]())
 	w.line("// %s %s: what its clients say and hear over Socket.IO.", strings.Join(words, " "), info(c).Version)
 	w.line("// Generated from the service's declarations (make generate). Do not edit.")
-	var namespaces strings.Builder
-	maps := &typescript{builder: b}
-	taken := map[string]bool{}
-	for _, n := range c.Namespaces {
-		name := namespaceType(n)
-		for taken[name] {
-			name += "_"
-		}
-		taken[name] = true
-		maps.namespace(n, name)
-		fmt.Fprintf(&namespaces, "  %s: { hears: %[2]sServerToClientEvents; says: %[2]sClientToServerEvents };\n", namespaceKey(n), name)
-	}
 	w.WriteString(typescriptHelpers)
-	w.line("\n// The namespaces.\n\nexport interface Namespaces {\n%s}", namespaces.String())
-	_, _ = w.Write(maps.Bytes())
+	names := namespaceTypes(c.Namespaces)
+	w.namespaces(c.Namespaces, names)
+	for i, n := range c.Namespaces {
+		w.namespace(n, names[i])
+	}
 	w.line("\n// The types.")
 	for _, name := range sorted(b.schemas.Schemas) {
 		w.declare(name, b.schemas.Schemas[name])
@@ -67,33 +57,6 @@ func (w *typescript) doc(indent, text string) {
 	if text != "" {
 		w.line("%s/** %s */", indent, strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "*/", "* /"))
 	}
-}
-
-// namespaceKey is a namespace's name; of a dynamic one all its names.
-func namespaceKey(n contract.Namespace) string {
-	params := parametersOf(n)
-	if len(params) == 0 {
-		return quoted(n.Name)
-	}
-	pattern := n.Name
-	for name := range params {
-		pattern = strings.Replace(pattern, "{"+name+"}", "${string}", 1)
-	}
-	return "[name: `" + pattern + "`]"
-}
-
-func namespaceType(n contract.Namespace) string {
-	var name strings.Builder
-	if first := strings.TrimLeft(n.Name, "/"); first != "" && first[0] <= '9' && first[0] >= '0' {
-		name.WriteString("N") // no name of TypeScript begins with a digit
-	}
-	if n.Name == "*" {
-		return "Any"
-	}
-	for _, part := range strings.FieldsFunc(n.Name, func(r rune) bool { return strings.ContainsRune("/-_{}", r) }) {
-		name.WriteString(strings.ToUpper(part[:1]) + part[1:])
-	}
-	return cmp.Or(name.String(), "Main")
 }
 
 // namespace writes what a namespace's clients hear and say. Commands for any other event
@@ -146,7 +109,7 @@ func (w *typescript) declare(name string, s *jsonschema.Schema) {
 func typeName(component string) string {
 	switch component {
 	case "Array", "Record", "Promise", "Partial", "Exclude", "Socket", "ManagerOptions", "SocketOptions",
-		"Name", "Events", "Input", "Result", "Client", "Namespaces":
+		"Name", "Events", "Input", "Result", "Client", "Namespaces", "NamespaceOf", "NamespaceSlashes":
 		return component + "_"
 	}
 	return component

@@ -3,7 +3,6 @@
 
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 
-type Name = keyof Namespaces;
 type Events = Record<string, any>;
 type Input<M, E extends keyof M> = M[E] extends (input: infer I, ack: (...answer: any) => void) => void ? I : never;
 type Result<M, E extends keyof M> = M[E] extends (input: any, ack: (answer: infer A) => void) => void
@@ -11,7 +10,7 @@ type Result<M, E extends keyof M> = M[E] extends (input: any, ack: (answer: infe
   : never;
 
 /** A socket of one namespace, with the types of all that it hears and says. */
-export type Client<N extends Name> = Socket<Namespaces[N]["hears"], Namespaces[N]["says"]>;
+export type Client<N extends Name> = Socket<NamespaceOf<N>["hears"], NamespaceOf<N>["says"]>;
 
 /** Opens a socket on a namespace: connect("https://chat.example", "/chat", { auth: { token } }). */
 export function connect<N extends Name>(url: string, namespace: N, options?: Partial<ManagerOptions & SocketOptions>): Client<N> {
@@ -57,11 +56,25 @@ export function tell<Hears extends Events, Says extends Events, E extends keyof 
 // The namespaces.
 
 export interface Namespaces {
-  [name: `/org-${string}/${string}`]: { hears: OrgOrgTeamServerToClientEvents; says: OrgOrgTeamClientToServerEvents };
   "/hall": { hears: HallServerToClientEvents; says: HallClientToServerEvents };
   "/": { hears: MainServerToClientEvents; says: MainClientToServerEvents };
   "/hall/desk": { hears: HallDeskServerToClientEvents; says: HallDeskClientToServerEvents };
+  "/org-admin": { hears: OrgAdminServerToClientEvents; says: OrgAdminClientToServerEvents };
 }
+
+/** How many slashes a name has: no value in the place of a parameter has any. */
+type NamespaceSlashes<N extends string, Found extends 0[] = []> =
+  N extends `${string}/${infer Rest}` ? NamespaceSlashes<Rest, [...Found, 0]> : Found["length"];
+
+/** The names of namespaces. ${string}${string} is a text that is not empty. */
+type Name = keyof Namespaces | `/org-${string}${string}/${string}${string}` | `/org-${string}${string}` | `/${string}${string}`;
+
+/** What a namespace's clients hear and say, found by its name as the server does; nothing, if it finds none. */
+type NamespaceOf<N extends Name> =
+  N extends keyof Namespaces ? Namespaces[N]
+  : [N, NamespaceSlashes<N>] extends [`/org-${string}${string}/${string}${string}`, 2] ? { hears: OrgOrgTeamServerToClientEvents; says: OrgOrgTeamClientToServerEvents }
+  : [N, NamespaceSlashes<N>] extends [`/org-${string}${string}`, 1] ? { hears: OrgOrgServerToClientEvents; says: OrgOrgClientToServerEvents }
+  : { hears: AnyServerToClientEvents; says: AnyClientToServerEvents };
 
 /** What clients of /org-{org}/{team} hear. What a team of an organization sees. */
 export interface OrgOrgTeamServerToClientEvents {
@@ -133,6 +146,48 @@ export interface HallDeskServerToClientEvents {
 export interface HallDeskClientToServerEvents {
   /** Close. */
   close: (input: None, ack: (answer: None | Problem) => void) => void;
+}
+
+/** What clients of * hear. Where clients are that name anything else. */
+export interface AnyServerToClientEvents {
+  /** You may have missed events: read again the state that you show. */
+  resync: (payload: ResyncPayload) => void;
+  /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
+  error: (problem: Problem) => void;
+}
+
+/** What clients of * say. */
+export interface AnyClientToServerEvents {
+  /** Wander. */
+  wander: (input: None, ack: (answer: SpecTestAgreed | Problem) => void) => void;
+}
+
+/** What clients of /org-{org} hear. What an organization sees; no name with two parts is one of these. */
+export interface OrgOrgServerToClientEvents {
+  /** You may have missed events: read again the state that you show. */
+  resync: (payload: ResyncPayload) => void;
+  /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
+  error: (problem: Problem) => void;
+}
+
+/** What clients of /org-{org} say. */
+export interface OrgOrgClientToServerEvents {
+  /** Greet. */
+  greet: (input: None, ack: (answer: SpecTestAgreed | Problem) => void) => void;
+}
+
+/** What clients of /org-admin hear. For who runs the organizations; no organization is called that. */
+export interface OrgAdminServerToClientEvents {
+  /** You may have missed events: read again the state that you show. */
+  resync: (payload: ResyncPayload) => void;
+  /** The problem of a command that was sent without asking for an acknowledgement, or of the connection. */
+  error: (problem: Problem) => void;
+}
+
+/** What clients of /org-admin say. */
+export interface OrgAdminClientToServerEvents {
+  /** Found an organization. */
+  found: (input: None, ack: (answer: SpecTestAgreed | Problem) => void) => void;
 }
 
 // The types.
