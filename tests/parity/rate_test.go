@@ -50,6 +50,18 @@ func TestRatesOfUsersAndCommands(t *testing.T) {
 	want(t, bob.Call("/a", "shout", x), x) // who shares the node goes on
 }
 
+// An event with too many arguments is none that the contract knows, and counts as one.
+func TestEventsThatBreakTheContractCount(t *testing.T) {
+	t.Parallel()
+	ns := contract.Namespace{Name: "/a", Doc: "A."}
+	url := serve(t, 1, routes(echo(ns, "shout", "a.shout", contract.Policy{Rates: []contract.Rate{{Name: "shout", Every: time.Hour, Burst: 2, DisconnectAfter: 1}}})))[0]
+	c := join(t, url, "/a", `{"user":"alice"}`)
+	for _, code := range []fault.Code{fault.Invalid, fault.Invalid, fault.Exhausted, fault.Exhausted} {
+		wantCode(t, c.Call("/a", "shout", `{"text":"x"},{}`), code)
+	}
+	c.Disconnected("/a")
+}
+
 func sendPost(t *testing.T, url, user, body string) (status, retryAfter int, p fault.Problem) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))

@@ -36,6 +36,18 @@ func newAsk(a *schema.Ask) *ask {
 	return &ask{Ask: a, question: contract.ShapeOf(a.Question), answer: contract.ShapeOf(a.AskSpec.Answer)}
 }
 
+// accept makes the input of a command, and decides whether it is sent on. Whatever came
+// counts for its rates first.
+func (c *command) accept(caller contract.Caller, args []json.RawMessage) (input json.RawMessage, a contract.Admission, err error) {
+	if err = c.Pass(caller); err == nil {
+		input, err = argument(c.in, args)
+	}
+	if err == nil {
+		a, err = c.AcceptPassed(caller, input)
+	}
+	return input, a, err
+}
+
 // argument is what the contract knows as the input: the one argument, where none is an
 // empty object, or an object of several, by their names.
 func argument(s contract.Shape, args []json.RawMessage) (json.RawMessage, error) {

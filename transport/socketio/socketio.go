@@ -184,16 +184,11 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		h.answer(s, e, h.metrics.Operation(""), fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
 		return
 	}
-	input, err := argument(cmd.in, e.Args)
-	if err != nil {
-		h.answer(s, e, cmd.metrics, fault.ProblemOf(err, ""))
-		return
-	}
 	caller := m.caller()
 	if session := m.session.Load(); session != nil {
 		caller.Session = *session
 	}
-	admission, err := cmd.Accept(caller, input)
+	input, admission, err := cmd.accept(caller, e.Args)
 	if err != nil {
 		problem := fault.ProblemOf(byPosition(cmd.in.Args, err), "")
 		if problem.Code == fault.Internal {
