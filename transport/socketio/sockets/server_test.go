@@ -1,13 +1,10 @@
 package sockets_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -22,140 +19,6 @@ import (
 	"github.com/example/switchyard/transport/socketio/engineio"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
-
-// echo is the handler of these tests. It answers an event with its first argument,
-// and does what some events are named after.
-type echo struct {
-	mu         sync.Mutex
-	events     []string
-	ended      []string // reasons
-	rooms      [][]string
-	connecting atomic.Int64
-	gate       chan struct{} // closed when those who are to wait have their answer
-}
-
-func (h *echo) Connect(s *sockets.Socket) error {
-	h.connecting.Add(1)
-	switch string(s.Handshake().Auth) {
-	case `{"refuse":true}`:
-		return &sockets.Refusal{Message: "unauthorized", Data: json.RawMessage(`{"code":"unauthenticated"}`)}
-	case `{"fail":true}`:
-		return errors.New("secret")
-	case `{"panic":true}`:
-		panic("secret")
-	case `{"brief":true}`:
-		s.Emit("held", sockets.JSON(json.RawMessage(`1`)))
-		s.OnTold(s.Close)
-	case `{"unwelcome":true}`:
-		s.Emit("held", sockets.JSON(json.RawMessage(`1`)))
-		s.Disconnect()
-	case `{"unwelcome":"everywhere"}`:
-		s.DisconnectAll()
-	case `{"late":"yes"}`:
-		<-h.gate
-	case `{"late":"no"}`:
-		<-h.gate
-		return errors.New("secret")
-	}
-	return nil
-}
-
-func (h *echo) Event(s *sockets.Socket, e sockets.Event) {
-	payload := json.RawMessage(`null`)
-	if len(e.Args) > 0 {
-		payload = e.Args[0]
-	}
-	h.mu.Lock()
-	h.events = append(h.events, e.Name+string(payload))
-	h.mu.Unlock()
-	switch e.Name {
-	case "panic":
-		panic("handler")
-	case "join":
-		s.Join(strings.Trim(string(payload), `"`))
-	case "leave":
-		s.Leave(strings.Trim(string(payload), `"`))
-	case "goodbye":
-		for i := range 20 {
-			s.Emit("last", sockets.JSON(json.RawMessage(fmt.Sprint(i))))
-		}
-		s.Disconnect()
-		return
-	case "hold": // is done when "release" comes
-		return
-	case "release":
-		s.Done()
-		defer s.Answered()
-	}
-	s.Done()
-	s.Ack(e.Ack, sockets.JSON(payload))
-	s.Answered()
-}
-
-func (h *echo) Exceeded(s *sockets.Socket, ack sockets.AckID, limit sockets.Limit) {
-	said := json.RawMessage(fmt.Sprintf(`"limit %d"`, limit))
-	if ack == sockets.NoAck {
-		s.Emit("error", sockets.JSON(said))
-		return
-	}
-	s.Ack(ack, sockets.JSON(said))
-}
-
-func (h *echo) Disconnect(s *sockets.Socket, rooms []string, reason string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.ended = append(h.ended, reason)
-	h.rooms = append(h.rooms, rooms)
-}
-
-func (h *echo) heard() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.events)
-}
-
-func (h *echo) reasons() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.ended)
-}
-
-func start(t testing.TB, cfg sockets.Config) (*sockets.Server, *echo, string) {
-	t.Helper()
-	h := &echo{gate: make(chan struct{})}
-	e := &cfg.Engine
-	e.Log = slog.New(slog.DiscardHandler)
-	if e.PingInterval == 0 { // a polling client that has gone is noticed by its silence
-		e.PingInterval, e.PingTimeout = time.Second, testenv.Late
-	}
-	srv := sockets.New(cfg, []string{"/a", "/b"}, h)
-	mux := http.NewServeMux()
-	mux.Handle("/", srv)
-	web := httptest.NewServer(mux)
-	t.Cleanup(web.Close)
-	t.Cleanup(func() {
-		testenv.WaitFor(t, 20*time.Second, "all connections to end", func() bool { return srv.Connections() == 0 })
-	})
-	return srv, h, web.URL
-}
-
-// over runs a test with clients on each transport and after an upgrade.
-func over(t *testing.T, test func(t *testing.T, dial func(url string) *rawsio.Client)) {
-	for name, dial := range map[string]func(t *testing.T, url string) *rawsio.Client{
-		"websocket": func(t *testing.T, url string) *rawsio.Client { return rawsio.Dial(t, url) },
-		"polling":   func(t *testing.T, url string) *rawsio.Client { return rawsio.Poll(t, url).Client },
-		"upgraded": func(t *testing.T, url string) *rawsio.Client {
-			s := rawsio.Poll(t, url)
-			s.Upgrade()
-			return s.Client
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			test(t, func(url string) *rawsio.Client { return dial(t, url) })
-		})
-	}
-}
 
 func TestEventsAndAcknowledgements(t *testing.T) {
 	t.Parallel()
@@ -310,19 +173,6 @@ func TestMalformedPacketsHarmNobodyElse(t *testing.T) {
 	}
 }
 
-func TestPanicInAHandlerEndsNothingElse(t *testing.T) {
-	t.Parallel()
-	_, _, url := start(t, sockets.Config{})
-	witness := rawsio.Dial(t, url)
-	witness.Connect("/a", "")
-	c := rawsio.Dial(t, url)
-	c.Connect("/a", "")
-	c.Emit("/a", "panic", "1")
-	if got := witness.Call("/a", "alive", "1"); got != "1" {
-		t.Error(got)
-	}
-}
-
 func TestRoomsAndAudiences(t *testing.T) {
 	t.Parallel()
 	over(t, func(t *testing.T, dial func(string) *rawsio.Client) {
@@ -425,100 +275,5 @@ func TestFirstEventRightAfterConnect(t *testing.T) {
 	all.Wait()
 	if len(h.heard()) != n {
 		t.Errorf("heard %d of %d", len(h.heard()), n)
-	}
-}
-
-func TestDisconnectOnceWithItsReasonAfterWhatWasSent(t *testing.T) {
-	t.Parallel()
-	over(t, func(t *testing.T, dial func(string) *rawsio.Client) {
-		_, h, url := start(t, sockets.Config{})
-		by := dial(url)
-		by.Connect("/a", "")
-		by.Call("/a", "join", `"x"`)
-		by.Emit("/a", "goodbye", "1")
-		by.Disconnected("/a")
-		if got := by.Events(); len(got) != 20 {
-			t.Errorf("%d of 20 events came before the end", len(got))
-		}
-		by.Connect("/a", "") // the connection is there for a new socket
-		by.Send("41/a,")
-		testenv.WaitFor(t, 20*time.Second, "both ends", func() bool { return len(h.reasons()) == 2 })
-		by.Connect("/b", "")
-		by.Close()
-		testenv.WaitFor(t, 20*time.Second, "all ends", func() bool { return len(h.reasons()) == 3 })
-		got := h.reasons()
-		last := []string{"transport close", "transport error", "ping timeout"} // polling: aborted in, or between, polls
-		if got[0] != "server namespace disconnect" || got[1] != "client namespace disconnect" || !slices.Contains(last, got[2]) {
-			t.Errorf("reasons %v", got)
-		}
-		if diff := cmp.Diff([]string{"x"}, h.rooms[0]); diff != "" {
-			t.Error(diff)
-		}
-	})
-}
-
-func TestSlowConsumerIsCut(t *testing.T) {
-	t.Parallel()
-	srv, h, url := start(t, sockets.Config{Engine: engineio.Config{QueueMessages: 64, QueueBytes: 1 << 20}})
-	deaf := rawsio.DialDeaf(t, url, "/a")
-	payload := json.RawMessage(`"` + strings.Repeat("x", 64<<10) + `"`)
-	testenv.WaitFor(t, rawsio.Patience, "the socket", func() bool { return len(srv.Find("/a", sockets.Audience{Everyone: true})) == 1 })
-	testenv.WaitFor(t, rawsio.Patience, "the cut", func() bool {
-		srv.Broadcast("/a", sockets.Audience{Everyone: true}, "n", sockets.JSON(payload), false)
-		return len(h.reasons()) == 1
-	})
-	if got := h.reasons()[0]; got != "slow consumer" {
-		t.Errorf("reason %q", got)
-	}
-	_ = deaf.Close()
-}
-
-func TestShutdownEndsEveryConnectionAfterWhatWasSent(t *testing.T) {
-	t.Parallel()
-	over(t, func(t *testing.T, dial func(string) *rawsio.Client) {
-		srv, h, url := start(t, sockets.Config{})
-		var clients []*rawsio.Client
-		for range 5 {
-			c := dial(url)
-			c.Connect("/a", "")
-			c.Call("/a", "hello", `1`) // so that nothing is held for it any more
-			clients = append(clients, c)
-		}
-		srv.Broadcast("/a", sockets.Audience{Everyone: true}, "last", sockets.JSON(json.RawMessage(`1`)), false)
-		if cut := srv.Shutdown(t.Context()); cut != 0 {
-			t.Fatalf("%d were cut", cut)
-		}
-		for _, c := range clients {
-			_ = c.Ended()
-			if len(c.Events()) != 1 {
-				t.Error("the last event did not come")
-			}
-		}
-		if got := len(h.reasons()); got != 5 {
-			t.Errorf("%d of 5 ended", got)
-		}
-	})
-}
-
-// A client that is gone without a word, or does not read, keeps nobody waiting.
-func TestShutdownCutsWhoDoesNotGo(t *testing.T) {
-	t.Parallel()
-	srv, h, url := start(t, sockets.Config{})
-	gone, err := http.Get(url + "/socket.io/?EIO=4&transport=polling") // and no poll follows
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = gone.Body.Close()
-	begin := time.Now()
-	if cut := srv.Shutdown(t.Context()); cut != 0 || time.Since(begin) > 5*time.Second+testenv.Late {
-		t.Errorf("%d were cut after %s", cut, time.Since(begin))
-	}
-
-	stays := rawsio.Dial(t, url)
-	stays.Connect("/a", "")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if cut := srv.Shutdown(ctx); cut != 1 || srv.Connections() != 0 || len(h.reasons()) != 1 {
-		t.Errorf("%d were cut, %d are left, %v", cut, srv.Connections(), h.reasons())
 	}
 }
