@@ -77,6 +77,9 @@ func post(target string) message.NoPublishHandlerFunc {
 		if m.Metadata[broker.MetaEvent] == "" {
 			return nil // a request to the nodes that hold sockets, or an answer
 		}
+		if !json.Valid(m.Payload) {
+			return nil // nodes skip it, too
+		}
 		body, err := json.Marshal(Event{m.Metadata[broker.MetaNamespace], m.Metadata[broker.MetaEvent], json.RawMessage(m.Payload)})
 		if err != nil {
 			return fmt.Errorf("encode event %s: %w", m.UUID, err)

@@ -53,6 +53,7 @@ func toBus(partition int, e entry) (*message.Message, error) {
 	}
 	m.Metadata[metaEntry] = strconv.Itoa(partition) + "/" + e.id
 	delete(m.Metadata, fieldSeq)
+	delete(m.Metadata, fieldUUID) // a stranger's: the brokers' marshalers want it for the id
 	if e.seq != "" {
 		m.Metadata[fieldSeq] = e.seq
 	}

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ type GroupSubscriber struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
+	begins sync.Mutex // held where a subscription begins, and where none does any more
 	wg     sync.WaitGroup
 }
 
@@ -61,8 +63,8 @@ func (l *Lanes) GroupSubscriber(name string) *GroupSubscriber {
 
 // Subscribe joins the group. The channel is closed when ctx or the subscriber ends.
 func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	if s.ctx.Err() != nil {
-		return nil, errors.New("the subscriber is closed")
+	if strings.Contains(s.name, " ") {
+		return nil, fmt.Errorf("the group %q has a space in its name, which others' keys in Redis have in that place: leave it out", s.name)
 	}
 	in, err := s.streams(ctx, topic)
 	if err != nil {
@@ -76,6 +78,12 @@ func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 	m.follower = func() handOver { return m.oneByOne(out) }
 	ctx, cancel := context.WithCancel(ctx)
 	unhook := context.AfterFunc(s.ctx, cancel)
+	s.begins.Lock()
+	defer s.begins.Unlock()
+	if s.ctx.Err() != nil {
+		cancel()
+		return nil, errSubscriberClosed
+	}
 	s.wg.Go(func() {
 		defer close(out)
 		defer cancel()
@@ -85,9 +93,13 @@ func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 	return out, nil
 }
 
+var errSubscriberClosed = errors.New("the subscriber is closed")
+
 // Close ends all subscriptions and waits for them.
 func (s *GroupSubscriber) Close() error {
+	s.begins.Lock()
 	s.cancel()
+	s.begins.Unlock()
 	s.wg.Wait()
 	return nil
 }
@@ -113,7 +125,7 @@ type member struct {
 
 	mu      sync.Mutex
 	renewed time.Time         // when the lease that there is was asked for
-	at      map[string]string // positions, by stream, and numbers, by markKey
+	at      map[string]string // positions, by stream, numbers, by markKey, and beginKey
 	kept    map[string]string // those that Redis has
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // take tries to become the leader.
@@ -18,6 +20,10 @@ func (m *member) take(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if m.begin, err = m.since(ctx); err != nil {
+		return false, err
+	}
+	marks, err := m.baseline(ctx)
+	if err != nil {
 		return false, err
 	}
 	m.epoch, _ = answer[0].(int64)
@@ -39,7 +45,56 @@ func (m *member) take(ctx context.Context) (bool, error) {
 			m.at[key] = at
 		}
 	}
+	if m.recent > 0 { // the first leader's begin is all others', or what came to a lane without a position meanwhile is nobody's
+		if m.at[beginKey] == "" {
+			m.at[beginKey] = m.begin
+		}
+		m.begin = m.at[beginKey]
+	}
+	for stream, at := range marks {
+		if m.at[markKey(stream)] == "" {
+			m.at[markKey(stream)] = at.String()
+		}
+	}
 	return true, nil
+}
+
+const (
+	beginKey = "begin" // what a group keeps the place under where it began, beside the positions
+	oldest   = 16      // entries of a lane among which its first event is looked for; others may be strangers'
+)
+
+// baseline is of each lane the mark before the oldest event that is kept. A group goes on
+// from there: of what is gone by the time that it has come to its first event it is told.
+func (m *member) baseline(ctx context.Context) (map[string]mark, error) {
+	marks := map[string]mark{}
+	if m.topic != Events || m.recent > 0 {
+		return marks, nil
+	}
+	pipe := m.rdb.Pipeline()
+	counters, firsts := make([]*redis.SliceCmd, len(m.in)), make([]*redis.XMessageSliceCmd, len(m.in))
+	for p, stream := range m.in {
+		counters[p] = askCounter(ctx, pipe, p)
+		firsts[p] = pipe.XRangeN(ctx, stream, "-", "+", oldest)
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, fmt.Errorf("find the oldest events: %w", err)
+	}
+	for p, stream := range m.in {
+		entries := firsts[p].Val()
+		if len(entries) < oldest {
+			marks[stream] = counterOf(counters[p])
+		}
+		for _, e := range entries {
+			if at, before, ok := parseSeq(seqOf(e)); ok {
+				if marks[stream] = before; at.seq > 1 {
+					marks[stream] = mark{at.series, at.seq - 1}
+				}
+				break
+			}
+		}
+	}
+	return marks, nil
 }
 
 var errNoLead = errors.New("another member leads")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/fault"
@@ -86,7 +87,11 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	errs := make(chan error, len(messages))
 	for _, m := range messages {
 		metadata, payload := encode(m)
-		p.enqueue(topic, m.UUID, metadata, payload, time.Time{}, func(err error) { errs <- err })
+		id := m.UUID
+		if id == "" { // which Watermill allows, and an entry without one is no message
+			id = uuid.Must(uuid.NewV7()).String()
+		}
+		p.enqueue(topic, id, metadata, payload, time.Time{}, func(err error) { errs <- err })
 	}
 	var all []error
 	for range messages {

@@ -180,6 +180,40 @@ func TestEachLossAtTheEndIsAnnounced(t *testing.T) {
 	}
 }
 
+// What came to a lane while the broker was away is sent by the next leader, too, if it is the
+// lane's first and older than what a first relay begins with.
+func TestTheNextRelayBeginsWhereTheFirstOneDid(t *testing.T) {
+	t.Parallel()
+	url, bus := testenv.Redis(t), &fakeBus{}
+	l := relayLanes(t, url, "one")
+	long := time.Now().Add(-10 * time.Minute).UnixMilli()
+	if err := l.rdb.HSet(t.Context(), l.relayKey("fake"), "at begin", fmt.Sprint(long-1000, "-0")).Err(); err != nil {
+		t.Fatal(err)
+	}
+	metadata := encodePairs([]pair{{MetaNamespace, "/town"}, {MetaEvent, "cried"}, {fieldUUID, "a stranger's"}})
+	values := []any{fieldUUID, "id", fieldMetadata, metadata, fieldPayload, "1"}
+	if err := l.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: eventStream(0), ID: fmt.Sprint(long, "-0"), Values: values}).Err(); err != nil {
+		t.Fatal(err)
+	}
+	relay := NewRelay(l, "fake", bus)
+	relay.Start()
+	defer relay.Close()
+	testenv.WaitFor(t, 20*time.Second, "the event", func() (sent bool) {
+		bus.set(func() { sent = len(bus.sent) == 1 })
+		return sent
+	})
+	other := NewRelay(l, "other", bus)
+	other.Start()
+	defer other.Close()
+	testenv.WaitFor(t, 20*time.Second, "its begin to be kept", func() bool {
+		return l.rdb.HGet(t.Context(), l.relayKey("other"), "at begin").Val() != ""
+	})
+	m, err := toBus(0, entry{id: "1-0", uuid: "id", metadata: string(metadata), payload: []byte("1")})
+	if err != nil || m.Metadata[fieldUUID] != "" { // which the brokers' marshalers do not take
+		t.Errorf("%v %v", m, err)
+	}
+}
+
 // A lane that begins anew may begin with lower ids, when the clock of Redis was set back.
 func TestLowerIDsTakeABus(t *testing.T) {
 	t.Parallel()

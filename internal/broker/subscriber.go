@@ -22,6 +22,7 @@ type Subscriber struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
+	begins sync.Mutex // held where a subscription begins, and where none does any more
 	wg     sync.WaitGroup
 }
 
@@ -77,6 +78,12 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	for i, at := range marks {
 		d.resume(t.streams[i], at)
 	}
+	s.begins.Lock()
+	defer s.begins.Unlock()
+	if s.ctx.Err() != nil {
+		cancel()
+		return nil, errSubscriberClosed
+	}
 	s.wg.Go(func() {
 		defer close(d.out)
 		defer cancel()
@@ -88,7 +95,9 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 
 // Close ends all subscriptions and waits for them.
 func (s *Subscriber) Close() error {
+	s.begins.Lock()
 	s.cancel()
+	s.begins.Unlock()
 	s.wg.Wait()
 	return nil
 }
