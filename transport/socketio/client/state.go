@@ -26,7 +26,9 @@ func (c *Client) hear(k *conn, p *packet) error {
 		_ = json.Unmarshal(p.body, &v) // whatever it says, it is a refusal
 		c.answered(&Refusal{Namespace: c.namespace, Message: v.Message, Data: v.Data})
 	case packetDisconnect:
-		go c.link.forget(c, ErrEnded)() // the latter waits for who reads
+		if c.isOn(k) { // or it ends a socket that was here before
+			go c.link.forget(c, ErrEnded)() // the latter waits for who reads
+		}
 	case packetEvent:
 		e, err := p.event()
 		if err != nil {
@@ -37,6 +39,13 @@ func (c *Client) hear(k *conn, p *packet) error {
 		c.resolve(p)
 	}
 	return nil
+}
+
+// isOn tells whether the client is connected over a connection.
+func (c *Client) isOn(k *conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.conn == k
 }
 
 func (c *Client) event(k *conn, e Raw) error {

@@ -94,6 +94,39 @@ func TestALateAnswerIsNobodyElses(t *testing.T) {
 	}
 }
 
+// A kick that crosses Close ends who was there, and not who comes next.
+func TestAKickEndsItsSocketOnly(t *testing.T) {
+	t.Parallel()
+	c := dial(t, serve(t, func(p *peer) {
+		p.admit()
+		p.hear("40/room,")
+		p.say(`40/room,{"sid":"one"}`)
+		p.hear("41/room,")
+		p.hear("40/room,")
+		p.say("41/room,") // said to one, before it was heard to leave
+		p.say(`40/room,{"sid":"two"}`)
+		p.hear("42/room,")
+		p.say("41/room,")
+		p.linger()
+	}))
+	one, err := c.Of(soon(t), room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.Close()
+	two, err := c.Of(soon(t), room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := two.EmitRaw(soon(t), "here"); err != nil || two.ID() != "two" {
+		t.Error(two.ID(), err)
+	}
+	within(t, "its own kick", two.Done())
+	if !errors.Is(two.Err(), client.ErrEnded) {
+		t.Error(two.Err())
+	}
+}
+
 // When the answer to a poll is lost, so is what it brought: the connection ends, and is not
 // gone on with by asking again.
 func TestALostAnswerToAPollIsNoticed(t *testing.T) {
