@@ -67,17 +67,14 @@ func (w *webSocket) read() (data []byte, binary bool, err error) {
 }
 
 func (w *webSocket) write(batch []message) error {
-	if err := w.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
 	for _, m := range batch {
 		if len(m.text) > 0 {
-			if err := w.conn.WriteMessage(websocket.TextMessage, m.text); err != nil {
+			if err := w.message(websocket.TextMessage, m.text); err != nil {
 				return err
 			}
 		}
 		for _, a := range m.attachments {
-			if err := w.conn.WriteMessage(websocket.BinaryMessage, a); err != nil {
+			if err := w.message(websocket.BinaryMessage, a); err != nil {
 				return err
 			}
 		}
@@ -87,6 +84,14 @@ func (w *webSocket) write(batch []message) error {
 		}
 	}
 	return nil
+}
+
+// message has a deadline of its own: a server that reads slowly may need longer for a batch.
+func (w *webSocket) message(kind int, data []byte) error {
+	if err := w.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	return w.conn.WriteMessage(kind, data)
 }
 
 func (w *webSocket) close() { _ = w.conn.Close() }
