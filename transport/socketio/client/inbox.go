@@ -1,8 +1,10 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"sync/atomic"
 )
 
 // An inbox is what has come and waits: for handlers, which run one after the other, or
@@ -13,6 +15,7 @@ type inbox struct {
 	due   []item // for handlers, in order
 	kept  []Raw  // without handler, for Receive, in order
 	bytes int    // of both
+	came  int    // how many events have come
 	lost  map[string]bool
 	wake  chan struct{} // 1: something is due
 
@@ -26,7 +29,12 @@ type item struct {
 	tell  func()
 }
 
-type handler struct{ handle func(Raw) }
+// A handler has either of two ways to take an event.
+type handler struct {
+	handle  func(Raw)       // when it is its turn
+	begin   func(Raw) error // at once, beside the others; c.mu is held
+	stopped atomic.Bool
+}
 
 // A waiter is one Receive.
 type waiter struct {
@@ -43,15 +51,12 @@ func newInbox(o options) inbox {
 
 // put takes an event in: ErrOverflow if there is no room for one that has handlers.
 func (b *inbox) put(e Raw) error {
-	handled := b.handlersOf(e.Name) != nil
-	if !handled {
-		for i, w := range b.waiters {
-			if w.name == "" || w.name == e.Name {
-				b.waiters = slices.Delete(b.waiters, i, i+1)
-				w.event <- e
-				return nil
-			}
-		}
+	b.came++
+	e.place = b.came
+	all := b.handlersOf(e.Name)
+	handled, err := begin(all, e)
+	if err != nil || len(all) > 0 && !handled || len(all) == 0 && b.hand(e) {
+		return err
 	}
 	for len(b.due)+len(b.kept) >= b.maxEvents || b.bytes+e.size > b.maxBytes {
 		switch {
@@ -74,6 +79,29 @@ func (b *inbox) put(e Raw) error {
 		b.kept = append(b.kept, e)
 	}
 	return nil
+}
+
+// begin starts what takes an event at once, and tells whether it is to wait for others.
+func begin(all []*handler, e Raw) (wait bool, err error) {
+	for _, h := range all {
+		if h.begin == nil {
+			wait = true
+		} else if err = h.begin(e); err != nil {
+			break
+		}
+	}
+	return wait, err
+}
+
+// hand gives an event to a Receive that waits for it, if there is one.
+func (b *inbox) hand(e Raw) bool {
+	i := slices.IndexFunc(b.waiters, func(w *waiter) bool { return w.name == "" || w.name == e.Name })
+	if i < 0 {
+		return false
+	}
+	b.waiters[i].event <- e
+	b.waiters = slices.Delete(b.waiters, i, i+1)
+	return true
 }
 
 // lose notes that an event is missing among those kept. Names are the server's, so that
@@ -104,21 +132,44 @@ func (b *inbox) handlersOf(name string) []*handler {
 func (b *inbox) add(name string, h *handler) {
 	b.handlers[name] = append(slices.Clip(b.handlers[name]), h) // dispatch may hold the old ones
 	b.kept = slices.DeleteFunc(b.kept, func(e Raw) bool {
-		if b.handlersOf(e.Name) == nil {
+		all := b.handlersOf(e.Name)
+		if all == nil {
 			return false
 		}
-		b.tell(item{event: e})
+		if wait, _ := begin(all, e); wait { // one that is new has room for all that is kept
+			b.tell(item{event: e})
+		} else {
+			b.bytes -= e.size
+		}
 		return true
 	})
 }
 
 func (b *inbox) remove(name string, h *handler) {
+	h.stopped.Store(true)
 	rest := slices.DeleteFunc(slices.Clone(b.handlers[name]), func(o *handler) bool { return o == h })
 	if len(rest) == 0 {
 		delete(b.handlers, name)
+		b.release()
 		return
 	}
 	b.handlers[name] = rest
+}
+
+// release lets Receive have what was due to handlers that are gone, where it came.
+func (b *inbox) release() {
+	b.due = slices.DeleteFunc(b.due, func(i item) bool {
+		switch {
+		case i.tell != nil || b.handlersOf(i.event.Name) != nil:
+			return false
+		case b.hand(i.event):
+			b.bytes -= i.event.size
+		default:
+			b.kept = append(b.kept, i.event)
+		}
+		return true
+	})
+	slices.SortFunc(b.kept, func(a, b Raw) int { return cmp.Compare(a.place, b.place) })
 }
 
 // next is what is to be told now.
@@ -135,9 +186,13 @@ func (b *inbox) next() (run func(), ok bool) {
 	}
 	b.bytes -= i.event.size
 	all := b.handlersOf(i.event.Name)
+	first := true // is chosen here, so that an event is handled that nobody else will get
 	return func() {
 		for _, h := range all {
-			h.handle(i.event)
+			if h.begin == nil && (first || !h.stopped.Load()) {
+				first = false
+				h.handle(i.event)
+			}
 		}
 	}, true
 }

@@ -24,6 +24,7 @@ type Raw struct {
 	conn   *conn
 	ack    int64
 	size   int
+	place  int // in the order of events
 }
 
 // Decode decodes the first argument; what is binary in it goes into []byte.
@@ -51,7 +52,10 @@ func (e Raw) Ack(ctx context.Context, args ...any) error {
 
 // OnRaw is On by name; "*" is for every event that has no handler of its own.
 func (c *Client) OnRaw(event string, f func(Raw)) (stop func()) {
-	h := &handler{f}
+	return c.handle(event, &handler{handle: f})
+}
+
+func (c *Client) handle(event string, h *handler) (stop func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inbox.add(event, h)

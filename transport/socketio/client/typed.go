@@ -75,32 +75,43 @@ const maxAnswering = 16
 
 // Answer answers a question that handlers put to clients. An error refuses: a fault as
 // the problem that it is, another error as "internal". Questions are answered beside
-// events, and at most 16 at a time; one more is refused as "overloaded". The context
-// ends with the client.
+// events, also while a handler calls, and at most 16 at a time; one more is refused as
+// "overloaded". The context ends with the client.
 func Answer[Question, Reply any](c *Client, ask contract.Ask[Question, Reply], f func(context.Context, Question) (Reply, error)) (stop func()) {
 	if err := c.speaks(ask.Namespace); err != nil {
 		c.fail(fmt.Errorf("answer %s: %w", ask.Name, err))
 	}
-	running := make(chan struct{}, maxAnswering)
-	return c.OnRaw(ask.Name, func(e Raw) {
-		select {
-		case running <- struct{}{}:
-			go func() {
-				defer func() { <-running }()
-				c.answer(e, func(ctx context.Context) (any, error) {
-					var q Question
-					if err := e.Decode(&q); err != nil {
-						return nil, fault.New(fault.Invalid, "the question is not of the declared type")
-					}
-					return f(ctx, q)
-				})
-			}()
-		default:
-			c.answer(e, func(context.Context) (any, error) {
-				return nil, fault.New(fault.Overloaded, "this client answers %d questions already", maxAnswering)
-			})
+	running, refusing := make(chan struct{}, maxAnswering), make(chan struct{}, c.opts.events)
+	return c.handle(ask.Name, &handler{begin: func(e Raw) error {
+		refused := Raw{Name: e.Name, client: c, conn: e.conn, ack: e.ack} // there may be many
+		if c.beside(running, e, func(ctx context.Context) (any, error) {
+			var q Question
+			if err := e.Decode(&q); err != nil {
+				return nil, fault.New(fault.Invalid, "the question is not of the declared type")
+			}
+			return f(ctx, q)
+		}) || c.beside(refusing, refused, func(context.Context) (any, error) {
+			return nil, fault.New(fault.Overloaded, "this client answers %d questions already", maxAnswering)
+		}) {
+			return nil
 		}
-	})
+		return ErrOverflow // the server asks on, and reads no answers
+	}})
+}
+
+// beside answers a question on a goroutine of its own, if there is room for one. Who calls
+// in a handler may be asked before that returns, and who reads cannot wait for who writes.
+func (c *Client) beside(room chan struct{}, e Raw, f func(context.Context) (any, error)) bool {
+	select {
+	case room <- struct{}{}:
+	default:
+		return false
+	}
+	go func() {
+		defer func() { <-room }()
+		c.answer(e, f)
+	}()
+	return true
 }
 
 // answer acknowledges a question. That the connection has gone meanwhile, the server
