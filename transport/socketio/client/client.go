@@ -50,7 +50,9 @@ type Client struct {
 	conn   *conn         // nil while it is not connected
 	up     chan struct{} // closed while it is connected
 	id     string
+	trying *conn // over which an attempt to connect has not ended yet
 	asking *conn // where its CONNECT was sent and has no answer yet
+	misses int   // attempts that failed since it was connected
 	left   bool  // it has gone, and asks nobody any more
 	calls  map[int64]chan<- answer
 	inbox  inbox

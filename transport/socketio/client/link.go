@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // A link is what the clients of one Dial share: a connection, and another one after it.
@@ -24,7 +23,9 @@ type link struct {
 	cancel context.CancelFunc // when its last client has gone
 	ended  chan struct{}      // nothing of it runs any more
 
-	calls atomic.Int64 // numbers those of all clients: they may follow each other in a namespace
+	calls    atomic.Int64 // numbers those of all clients: they may follow each other in a namespace
+	in       atomic.Bool  // the server has let a client in, ever
+	attempts atomic.Int64 // to connect since it did
 
 	mu      sync.Mutex
 	conn    *conn // nil while there is none
@@ -65,36 +66,6 @@ func newLink(to string, o options) (*link, error) {
 	return l, nil
 }
 
-// begin makes the first connection, for a first client.
-func (l *link) begin(ctx context.Context, c *Client) error {
-	for attempt := 0; ; attempt++ {
-		k, err := l.open(ctx)
-		if err == nil {
-			l.clients[c.namespace] = c
-			go c.dispatch()
-			go l.run(k)
-			return nil
-		}
-		if !l.opts.reconnect.Dial || ctx.Err() != nil || !sleep(ctx, l.opts.reconnect.delay(attempt)) {
-			l.cancel()
-			l.web.CloseIdleConnections()
-			return err
-		}
-	}
-}
-
-// sleep tells whether the time has passed before the context ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // run serves one connection after the other.
 func (l *link) run(k *conn) {
 	defer close(l.ended)
@@ -113,6 +84,7 @@ func (l *link) serve(k *conn) error {
 	l.mu.Lock()
 	l.conn = k
 	for _, c := range l.clients {
+		c.tries(k)
 		go l.join(k, c)
 	}
 	l.mu.Unlock()
@@ -126,6 +98,9 @@ func (l *link) serve(k *conn) error {
 	l.mu.Unlock()
 	for _, c := range all {
 		c.lose(err)
+		if c.settled(k) && !l.last() {
+			l.missed(c, err)
+		}
 	}
 	return err
 }
@@ -136,34 +111,6 @@ func (l *link) all() []*Client {
 		all = append(all, c)
 	}
 	return all
-}
-
-// again makes the next connection; an error is the end.
-func (l *link) again(reason error) (*conn, error) {
-	r := l.opts.reconnect
-	l.mu.Lock()
-	over := l.over
-	l.mu.Unlock()
-	if over != nil || r.Off {
-		return nil, cmp.Or(over, reason)
-	}
-	for attempt := 0; r.Attempts == 0 || attempt < r.Attempts; attempt++ {
-		if !sleep(l.ctx, r.delay(attempt)) {
-			return nil, ErrClosed
-		}
-		k, err := l.open(l.ctx)
-		if err == nil {
-			return k, nil
-		}
-		reason = err
-		l.mu.Lock()
-		all := l.all()
-		l.mu.Unlock()
-		for _, c := range all {
-			c.failed(err)
-		}
-	}
-	return nil, fmt.Errorf("gave up after %d attempts to connect again: %w", r.Attempts, reason)
 }
 
 // end ends all clients.
@@ -219,8 +166,8 @@ func (l *link) forget(c *Client, reason error) (part func()) {
 		}
 	}
 	last := mine && len(l.clients) == 0
-	if last && l.over == nil {
-		l.over = ErrClosed
+	if last {
+		l.over = cmp.Or(l.over, reason)
 	}
 	k := l.conn
 	l.mu.Unlock()
@@ -236,25 +183,6 @@ func (l *link) forget(c *Client, reason error) (part func()) {
 		if last {
 			l.cancel()
 			<-l.ended
-		}
-	}
-}
-
-// join asks the server to let a client in, again where a refusal may pass.
-func (l *link) join(k *conn, c *Client) {
-	for attempt := 0; ; attempt++ {
-		err := c.ask(k)
-		if err == nil || k.ctx.Err() != nil || c.ctx.Err() != nil {
-			return
-		}
-		r := l.opts.reconnect
-		if !c.wasIn() && !r.Dial || r.Off || !mayPass(err) {
-			l.forget(c, err)()
-			return
-		}
-		c.failed(err)
-		if !sleep(k.ctx, r.delay(attempt)) {
-			return
 		}
 	}
 }

@@ -47,6 +47,7 @@ func (l *link) tryAdd(c *Client) (gone *parting, err error) {
 	l.clients[c.namespace] = c
 	go c.dispatch()
 	if l.conn != nil {
+		c.tries(l.conn)
 		go l.join(l.conn, c)
 	}
 	return nil, nil

@@ -24,7 +24,9 @@ func (c *Client) hear(k *conn, p *packet) error {
 			Data    json.RawMessage
 		}
 		_ = json.Unmarshal(p.body, &v) // whatever it says, it is a refusal
-		c.answered(&Refusal{Namespace: c.namespace, Message: v.Message, Data: v.Data})
+		refusal := &Refusal{Namespace: c.namespace, Message: v.Message, Data: v.Data}
+		c.link.refused(k, c, refusal) // here, because the connection may end right after that
+		c.answered(refusal)
 	case packetDisconnect:
 		if c.isOn(k) { // or it ends a socket that was here before
 			go c.link.forget(c, ErrEnded)() // the latter waits for who reads
@@ -58,39 +60,39 @@ func (c *Client) event(k *conn, e Raw) error {
 	return c.inbox.put(e)
 }
 
-// ask sends CONNECT and waits for what the server says to it.
-func (c *Client) ask(k *conn) error {
+// ask sends CONNECT and waits for what the server says to it, if it does.
+func (c *Client) ask(k *conn) (said bool, err error) {
 	ctx, cancel := context.WithTimeout(k.ctx, c.opts.timeout)
 	defer cancel()
 	auth, err := c.opts.auth(ctx)
 	if err != nil {
-		return fmt.Errorf("connect to %s: ask for auth: %w", c.namespace, err)
+		return false, fmt.Errorf("connect to %s: ask for auth: %w", c.namespace, err)
 	}
 	m := message{text: head(packetConnect, c.namespace, noAck, 0)}
 	if auth != nil {
 		b, err := json.Marshal(auth)
 		if err != nil {
-			return fmt.Errorf("connect to %s: encode auth: %w", c.namespace, err)
+			return false, fmt.Errorf("connect to %s: encode auth: %w", c.namespace, err)
 		}
 		m.text = append(m.text, b...)
+	}
+	if !c.asks(k) {
+		return false, ErrClosed // meanwhile
 	}
 	select {
 	case <-c.joined: //nolint:errcheck // the answer of another connection
 	default:
 	}
-	if !c.asks(k) {
-		return ErrClosed // meanwhile
-	}
 	if err := k.send(ctx, m); err != nil {
-		return fmt.Errorf("connect to %s: %w", c.namespace, err)
+		return false, fmt.Errorf("connect to %s: %w", c.namespace, err)
 	}
 	select {
 	case err := <-c.joined:
-		return err
+		return true, err
 	case <-ctx.Done():
 		err := fmt.Errorf("connect to %s: %w", c.namespace, late(ctx))
 		k.fail(err) // it cannot be asked twice
-		return err
+		return false, err
 	}
 }
 
@@ -99,7 +101,9 @@ func (c *Client) arrive(k *conn, id string) {
 	c.mu.Lock()
 	c.asking = nil
 	if c.err == nil && !c.left && c.conn == nil {
-		c.conn, c.id = k, id
+		c.conn, c.id, c.trying, c.misses = k, id, nil, 0
+		c.link.in.Store(true)
+		c.link.attempts.Store(0)
 		close(c.up)
 		if !c.wasIn() {
 			close(c.in)
@@ -110,11 +114,12 @@ func (c *Client) arrive(k *conn, id string) {
 	c.answered(nil)
 }
 
-// asks notes that the server is asked to let the client in; false means that it has gone.
+// asks notes that the server is asked to let the client in; false means that it or the
+// connection has gone.
 func (c *Client) asks(k *conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left || c.err != nil {
+	if c.left || c.err != nil || c.trying != k {
 		return false
 	}
 	c.asking = k
@@ -131,9 +136,6 @@ func (c *Client) leaves(k *conn) bool {
 
 // answered hands on what came of CONNECT, if somebody waits for it.
 func (c *Client) answered(err error) {
-	c.mu.Lock()
-	c.asking = nil
-	c.mu.Unlock()
 	select {
 	case c.joined <- err:
 	default:
@@ -150,11 +152,38 @@ func (c *Client) wasIn() bool {
 	}
 }
 
-// failed notes that an attempt to connect again has failed.
-func (c *Client) failed(err error) {
+// tries notes that an attempt to connect begins.
+func (c *Client) tries(k *conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.trying = k
+}
+
+// settled notes that an attempt over a connection has ended, and tells whether there was one.
+func (c *Client) settled(k *conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.trying != k || c.left || c.err != nil {
+		return false
+	}
+	c.trying, c.asking = nil, nil
+	return true
+}
+
+// failed notes that an attempt has failed, and tells how many have, in a row.
+func (c *Client) failed(err error) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.misses++
 	c.tell(c.onConnectError, err)
+	return c.misses
+}
+
+// missed is how many attempts have failed, in a row.
+func (c *Client) missed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.misses
 }
 
 // lose notes that the connection has gone.
