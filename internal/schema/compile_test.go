@@ -188,13 +188,25 @@ func TestCompileRefusesAnOutputThatLooksLikeAProblem(t *testing.T) {
 		Kind string `json:"kind" enum:"created|found"`
 		ID   string `json:"id,omitempty"`
 	}
-	for name, err := range map[string]error{"open": compile[open](), "problem": compile[problem](), "optional": compile[optional]()} {
+	type arguments struct {
+		contract.Args
+		First open `json:"first"`
+		N     int  `json:"n"`
+	}
+	type later struct { // of several arguments the first is told from a problem
+		contract.Args
+		N    int    `json:"n"`
+		Kind string `json:"kind"`
+	}
+	for name, err := range map[string]error{"open": compile[open](), "problem": compile[problem](), "optional": compile[optional](), "arguments": compile[arguments]()} {
 		if err == nil || !strings.Contains(err.Error(), `the output's field "kind"`) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	if err := compile[union](); err != nil {
-		t.Errorf("a declared union: %v", err)
+	for name, err := range map[string]error{"a declared union": compile[union](), "a later argument": compile[later]()} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

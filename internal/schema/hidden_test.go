@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -143,5 +144,14 @@ func TestPointersMayBeNull(t *testing.T) {
 		Raw *json.RawMessage `json:"raw"`
 	}{})); err == nil || !strings.Contains(err.Error(), "encodes itself") {
 		t.Errorf("a pointer to a raw message: %v", err)
+	}
+}
+
+// A tag of a dash and a comma names the field "-", to encoding/json.
+func TestADashIsAName(t *testing.T) {
+	t.Parallel()
+	dash := reflect.StructOf([]reflect.StructField{{Name: "A", Type: reflect.TypeFor[int](), Tag: `json:"-,"`}})
+	if _, err := schema.For(dash); err == nil || !strings.Contains(err.Error(), "A: the field needs its wire name") {
+		t.Error(err)
 	}
 }

@@ -141,7 +141,8 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		if in.Type != "object" || output.Type != "object" || r.In.Kind() == reflect.Map || r.Out.Kind() == reflect.Map {
 			report(who, errors.New("input and output must be structs, so that fields can be added later"))
 		}
-		if kind, ok := output.Properties["kind"]; ok && !isUnion(output, kind) {
+		result := firstArgument(r.Out, output)
+		if kind, ok := result.Properties["kind"]; ok && !isUnion(result, kind) {
 			report(who, errors.New(`the output's field "kind" is what tells results apart, and a problem from them: it must be there always, with an enum of texts other than "error"`))
 		}
 		report(who, overREST(r.HTTP, in))
@@ -171,7 +172,7 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 		if err != nil {
 			continue
 		}
-		if _, ok := answer.Properties["kind"]; ok {
+		if _, ok := firstArgument(a.Answer, answer).Properties["kind"]; ok {
 			report(who, errors.New(`the answer has a field "kind", which is what tells a refusal from an answer`))
 		}
 		v, err := NewValidator(answer)
@@ -186,12 +187,6 @@ func Compile(c *contract.Catalog) (*Contract, error) {
 
 // machinery are the types that every service's documents show.
 var machinery = []reflect.Type{reflect.TypeFor[fault.Problem](), reflect.TypeFor[contract.ResyncPayload]()}
-
-// isUnion tells whether an output is a declared union of results: its kind is one of
-// a closed list, and never that of a problem.
-func isUnion(output, kind *jsonschema.Schema) bool {
-	return len(kind.Enum) > 0 && !slices.Contains(kind.Enum, any("error")) && !slices.Contains(kind.Enum, nil) && slices.Contains(output.Required, "kind")
-}
 
 func flatten(err error) []error {
 	if err == nil {

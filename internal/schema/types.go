@@ -138,7 +138,7 @@ func checkField(f reflect.StructField, path string, above []reflect.Type) error 
 	tag, ok := f.Tag.Lookup("json")
 	name, options, _ := cut(tag)
 	switch {
-	case name == "-":
+	case tag == "-": // "-," is a name
 		return nil
 	case !ok || !fieldName.MatchString(name):
 		return fmt.Errorf(`%s: the field needs its wire name, like json:"room_id"`, path)

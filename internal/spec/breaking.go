@@ -59,7 +59,11 @@ func (c *comparison) operation(key string, was, is *Operation) {
 	if was.Retryable && !is.Retryable {
 		c.say(key, "it has no idempotency key any more")
 	}
-	c.payload(key+" payload", c.older.message(was.Messages[0]), c.newer.message(is.Messages[0]), was.Action == receive)
+	before, after := c.older.message(was.Messages[0]), c.newer.message(is.Messages[0])
+	if a, b := before.Arguments, after.Arguments; was.Action == send && was.Reply != nil && a != nil && len(b) > len(a) {
+		c.say(key+" payload", "its arguments are now %v, and were %v: the callback comes after them", b, a)
+	}
+	c.payload(key+" payload", before, after, was.Action == receive)
 	switch {
 	case was.Reply == nil && is.Reply == nil:
 	case was.Reply == nil || is.Reply == nil:

@@ -124,45 +124,6 @@ func TestBreaking(t *testing.T) {
 	}
 }
 
-// The order of arguments is part of the contract; another one at the end is not.
-func TestBreakingArguments(t *testing.T) {
-	t.Parallel()
-	type one struct {
-		contract.Args
-		A string `json:"a"`
-		B string `json:"b"`
-	}
-	type turned struct {
-		contract.Args
-		B string `json:"b"`
-		A string `json:"a"`
-	}
-	type longer struct {
-		contract.Args
-		A string `json:"a"`
-		B string `json:"b"`
-		C string `json:"c,omitempty"`
-	}
-	type object struct {
-		A string `json:"a"`
-		B string `json:"b"`
-	}
-	of := func(r contract.Route) *spec.Document { return document(t, contract.NewCatalog([]contract.Route{r})) }
-	was := of(arguments[one]())
-	for name, tc := range map[string]struct {
-		is   *spec.Document
-		want int
-	}{"the same": {of(arguments[one]()), 0}, "longer": {of(arguments[longer]()), 0}, "turned": {of(arguments[turned]()), 1}, "an object": {of(arguments[object]()), 1}} {
-		if got := spec.Breaking(was, tc.is); len(got) != tc.want {
-			t.Errorf("%s: %q", name, got)
-		}
-	}
-}
-
-func arguments[In any]() contract.Route {
-	return handle(contract.Command[In, contract.None]{Namespace: contract.Namespace{Name: "/a", Doc: "A."}, Event: "move", Operation: "a.move", Doc: "Move."})
-}
-
 func TestBreakingIsWhatIsGone(t *testing.T) {
 	t.Parallel()
 	before := document(t, catalog())

@@ -71,7 +71,7 @@ type Message struct {
 	Headers *jsonschema.Schema `json:"headers,omitempty"`
 	Payload *jsonschema.Schema `json:"payload,omitempty"`
 
-	Arguments []string `json:"x-arguments,omitempty"` // members of the payload, each of which is one argument
+	Arguments []string `json:"x-arguments,omitzero"` // members of the payload, each of which is one argument
 
 	Examples []Example `json:"examples,omitempty"`
 }
