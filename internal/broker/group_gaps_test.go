@@ -19,7 +19,7 @@ import (
 // whether the lane was empty when it led or had a stranger's entry.
 func TestAGroupIsToldOfALossBeforeItsFirstEvent(t *testing.T) {
 	t.Parallel()
-	for name, strangers := range map[string]int{"an empty lane": 0, "a stranger's entry": 1} {
+	for name, strangers := range map[string]int{"an empty lane": 0, "a stranger's entry": 1, "more of them": 100} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url := testenv.Redis(t)
@@ -59,6 +59,30 @@ func TestAGroupIsToldOfALossBeforeItsFirstEvent(t *testing.T) {
 			nextEvent(t, in, "4", broker.ResyncEpoch).Ack()
 		})
 	}
+}
+
+// A group of whose lane an older version has kept the position alone has missed nothing.
+func TestAGroupWithoutAMarkHasMissedNothing(t *testing.T) {
+	t.Parallel()
+	url := testenv.Redis(t)
+	rdb := testenv.Client(t, url)
+	node := startNode(t, url, "worker", newNotebook(), onePartition)
+	for n := range 4 {
+		if r := node.call(noteInput{Key: "k", Text: fmt.Sprint(n)}); r.Code != "" {
+			t.Fatal(r.Code)
+		}
+	}
+	third := rdb.XRangeN(t.Context(), eventLane, "-", "+", 3).Val()[2].ID
+	if err := rdb.HSet(t.Context(), "group:{g events}", "at "+eventLane, third).Err(); err != nil {
+		t.Fatal(err)
+	}
+	s := node.lanes.GroupSubscriber("g")
+	defer s.Close()
+	in, err := s.Subscribe(t.Context(), broker.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nextEvent(t, in, "3", "").Ack()
 }
 
 // Nobody is told of what was gone before the group began.

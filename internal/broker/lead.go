@@ -52,17 +52,16 @@ func (m *member) take(ctx context.Context) (bool, error) {
 		m.begin = m.at[beginKey]
 	}
 	for stream, at := range marks {
-		if m.at[markKey(stream)] == "" {
+		// One with a position and no mark is an older version's, and what it has passed is not
+		// known: it goes on from its next event.
+		if m.at[markKey(stream)] == "" && m.at[stream] == "" {
 			m.at[markKey(stream)] = at.String()
 		}
 	}
 	return true, nil
 }
 
-const (
-	beginKey = "begin" // what a group keeps the place under where it began, beside the positions
-	oldest   = 16      // entries of a lane among which its first event is looked for; others may be strangers'
-)
+const beginKey = "begin" // what a group keeps the place under where it began, beside the positions
 
 // baseline is of each lane the mark before the oldest event that is kept. A group goes on
 // from there: of what is gone by the time that it has come to its first event it is told.
@@ -72,29 +71,58 @@ func (m *member) baseline(ctx context.Context) (map[string]mark, error) {
 		return marks, nil
 	}
 	pipe := m.rdb.Pipeline()
-	counters, firsts := make([]*redis.SliceCmd, len(m.in)), make([]*redis.XMessageSliceCmd, len(m.in))
-	for p, stream := range m.in {
+	counters := make([]*redis.SliceCmd, len(m.in))
+	for p := range m.in {
 		counters[p] = askCounter(ctx, pipe, p)
-		firsts[p] = pipe.XRangeN(ctx, stream, "-", "+", oldest)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("find the oldest events: %w", err)
 	}
 	for p, stream := range m.in {
-		entries := firsts[p].Val()
-		if len(entries) < oldest {
-			marks[stream] = counterOf(counters[p])
+		last := counterOf(counters[p])
+		if last == (mark{}) { // there was no event yet
+			marks[stream] = last
+			continue
 		}
-		for _, e := range entries {
-			if at, before, ok := parseSeq(seqOf(e)); ok {
-				if marks[stream] = before; at.seq > 1 {
-					marks[stream] = mark{at.series, at.seq - 1}
-				}
-				break
-			}
+		before, known, err := m.oldest(ctx, stream, last)
+		if err != nil {
+			return nil, fmt.Errorf("find the oldest event of %s: %w", stream, err)
+		}
+		if known {
+			marks[stream] = before
 		}
 	}
 	return marks, nil
+}
+
+// A lane may begin with entries of strangers: so many are looked at, page by page.
+const (
+	strangersPage  = 64
+	strangersPages = 8
+)
+
+// oldest is the mark before the oldest event of a lane whose last one is known too. It is
+// not known behind too many entries of strangers.
+func (m *member) oldest(ctx context.Context, stream string, last mark) (before mark, known bool, err error) {
+	from := "-"
+	for range strangersPages {
+		entries, err := m.rdb.XRangeN(ctx, stream, from, "+", strangersPage).Result()
+		if err != nil {
+			return mark{}, false, err
+		}
+		for _, e := range entries {
+			if at, before, ok := parseSeq(seqOf(e)); ok && at.seq > 1 {
+				return mark{at.series, at.seq - 1}, true, nil
+			} else if ok {
+				return before, true, nil
+			}
+		}
+		if len(entries) < strangersPage {
+			return last, true, nil // all are gone
+		}
+		from = "(" + entries[len(entries)-1].ID
+	}
+	return mark{}, false, nil
 }
 
 var errNoLead = errors.New("another member leads")

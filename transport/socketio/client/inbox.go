@@ -55,6 +55,7 @@ func (b *inbox) put(e Raw) error {
 	e.place = b.came
 	all := b.handlersOf(e.Name)
 	handled, err := begin(all, e)
+	e.begun = slices.ContainsFunc(all, func(h *handler) bool { return h.begin != nil })
 	if err != nil || len(all) > 0 && !handled || len(all) == 0 && b.hand(e) {
 		return err
 	}
@@ -160,7 +161,11 @@ func (b *inbox) remove(name string, h *handler) {
 func (b *inbox) release() {
 	b.due = slices.DeleteFunc(b.due, func(i item) bool {
 		switch {
-		case i.tell != nil || b.handlersOf(i.event.Name) != nil:
+		case i.tell != nil:
+			return false
+		case i.event.begun && b.handlers[i.event.Name] == nil: // nobody is to answer it again
+			b.bytes -= i.event.size
+		case b.handlersOf(i.event.Name) != nil:
 			return false
 		case b.hand(i.event):
 			b.bytes -= i.event.size

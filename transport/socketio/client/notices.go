@@ -81,8 +81,9 @@ func (c *Client) OnError(f func(error)) (stop func()) {
 func (c *Client) fail(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.onError) == 0 {
+	if len(c.onError) == 0 || len(c.inbox.due) >= c.inbox.maxEvents { // its handlers are too slow
 		slog.Warn("socket.io client", "namespace", c.namespace, "error", err)
+		return
 	}
 	for _, f := range c.onError {
 		c.inbox.tell(item{tell: func() { (*f)(err) }})

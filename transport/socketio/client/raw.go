@@ -24,7 +24,8 @@ type Raw struct {
 	conn   *conn
 	ack    int64
 	size   int
-	place  int // in the order of events
+	place  int  // in the order of events
+	begun  bool // it was taken at once, and is due to others beside that
 }
 
 // Decode decodes the first argument; what is binary in it goes into []byte.

@@ -267,4 +267,7 @@ func (c *Conn) leave() {
 	}
 }
 
-const lastPoll = time.Second // for the poll of a client that has none under way at the end
+const (
+	lastPoll = time.Second // for the poll of a client that has none under way at the end
+	slowPoll = 128 << 10   // bytes a second that a client reads at least of the answer before that
+)

@@ -104,7 +104,7 @@ func (c *Conn) poll(yield bool) (body []byte, n next) {
 		case c.state == closing && len(body) == 0:
 			body, n = goodbyeFrame.appendPayload(nil, c.eio3), answerLast
 		case c.state == closing: // official clients close before they hand over what came with the goodbye: it has a poll of its own
-			c.timer.Reset(min(lastPoll, c.srv.cfg.WriteTimeout))
+			c.timer.Reset(min(lastPoll+time.Duration(len(body))*time.Second/slowPoll, c.srv.cfg.WriteTimeout))
 		}
 	}
 	// Before the answer leaves: the client's next poll may come while it still does.

@@ -72,12 +72,12 @@ func msgpackFrames(kind byte, namespace string, id AckID, name string, p Payload
 		}
 		var err error
 		b, _, err = msgpack.AppendJSON(b, p.JSON, arg.start, func(start int) ([]byte, bool) {
-			if len(blobs) == 0 || blobs[0].start != start {
-				return nil, false
+			for _, b := range blobs {
+				if b.start == start {
+					return b.data, true
+				}
 			}
-			data := blobs[0].data
-			blobs = blobs[1:]
-			return data, true
+			return nil, false
 		})
 		if err != nil {
 			return nil // what is no JSON was refused before

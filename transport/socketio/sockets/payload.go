@@ -81,20 +81,23 @@ func (p Payload) places() (names []string, members []int) {
 			names, members = append(names, p.Names[len(names)]), append(members, -1)
 		}
 	}
+	var others []string // and their members
+	var places []int
 	n := 0
 	_, _ = jsonscan.Members(p.JSON, jsonscan.Space(p.JSON, 0), func(name string, _ []byte) { // what is no JSON was refused before
 		at := slices.Index(p.Names, name)
-		if at < 0 {
-			at = len(p.Names)
+		if at >= 0 && (at >= len(members) || members[at] < 0) { // objects have no order
+			leave(at + 1)
+			members[at] = n
+		} else {
+			others, places = append(others, name), append(places, n)
 		}
-		leave(at)
-		names, members = append(names, name), append(members, n)
 		n++
 	})
-	if p.full {
+	if p.full || len(others) > 0 {
 		leave(len(p.Names))
 	}
-	return names, members
+	return append(names, others...), append(members, places...)
 }
 
 // at is an argument.
@@ -163,10 +166,13 @@ func (p Payload) text() (text json.RawMessage, attachments [][]byte) {
 			continue
 		}
 		from := arg.start
-		for ; len(blobs) > 0 && blobs[0].start < arg.end; blobs = blobs[1:] {
-			text = append(text, p.JSON[from:blobs[0].start]...)
+		for _, b := range blobs {
+			if b.start < arg.start || b.end > arg.end {
+				continue
+			}
+			text = append(text, p.JSON[from:b.start]...)
 			text = appendPlaceholder(text, len(attachments))
-			attachments, from = append(attachments, blobs[0].data), blobs[0].end
+			attachments, from = append(attachments, b.data), b.end
 		}
 		text = append(text, p.JSON[from:arg.end]...)
 	}
