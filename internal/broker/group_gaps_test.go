@@ -15,6 +15,16 @@ import (
 	"github.com/example/switchyard/internal/testenv"
 )
 
+// say brings so many events about.
+func (n *testNode) say(count int) {
+	n.t.Helper()
+	for i := range count {
+		if r := n.call(noteInput{Key: "k", Text: fmt.Sprint(i)}); r.Code != "" {
+			n.t.Fatal(r.Code)
+		}
+	}
+}
+
 // A group is told of what it has missed also in a lane of which it has had no event yet,
 // whether the lane was empty when it led or had a stranger's entry.
 func TestAGroupIsToldOfALossBeforeItsFirstEvent(t *testing.T) {
@@ -43,11 +53,7 @@ func TestAGroupIsToldOfALossBeforeItsFirstEvent(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			for n := range 5 {
-				if r := node.call(noteInput{Key: "k", Text: fmt.Sprint(n)}); r.Code != "" {
-					t.Fatal(r.Code)
-				}
-			}
+			node.say(5)
 			if err := rdb.XTrimMaxLen(t.Context(), eventLane, 1).Err(); err != nil {
 				t.Fatal(err)
 			}
@@ -67,11 +73,7 @@ func TestAGroupWithoutAMarkHasMissedNothing(t *testing.T) {
 	url := testenv.Redis(t)
 	rdb := testenv.Client(t, url)
 	node := startNode(t, url, "worker", newNotebook(), onePartition)
-	for n := range 4 {
-		if r := node.call(noteInput{Key: "k", Text: fmt.Sprint(n)}); r.Code != "" {
-			t.Fatal(r.Code)
-		}
-	}
+	node.say(4)
 	third := rdb.XRangeN(t.Context(), eventLane, "-", "+", 3).Val()[2].ID
 	if err := rdb.HSet(t.Context(), "group:{g events}", "at "+eventLane, third).Err(); err != nil {
 		t.Fatal(err)
@@ -91,11 +93,7 @@ func TestANewGroupHasMissedNothing(t *testing.T) {
 	url := testenv.Redis(t)
 	rdb := testenv.Client(t, url)
 	node := startNode(t, url, "worker", newNotebook(), onePartition)
-	for n := range 5 {
-		if r := node.call(noteInput{Key: "k", Text: fmt.Sprint(n)}); r.Code != "" {
-			t.Fatal(r.Code)
-		}
-	}
+	node.say(5)
 	if err := rdb.XTrimMaxLen(t.Context(), eventLane, 2).Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -22,107 +22,108 @@ func (m *member) take(ctx context.Context) (bool, error) {
 	if m.begin, err = m.since(ctx); err != nil {
 		return false, err
 	}
-	marks, err := m.baseline(ctx)
-	if err != nil {
-		return false, err
-	}
-	m.epoch, _ = answer[0].(int64)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.renewed = asked
-	before := m.at
-	m.at, m.kept = map[string]string{}, map[string]string{}
+	at, kept := map[string]string{}, map[string]string{}
 	for i := 1; i+1 < len(answer); i += 2 {
 		stream, _ := answer[i].(string)
 		id, _ := answer[i+1].(string)
-		m.at[stream], m.kept[stream] = id, id
+		at[stream], kept[stream] = id, id
 	}
+	if m.recent > 0 { // the first leader's begin is all others', or what came to a lane without a position meanwhile is nobody's
+		if at[beginKey] == "" {
+			at[beginKey] = m.begin
+		}
+		m.begin = at[beginKey]
+	}
+	m.mu.Lock()
+	before := m.at
+	m.mu.Unlock()
 	// A Redis that was emptied has forgotten the group, too. Who led it still knows how far
 	// the events had come, and so sees that some are gone.
 	for _, stream := range m.in {
 		key := markKey(stream)
-		if at, known := before[key]; known && m.at[key] == "" {
-			m.at[key] = at
+		if mark, known := before[key]; known && at[key] == "" {
+			at[key] = mark
 		}
 	}
-	if m.recent > 0 { // the first leader's begin is all others', or what came to a lane without a position meanwhile is nobody's
-		if m.at[beginKey] == "" {
-			m.at[beginKey] = m.begin
-		}
-		m.begin = m.at[beginKey]
+	if err := m.baseline(ctx, at); err != nil {
+		return false, fmt.Errorf("find the oldest events: %w", err)
 	}
-	for stream, at := range marks {
-		// One with a position and no mark is an older version's, and what it has passed is not
-		// known: it goes on from its next event.
-		if m.at[markKey(stream)] == "" && m.at[stream] == "" {
-			m.at[markKey(stream)] = at.String()
-		}
-	}
+	m.epoch, _ = answer[0].(int64)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.renewed, m.at, m.kept = asked, at, kept
 	return true, nil
 }
 
 const beginKey = "begin" // what a group keeps the place under where it began, beside the positions
 
-// baseline is of each lane the mark before the oldest event that is kept. A group goes on
-// from there: of what is gone by the time that it has come to its first event it is told.
-func (m *member) baseline(ctx context.Context) (map[string]mark, error) {
-	marks := map[string]mark{}
-	if m.topic != Events || m.recent > 0 {
-		return marks, nil
-	}
-	pipe := m.rdb.Pipeline()
-	counters := make([]*redis.SliceCmd, len(m.in))
-	for p := range m.in {
-		counters[p] = askCounter(ctx, pipe, p)
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, fmt.Errorf("find the oldest events: %w", err)
-	}
-	for p, stream := range m.in {
-		last := counterOf(counters[p])
-		if last == (mark{}) { // there was no event yet
-			marks[stream] = last
-			continue
-		}
-		before, known, err := m.oldest(ctx, stream, last)
-		if err != nil {
-			return nil, fmt.Errorf("find the oldest event of %s: %w", stream, err)
-		}
-		if known {
-			marks[stream] = before
-		}
-	}
-	return marks, nil
-}
-
 // A lane may begin with entries of strangers: so many are looked at, page by page.
 const (
-	strangersPage  = 64
-	strangersPages = 8
+	strangersPage  = 16
+	strangersPages = 16
 )
 
-// oldest is the mark before the oldest event of a lane whose last one is known too. It is
-// not known behind too many entries of strangers.
-func (m *member) oldest(ctx context.Context, stream string, last mark) (before mark, known bool, err error) {
-	from := "-"
-	for range strangersPages {
-		entries, err := m.rdb.XRangeN(ctx, stream, from, "+", strangersPage).Result()
-		if err != nil {
-			return mark{}, false, err
-		}
-		for _, e := range entries {
-			if at, before, ok := parseSeq(seqOf(e)); ok && at.seq > 1 {
-				return mark{at.series, at.seq - 1}, true, nil
-			} else if ok {
-				return before, true, nil
-			}
-		}
-		if len(entries) < strangersPage {
-			return last, true, nil // all are gone
-		}
-		from = "(" + entries[len(entries)-1].ID
+// baseline notes of each lane that is new to the group the mark before the oldest event
+// that is kept. The group goes on from there: of what is gone by the time that it has come
+// to its first event it is told. A lane with a position and no mark is an older version's,
+// and what it has passed is not known; nor is what comes behind too many strangers.
+func (m *member) baseline(ctx context.Context, at map[string]string) error {
+	if m.topic != Events || m.recent > 0 {
+		return nil
 	}
-	return mark{}, false, nil
+	last, from := map[int]*redis.SliceCmd{}, map[int]string{} // by lane
+	pipe := m.rdb.Pipeline()
+	for p, stream := range m.in {
+		if at[stream] == "" && at[markKey(stream)] == "" {
+			last[p], from[p] = askCounter(ctx, pipe, p), "-"
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return err
+	}
+	for p, counter := range last {
+		if none := counterOf(counter); none == (mark{}) { // no event has come yet
+			at[markKey(m.in[p])] = none.String()
+			delete(from, p)
+		}
+	}
+	for range strangersPages { // each in one round trip, however many lanes there are
+		pages := map[int]*redis.XMessageSliceCmd{}
+		for p, id := range from {
+			pages[p] = pipe.XRangeN(ctx, m.in[p], id, "+", strangersPage)
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return err
+		}
+		for p, page := range pages {
+			entries := page.Val()
+			mark, found := beforeFirst(entries)
+			switch {
+			case found:
+			case len(entries) < strangersPage: // all are gone
+				mark = counterOf(last[p])
+			default:
+				from[p] = "(" + entries[len(entries)-1].ID
+				continue
+			}
+			at[markKey(m.in[p])] = mark.String()
+			delete(from, p)
+		}
+	}
+	return nil
+}
+
+// beforeFirst is the mark before the first event among some entries.
+func beforeFirst(entries []redis.XMessage) (mark, bool) {
+	for _, e := range entries {
+		switch at, before, ok := parseSeq(seqOf(e)); {
+		case ok && at.seq > 1:
+			return mark{at.series, at.seq - 1}, true
+		case ok:
+			return before, true
+		}
+	}
+	return mark{}, false
 }
 
 var errNoLead = errors.New("another member leads")
