@@ -29,6 +29,7 @@ func main() {
 }
 
 func serve(cfg config.Config) error {
+	defer node.PaceHeap()()
 	ctx := node.UntilSignal(context.Background())
 	n, closeAll, err := app.New(ctx, cfg, os.Stderr)
 	switch {

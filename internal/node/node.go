@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/example/switchyard/internal/auth"
@@ -214,7 +213,6 @@ func wait(ctx context.Context, d time.Duration) {
 // Run starts the node, serves until ctx ends, and stops. That ctx ends before all is started
 // is no error.
 func (n *Node) Run(ctx context.Context) error {
-	defer runtime.KeepAlive(spare())
 	n.Tracer.Install()
 	for _, typo := range config.Typos(os.Environ()) {
 		n.Log.Warn(typo)
