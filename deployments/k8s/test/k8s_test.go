@@ -17,6 +17,7 @@ import (
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
@@ -124,10 +125,11 @@ func TestNodes(t *testing.T) {
 			at := overlay + " " + role
 			env := map[string]core.EnvVar{}
 			for _, e := range c.Env {
-				if env[e.Name] = e; !known[e.Name] {
+				if env[e.Name] = e; !known[e.Name] && e.Name != "GOMEMLIMIT" {
 					t.Errorf("%s: %s is no setting", at, e.Name)
 				}
 			}
+			checkMemory(t, at, env["GOMEMLIMIT"].Value, c.Resources.Limits.Memory())
 			if env["ROLE"].Value != role || env["NODE_ID"].ValueFrom.FieldRef.FieldPath != "metadata.name" {
 				t.Errorf("%s: %+v", at, env)
 			}
@@ -165,6 +167,16 @@ func checkPod(t *testing.T, at string, template core.PodTemplateSpec) {
 		if c.Resources.Requests.Cpu().IsZero() || c.Resources.Requests.Memory().IsZero() {
 			t.Errorf("%s: container %s asks for nothing", at, c.Name)
 		}
+	}
+}
+
+// checkMemory holds Go's limit of memory to most of the container's, but not all: there is
+// memory that Go does not count.
+func checkMemory(t *testing.T, at, goLimit string, limit *resource.Quantity) {
+	t.Helper()
+	bytes, err := resource.ParseQuantity(strings.TrimSuffix(goLimit, "B"))
+	if share := bytes.AsApproximateFloat64() / limit.AsApproximateFloat64(); err != nil || share < 0.8 || share > 0.95 {
+		t.Errorf("%s: GOMEMLIMIT=%s and a limit of %s (%v), want 80 to 95 %% of it", at, goLimit, limit, err)
 	}
 }
 
