@@ -35,9 +35,15 @@ func (p Policy) lists(origin string) bool {
 	return slices.Contains(p.Origins, "*") || slices.Contains(p.Origins, origin)
 }
 
+// usualPort is what browsers leave out. A proxy may name it: nginx with "Host $host:$server_port".
+var usualPort = map[string]string{"http": ":80", "https": ":443"}
+
 func sameOrigin(origin string, r *http.Request) bool {
 	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" || !strings.EqualFold(u.Host, r.Host) || origin != u.Scheme+"://"+u.Host {
+	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+		return false
+	}
+	if !strings.EqualFold(u.Host, r.Host) && !strings.EqualFold(u.Host+usualPort[u.Scheme], r.Host) {
 		return false
 	}
 	scheme := schemeOf(r)

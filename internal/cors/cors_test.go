@@ -79,6 +79,27 @@ func TestOwnOriginHasTheSchemeOfTheRequest(t *testing.T) {
 	}
 }
 
+// A proxy may name the port that a browser leaves out.
+func TestOwnOriginHasThePortOfTheRequest(t *testing.T) {
+	t.Parallel()
+	for host, origins := range map[string]map[string]bool{
+		"service.example:443":  {"https://service.example": true, "http://service.example": false, "https://service.example:8443": false},
+		"service.example:80":   {"http://service.example": true, "https://service.example": false, "https://service.example:443": false},
+		"service.example:8443": {"https://service.example:8443": true, "https://service.example": false},
+		"service.example":      {"https://service.example:8443": false},
+		"[::1]:443":            {"https://[::1]": true, "https://[::2]": false},
+	} {
+		for origin, allowed := range origins {
+			r := httptest.NewRequest("POST", "/x", nil)
+			r.Host = host
+			r.Header.Set("Origin", origin)
+			if err := (cors.Policy{}).Check(r); (err == nil) != allowed {
+				t.Errorf("%s at %s: %v", origin, host, err)
+			}
+		}
+	}
+}
+
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	p := cors.Policy{Origins: []string{"https://app.example"}}
