@@ -100,6 +100,16 @@ func TestOfTellsProblemsFromResults(t *testing.T) {
 	}
 }
 
+// Who tries again when the client is told to must not be early.
+func TestWhenToRetryIsRoundedUp(t *testing.T) {
+	t.Parallel()
+	for after, want := range map[time.Duration]int64{0: 0, time.Microsecond: 1, time.Millisecond: 1, time.Second / 3: 334} {
+		if got := fault.ProblemOf(fault.New(fault.Exhausted, "too many").After(after), "").RetryAfterMS; got != want {
+			t.Errorf("after %s: %d ms", after, got)
+		}
+	}
+}
+
 func TestAContextThatIsNoJSONIsLeftOut(t *testing.T) {
 	t.Parallel()
 	want := fault.ProblemOf(fault.New(fault.Conflict, "taken"), "").JSON()

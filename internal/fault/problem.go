@@ -33,7 +33,8 @@ func ProblemOf(err error, commandID string) Problem {
 	errors.As(err, &f)
 	p := Problem{
 		Kind: "error", Type: "about:blank", Title: http.StatusText(f.Code.Status()), Status: f.Code.Status(),
-		Code: f.Code, Detail: f.Detail, Errors: f.Fields, RetryAfterMS: f.RetryAfter.Milliseconds(), Context: f.Context,
+		Code: f.Code, Detail: f.Detail, Errors: f.Fields, Context: f.Context,
+		RetryAfterMS: (f.RetryAfter + time.Millisecond - 1).Milliseconds(), // rounded up: a retry after it must not be early
 	}
 	if commandID != "" {
 		p.Instance = "urn:uuid:" + commandID

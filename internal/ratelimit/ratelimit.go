@@ -72,7 +72,7 @@ func (g Gate) Pass(by contract.Caller) error {
 		if wait, refusals := h.take(by); wait > 0 {
 			h.limiter.refused.Add(1)
 			return &contract.Denial{
-				Err: h.problem().After(roundUp(wait)), Guard: h.Name,
+				Err: h.problem().After(wait), Guard: h.Name,
 				Disconnect: h.DisconnectAfter > 0 && refusals > h.DisconnectAfter,
 			}
 		}
@@ -111,11 +111,6 @@ func (h *held) take(by contract.Caller) (wait time.Duration, refusals int) {
 
 func (h *held) problem() *fault.Fault {
 	return fault.New(fault.Exhausted, "more commands than the rate %s allows: one every %s, and %d at once", h.Name, h.Every, max(h.Burst, 1))
-}
-
-// roundUp is in milliseconds, as problems tell it: a retry after it must not be early.
-func roundUp(d time.Duration) time.Duration {
-	return (d + time.Millisecond - 1).Truncate(time.Millisecond)
 }
 
 // now is the time, which is never set back.

@@ -51,7 +51,7 @@ func (h *handler) Exceeded(s *sockets.Socket, ack sockets.AckID, limit sockets.L
 func exceeded(cfg sockets.Config) map[sockets.Limit]json.RawMessage {
 	perToken := time.Second / time.Duration(max(cfg.EventRate, 1))
 	rate := fault.New(fault.Exhausted, "this connection sends more than %d commands a second", cfg.EventRate).
-		After(max(perToken, time.Millisecond)) // there is room for one more by then
+		After(perToken) // there is room for one more by then
 	open := fault.New(fault.Exhausted, "%d commands of this connection wait for an answer already", cfg.EventsOpen).
 		After(100 * time.Millisecond)
 	return map[sockets.Limit]json.RawMessage{
