@@ -204,6 +204,36 @@ func TestARateOfTheCluster(t *testing.T) {
 	})
 }
 
+// silent is a Counter that gives up after long, as connections to a Redis that stands still do.
+type silent struct{}
+
+func (silent) Take(string, time.Duration, time.Duration) (time.Duration, error) {
+	time.Sleep(3 * time.Second)
+	return 0, errors.New("i/o timeout")
+}
+
+// The time of a command begins when it has passed: what waits for a count waits longer.
+func TestACountThatKeepsSilentIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := New()
+		l.Share(silent{}, slog.New(slog.DiscardHandler))
+		g := gate(l, &contract.Rate{Name: "post", Every: time.Hour, Burst: 20, Cluster: true})
+		for range 10 { // the first wave: nobody knows yet
+			go func() {
+				begin := time.Now()
+				if err := g.Pass(contract.Caller{}); err != nil || time.Since(begin) > longest {
+					t.Errorf("%v after %s", err, time.Since(begin))
+				}
+			}()
+		}
+		time.Sleep(10 * time.Second)
+		if n := l.Alone(); n != 10 {
+			t.Errorf("%d were held by this node alone", n)
+		}
+	})
+}
+
 func TestWhatIsHeldHereComesBeforeRedis(t *testing.T) {
 	t.Parallel()
 	l, c := New(), &counter{}

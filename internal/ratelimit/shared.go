@@ -27,9 +27,16 @@ type shared struct {
 	again   atomic.Int64 // when one may try again, as a Duration
 }
 
-const pause = time.Second // between calls to a counter that does not answer
+const (
+	pause   = time.Second            // between calls to a counter that does not answer
+	longest = 500 * time.Millisecond // for an answer; the time of a command only begins after it
+)
 
-var errAway = errors.New("the shared count does not answer")
+// The errors of take, besides the counter's.
+var (
+	errAway = errors.New("the shared count does not answer")
+	errSlow = fmt.Errorf("no answer within %s", longest)
+)
 
 func (s *shared) take(r *contract.Rate, w who) (time.Duration, error) {
 	if s.away.Load() {
@@ -38,7 +45,7 @@ func (s *shared) take(r *contract.Rate, w who) (time.Duration, error) {
 			return 0, errAway
 		}
 	}
-	wait, err := s.counter.Take(key(r, w), r.Every, r.Full())
+	wait, err := s.ask(r, w)
 	if err != nil {
 		s.again.Store(int64(s.now() + pause))
 		if !s.away.Swap(true) {
@@ -50,6 +57,28 @@ func (s *shared) take(r *contract.Rate, w who) (time.Duration, error) {
 		s.log.Info("rates of the cluster are held in Redis again")
 	}
 	return wait, nil
+}
+
+// ask asks the counter, which may give up much later than a client should wait: after the
+// time of a connection, or of two.
+func (s *shared) ask(r *contract.Rate, w who) (time.Duration, error) {
+	type answer struct {
+		wait time.Duration
+		err  error
+	}
+	answered, name := make(chan answer, 1), key(r, w)
+	go func() {
+		wait, err := s.counter.Take(name, r.Every, r.Full())
+		answered <- answer{wait, err}
+	}()
+	late := time.NewTimer(longest)
+	defer late.Stop()
+	select {
+	case a := <-answered:
+		return a.wait, a.err
+	case <-late.C:
+		return 0, errSlow
+	}
 }
 
 // key names somebody's count. Names are clients' own, so they are hashed: a key is short,
