@@ -7,6 +7,9 @@ import "bytes"
 // addressed is the socket that a CONNECT or DISCONNECT means, and the namespace's name.
 func (c *conn) addressed(b []byte) (*Socket, []byte) {
 	name, _, _ := bytes.Cut(b[1:], []byte{','})
+	if c.engine.Protocol() == 3 {
+		name, _, _ = bytes.Cut(name, []byte{'?'})
+	}
 	if len(name) == 0 || name[0] != '/' { // what follows is auth
 		name = []byte("/")
 	}

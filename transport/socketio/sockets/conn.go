@@ -106,19 +106,14 @@ func (c *conn) text(b []byte) {
 			}
 			return
 		}
-		s.awaitReady() // until then the library does not know it and would close everything
-		if s.slot != "" {
-			b = []byte(string(packetDisconnect) + s.slot + ",")
-		}
-		c.lib.Emit("data", types.NewStringBuffer(b))
-		<-s.done // on another goroutine; a CONNECT that follows is to find it gone
+		c.goodbye(s)
 	case packetConnect:
 		if len(b) > maxConnect {
 			c.fail("a CONNECT that is too long")
 			return
 		}
-		if s, _ := c.addressed(b); s != nil && s.leaving.Load() {
-			<-s.done // the client was told before the library had let go of it
+		if s, _ := c.addressed(b); s != nil { // that one was disconnected just now, or by its client before it was told CONNECT
+			c.goodbye(s)
 		}
 		b, ok := c.toSlot(b)
 		if !ok {
@@ -131,6 +126,19 @@ func (c *conn) text(b []byte) {
 	default:
 		c.fail("a packet of an unknown type")
 	}
+}
+
+// goodbye ends a socket for its client, unless the server does so just now.
+func (c *conn) goodbye(s *Socket) {
+	s.awaitReady() // until then the library does not know it and would close everything
+	if s.leaving.CompareAndSwap(false, true) {
+		name := s.namespace
+		if s.slot != "" {
+			name = s.slot
+		}
+		c.lib.Emit("data", types.NewStringBufferString(string(packetDisconnect)+name+","))
+	}
+	<-s.done // on another goroutine; a CONNECT that follows is to find it gone
 }
 
 // packet handles an event or an acknowledgement. An event with attachments is held

@@ -29,7 +29,7 @@ type Socket struct {
 	ready chan struct{} // closed when the library knows the socket too, a moment later, or it has gone
 	done  chan struct{} // closed when it has ended
 
-	leaving atomic.Bool // the server has begun to disconnect it
+	leaving atomic.Bool // the server or the client has begun to disconnect it
 
 	mu    sync.Mutex
 	held  []frames // what was sent before the client was told CONNECT
@@ -119,8 +119,9 @@ func (s *Socket) disconnect(whole bool) {
 }
 
 func (s *Socket) part(whole bool) {
-	s.leaving.Store(true)
-	s.lib.Disconnect(whole)
+	if s.leaving.CompareAndSwap(false, true) || whole {
+		s.lib.Disconnect(whole)
+	}
 }
 
 // postponed notes the disconnect of a socket that the library does not know yet: it would

@@ -2,6 +2,7 @@ package sockets_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/transport/socketio/engineio"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -97,6 +99,75 @@ func TestWhatCrossesADisconnectIsNotOwed(t *testing.T) {
 	c.Connect("/a", "")
 	srv.SendAway(t.Context(), 0)
 	_ = c.Ended()
+}
+
+// A client that disconnects before it was told CONNECT says nothing of that, and connects
+// again: that ends its first socket, and neither the second nor other namespaces.
+func TestWhoConnectsAgainHasTheLastSocket(t *testing.T) {
+	t.Parallel()
+	srv, h, url := start(t, sockets.Config{Dynamic: func(name string) bool { return name == "/dynamic" }})
+	for _, ns := range []string{"/a", "/dynamic"} {
+		c := rawsio.Dial(t, url)
+		c.Connect("/b", "")
+		before := len(h.reasons())
+		const times = 10
+		for range times {
+			c.Send("40" + ns + ",")
+		}
+		testenv.WaitFor(t, rawsio.Patience, "the last to be told", func() bool {
+			told := slices.DeleteFunc(c.Heard(), func(p string) bool { return !strings.HasPrefix(p, "40"+ns) })
+			return len(told) == times
+		})
+		if got := c.Call(ns, "echo", `1`); got != "1" {
+			t.Errorf("%s answers %s", ns, got)
+		}
+		if got := c.Call("/b", "echo", `1`); got != "1" {
+			t.Errorf("/b answers %s", got)
+		}
+		if n, ended := len(srv.Find(ns, sockets.Audience{Everyone: true})), len(h.reasons())-before; n != 1 || ended != times-1 {
+			t.Errorf("%d sockets are in %s, %d have ended", n, ns, ended)
+		}
+	}
+}
+
+// In protocol 3 the namespace of a CONNECT may have a query.
+func TestWhoConnectsAgainWithAQuery(t *testing.T) {
+	t.Parallel()
+	_, _, url := start(t, sockets.Config{Engine: engineio.Config{AllowEIO3: true}})
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(url, "http")+"/socket.io/?EIO=3&transport=websocket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	const times = 10
+	for range times {
+		_ = ws.WriteMessage(websocket.TextMessage, []byte("40/a?k=1,"))
+	}
+	for told := 0; told < times; {
+		switch _, b, err := ws.ReadMessage(); {
+		case err != nil, strings.HasPrefix(string(b), "44"):
+			t.Fatalf("after %d times: %s %v", told, b, err)
+		case strings.HasPrefix(string(b), "40/a"):
+			told++
+		}
+	}
+}
+
+// Client and server may disconnect a socket in the same moment: its connection stays.
+func TestBothDisconnectAtOnce(t *testing.T) {
+	t.Parallel()
+	srv, _, url := start(t, sockets.Config{})
+	c := rawsio.Dial(t, url)
+	c.Connect("/b", "")
+	for range 3000 {
+		c.Send("40/a,")
+		c.Call("/a", "echo", `1`)
+		go srv.Find("/a", sockets.Audience{Everyone: true})[0].Disconnect()
+		c.Send("41/a,")
+		if got := c.Call("/b", "echo", `1`); got != "1" {
+			t.Fatalf("/b answers %s", got)
+		}
+	}
 }
 
 // Who is disconnected and comes back at once, over the same connection, is let in.
