@@ -57,73 +57,50 @@ func (m *member) take(ctx context.Context) (bool, error) {
 
 const beginKey = "begin" // what a group keeps the place under where it began, beside the positions
 
-// A lane may begin with entries of strangers: so many are looked at, page by page.
-const (
-	strangersPage  = 16
-	strangersPages = 16
-)
+// strangersMax is how many entries of strangers are looked at that a lane may begin with.
+const strangersMax = 256
 
 // baseline notes of each lane that is new to the group the mark before the oldest event
 // that is kept. The group goes on from there: of what is gone by the time that it has come
 // to its first event it is told. A lane with a position and no mark is an older version's,
 // and what it has passed is not known; nor is what comes behind too many strangers.
-func (m *member) baseline(ctx context.Context, at map[string]string) error {
+func (m *member) baseline(ctx context.Context, known map[string]string) error {
 	if m.topic != Events || m.recent > 0 {
 		return nil
 	}
-	last, from := map[int]*redis.SliceCmd{}, map[int]string{} // by lane
+	var lanes []int
+	var last []*redis.SliceCmd
 	pipe := m.rdb.Pipeline()
 	for p, stream := range m.in {
-		if at[stream] == "" && at[markKey(stream)] == "" {
-			last[p], from[p] = askCounter(ctx, pipe, p), "-"
+		if known[stream] == "" && known[markKey(stream)] == "" {
+			lanes, last = append(lanes, p), append(last, askCounter(ctx, pipe, p))
 		}
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return err
 	}
-	for p, counter := range last {
-		if none := counterOf(counter); none == (mark{}) { // no event has come yet
-			at[markKey(m.in[p])] = none.String()
-			delete(from, p)
-		}
-	}
-	for range strangersPages { // each in one round trip, however many lanes there are
-		pages := map[int]*redis.XMessageSliceCmd{}
-		for p, id := range from {
-			pages[p] = pipe.XRangeN(ctx, m.in[p], id, "+", strangersPage)
-		}
-		if _, err := pipe.Exec(ctx); err != nil {
+	oldest := runScripts(ctx, m.rdb, oldestScript, len(lanes), func(i int) ([]string, []any) {
+		return []string{m.in[lanes[i]]}, []any{strangersMax}
+	})
+	for i, p := range lanes {
+		before := counterOf(last[i])
+		seq, err := oldest[i].Text()
+		at, began, ok := parseSeq(seq)
+		switch {
+		case err != nil && !errors.Is(err, redis.Nil):
 			return err
+		case before == (mark{}): // no event has come yet
+		case err == nil && seq == "": // all are gone
+		case !ok:
+			continue
+		case at.seq > 1:
+			before = mark{at.series, at.seq - 1}
+		default:
+			before = began
 		}
-		for p, page := range pages {
-			entries := page.Val()
-			mark, found := beforeFirst(entries)
-			switch {
-			case found:
-			case len(entries) < strangersPage: // all are gone
-				mark = counterOf(last[p])
-			default:
-				from[p] = "(" + entries[len(entries)-1].ID
-				continue
-			}
-			at[markKey(m.in[p])] = mark.String()
-			delete(from, p)
-		}
+		known[markKey(m.in[p])] = before.String()
 	}
 	return nil
-}
-
-// beforeFirst is the mark before the first event among some entries.
-func beforeFirst(entries []redis.XMessage) (mark, bool) {
-	for _, e := range entries {
-		switch at, before, ok := parseSeq(seqOf(e)); {
-		case ok && at.seq > 1:
-			return mark{at.series, at.seq - 1}, true
-		case ok:
-			return before, true
-		}
-	}
-	return mark{}, false
 }
 
 var errNoLead = errors.New("another member leads")

@@ -19,6 +19,9 @@ var completeSource string
 //go:embed lua/group.lua
 var groupSource string
 
+//go:embed lua/oldest.lua
+var oldestSource string
+
 //go:embed lua/forward.lua
 var forwardSource string
 
@@ -36,6 +39,7 @@ var departSource string
 
 var (
 	groupScript    = redis.NewScript(groupSource)
+	oldestScript   = redis.NewScript(oldestSource)
 	forwardScript  = redis.NewScript(forwardSource)
 	ownScript      = redis.NewScript(ownSource)
 	beatScript     = redis.NewScript(beatSource)
