@@ -37,23 +37,28 @@ const pageOfDead = 100
 // until do fails. It may replay and drop those it sees: what dies again meanwhile is not
 // seen again.
 func (i *Inspector) EachDeadLetter(ctx context.Context, do func(DeadLetter) error) error {
+	page := batchSize{now: pageOfDead, max: pageOfDead}
 	for p := range i.lanes.cfg.Partitions {
 		end, err := i.lanes.rdb.XRevRangeN(ctx, deadStream(p), "+", "-", 1).Result()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", deadStream(p), err)
 		}
 		for after := "-"; len(end) > 0; {
-			page, err := i.lanes.rdb.XRangeN(ctx, deadStream(p), after, end[0].ID, pageOfDead).Result()
+			asked := page.now
+			found, err := i.lanes.rdb.XRangeN(ctx, deadStream(p), after, end[0].ID, asked).Result()
 			if err != nil {
+				if page.adapt(err, 0); page.now < asked && ctx.Err() == nil {
+					continue // with fewer: they may be large, and the connection slow
+				}
 				return fmt.Errorf("read %s: %w", deadStream(p), err)
 			}
-			for _, m := range page {
+			for _, m := range found {
 				if err := do(newDeadLetter(p, m)); err != nil {
 					return err
 				}
 				after = "(" + m.ID
 			}
-			if len(page) < pageOfDead {
+			if int64(len(found)) < asked {
 				break
 			}
 		}

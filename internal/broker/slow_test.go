@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,16 +37,15 @@ func (l *slowLink) Read(b []byte) (int, error) {
 
 const bytesOfEntry = 500 // about
 
-func TestASlowLinkIsReadInSmallerBatches(t *testing.T) {
-	t.Parallel()
-	url := testenv.Embedded(t)
-	one := func(c *broker.Config) { c.Partitions = 1 }
-	const total = 150
+// overSlowLinks is a client all of whose connections are slow, and how many it has made.
+func overSlowLinks(t *testing.T, url string) (*redis.Client, *atomic.Int64) {
+	t.Helper()
 	opts, err := redis.ParseURL(url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var dials atomic.Int64
+	dials := new(atomic.Int64)
+	opts.MaxRetries = -1
 	opts.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		dials.Add(1)
 		var d net.Dialer
@@ -54,6 +54,15 @@ func TestASlowLinkIsReadInSmallerBatches(t *testing.T) {
 	}
 	far := redis.NewClient(opts)
 	t.Cleanup(func() { _ = far.Close() })
+	return far, dials
+}
+
+func TestASlowLinkIsReadInSmallerBatches(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	one := func(c *broker.Config) { c.Partitions = 1 }
+	const total = 150
+	far, dials := overSlowLinks(t, url)
 	gateway := startNode(t, url, "near", nil, one)
 	replies := make([]<-chan broker.Reply, total)
 	for i := range replies {
@@ -70,6 +79,39 @@ func TestASlowLinkIsReadInSmallerBatches(t *testing.T) {
 	testenv.WaitFor(t, 10*time.Second, "the events", func() bool { return len(node.texts()) == total })
 	if n := dials.Load(); n <= 2 {
 		t.Errorf("%d connections were opened: no read was too slow", n)
+	}
+}
+
+// An operator far from Redis sees large dead letters, too.
+func TestDeadLettersComeOverASlowLink(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	rdb := testenv.Client(t, url)
+	const total = 150
+	pipe := rdb.Pipeline()
+	pipe.Set(t.Context(), "partitions", 1, 0)
+	for n := range total {
+		values := []any{"_watermill_message_uuid", fmt.Sprint(n), "payload", strings.Repeat("x", bytesOfEntry)}
+		pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: "dlq:{p0}", Values: values})
+	}
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	far, _ := overSlowLinks(t, url)
+	i, err := broker.Inspect(t.Context(), far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err = i.EachDeadLetter(t.Context(), func(d broker.DeadLetter) error {
+		if d.CommandID != fmt.Sprint(seen) {
+			t.Fatalf("number %d is %s", seen, d.CommandID)
+		}
+		seen++
+		return nil
+	})
+	if err != nil || seen != total {
+		t.Errorf("%d were seen: %v", seen, err)
 	}
 }
 
