@@ -82,12 +82,18 @@ func (w *watch) ask(ctx context.Context) (*counters, error) {
 		owners[p] = askCounter(ctx, pipe, p)
 		replies[p] = pipe.Exists(ctx, w.replyStream(p, w.boot))
 	}
+	agreed := pipe.Exists(ctx, partitionsKey)
 	var relayed *redis.MapStringStringCmd
 	if w.relay != "" {
 		relayed = pipe.HGetAll(ctx, w.relay)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read the counters of events: %w", err)
+	}
+	if agreed.Val() == 0 { // Redis was emptied: the next to start, and yard, look for it
+		if err := w.agreeOnPartitions(ctx); err != nil {
+			return nil, err
+		}
 	}
 	for p := range w.numberings {
 		c.last = append(c.last, counterOf(owners[p]))

@@ -118,3 +118,21 @@ func TestRepartitionAfterABurial(t *testing.T) {
 		}
 	})
 }
+
+// Whoever asks an emptied Redis for the number of partitions, as yard and programs that emit,
+// hears it from the nodes that run on; one that counts differently does not start beside them.
+func TestTheNumberOfPartitionsOutlivesAnEmptiedRedis(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		startNode(t, url, "n", nil, partitioned(4))
+		if err := rdb.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		testenv.WaitFor(t, 10*time.Second, "the number", func() bool {
+			n, err := broker.Partitions(t.Context(), rdb)
+			return err == nil && n == 4
+		})
+		refuses(t, rdb, 8, "PARTITIONS is 8 here and 4 in Redis")
+	})
+}
