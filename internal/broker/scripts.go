@@ -19,6 +19,9 @@ var completeSource string
 //go:embed lua/group.lua
 var groupSource string
 
+//go:embed lua/newest.lua
+var newestSource string
+
 //go:embed lua/oldest.lua
 var oldestSource string
 
@@ -39,6 +42,7 @@ var departSource string
 
 var (
 	groupScript    = redis.NewScript(groupSource)
+	newestScript   = redis.NewScript(newestSource)
 	oldestScript   = redis.NewScript(oldestSource)
 	forwardScript  = redis.NewScript(forwardSource)
 	ownScript      = redis.NewScript(ownSource)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -80,6 +81,28 @@ func TestASlowLinkIsReadInSmallerBatches(t *testing.T) {
 	if n := dials.Load(); n <= 2 {
 		t.Errorf("%d connections were opened: no read was too slow", n)
 	}
+}
+
+// A gateway starts however large the last events of all lanes are together.
+func TestAGatewayStartsOverASlowLink(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	rdb := testenv.Client(t, url)
+	const lanes = 64
+	pipe := rdb.Pipeline()
+	for p := range lanes {
+		values := []any{"_watermill_message_uuid", "x", "payload", strings.Repeat("x", bytesOfEntry)}
+		pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: fmt.Sprintf("evt:{p%d}", p), Values: values})
+	}
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	far, _ := overSlowLinks(t, url)
+	node := startNodeOn(t, rdb, far, "far", newNotebook(), partitioned(lanes))
+	if r := node.call(noteInput{Key: "k", Text: "heard"}); r.Code != "" {
+		t.Fatal(r.Code)
+	}
+	testenv.WaitFor(t, 10*time.Second, "the event", func() bool { return slices.Equal(node.texts(), []string{"heard"}) })
 }
 
 // An operator far from Redis sees large dead letters, too.

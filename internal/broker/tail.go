@@ -45,28 +45,29 @@ func newTail(rdb redis.UniversalClient, streams []string) *tail {
 // there is none, nothing was committed since the counter was read.
 func (t *tail) seekEnd(ctx context.Context) ([]mark, error) {
 	pipe := t.rdb.Pipeline()
-	counters, ends := make([]*redis.SliceCmd, t.events), make([]*redis.XMessageSliceCmd, len(t.streams))
-	for i, s := range t.streams {
-		if i < t.events {
-			counters[i] = askCounter(ctx, pipe, t.first+i)
-		}
-		ends[i] = pipe.XRevRangeN(ctx, s, "+", "-", 1)
+	counters := make([]*redis.SliceCmd, t.events)
+	for i := range counters {
+		counters[i] = askCounter(ctx, pipe, t.first+i)
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, fmt.Errorf("find the end of %d streams: %w", len(t.streams), err)
+		return nil, fmt.Errorf("read the counters of %d streams: %w", t.events, err)
 	}
+	ends := runScripts(ctx, t.rdb, newestScript, len(t.streams), func(i int) ([]string, []any) { return t.streams[i : i+1], nil })
 	marks := make([]mark, t.events)
 	for i, end := range ends {
-		last := end.Val()
+		last, err := end.StringSlice()
+		if err != nil {
+			return nil, fmt.Errorf("find the end of %d streams: %w", len(t.streams), err)
+		}
 		if len(last) > 0 {
-			t.last[i] = last[0].ID
+			t.last[i] = last[0]
 		}
 		if i >= t.events {
 			continue
 		}
 		marks[i] = counterOf(counters[i])
-		if len(last) > 0 {
-			if at, _, ok := parseSeq(seqOf(last[0])); ok {
+		if len(last) > 1 {
+			if at, _, ok := parseSeq(last[1]); ok {
 				marks[i] = at
 			}
 		}
