@@ -23,7 +23,9 @@ type Handlers struct {
 
 // NewHandlers serves a catalog. The middleware runs around every command, the first
 // outermost; the retry of transient errors is inside it. A panic is an error of the
-// handler inside it, and of the command when it is the middleware's own.
+// handler inside it, and of the command when it is the middleware's own. A fault is an
+// error to it, too: have Watermill's Retry and PoisonQueue leave those alone (see
+// middleware_test.go). What PoisonQueue takes is answered "internal" and a dead letter.
 func NewHandlers(c *contract.Catalog, chain ...message.HandlerMiddleware) *Handlers {
 	h := &Handlers{routes: map[string]contract.Route{}, chain: chain}
 	for _, r := range c.Routes {
