@@ -7,17 +7,20 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/example/switchyard/internal/config"
 )
 
 var (
-	fenced   = regexp.MustCompile("(?ms)^```.*?^```$")
-	codeSpan = regexp.MustCompile("`[^`\n]*`")
-	comment  = regexp.MustCompile(` #.*`)
-	makeRE   = regexp.MustCompile(`\bmake ([a-z]+)`)
-	targetRE = regexp.MustCompile(`(?m)^([a-z ]+):`)
-	linkRE   = regexp.MustCompile(`\]\(([^()\s]+)\)`)
-	headline = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	notInID  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	fenced    = regexp.MustCompile("(?ms)^```.*?^```$")
+	codeSpan  = regexp.MustCompile("`[^`\n]*`")
+	comment   = regexp.MustCompile(` #.*`)
+	makeRE    = regexp.MustCompile(`\bmake ([a-z]+)`)
+	targetRE  = regexp.MustCompile(`(?m)^([a-z ]+):`)
+	settingRE = regexp.MustCompile(`\b[A-Z][A-Z0-9]+(_[A-Z0-9]+)+\b`)
+	linkRE    = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+	headline  = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	notInID   = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // pages are all Markdown files of the repository, by their path from its root.
@@ -100,6 +103,28 @@ func TestLinksToTargets(t *testing.T) {
 	}
 	if found < 15 {
 		t.Errorf("%d targets are named: has their form changed?", found)
+	}
+}
+
+// A setting that a document or an alert names is one, of ours or of OpenTelemetry.
+func TestLinksToSettings(t *testing.T) {
+	t.Parallel()
+	settings := map[string]bool{"WEBHOOK_URL": true} // of examples/webhook
+	for _, s := range config.Table() {
+		settings[s.Name] = true
+	}
+	all := map[string]string{"alerts.yml": text(t, "../deployments/observability/alerts.yml")}
+	for path, text := range pages(t) {
+		if path == "README.md" || strings.HasPrefix(path, "docs/") {
+			all[path] = text
+		}
+	}
+	for from, text := range all {
+		for _, name := range settingRE.FindAllString(text, -1) {
+			if !settings[name] && !strings.HasPrefix(name, "OTEL_") {
+				t.Errorf("%s names %s, which is no setting", from, name)
+			}
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ var (
 	sockets       = gauge("switchyard_sockets", "Sockets on this node; a client has one in each namespace that it joined.", "socket_namespace")
 	rooms         = gauge("switchyard_rooms", "Rooms that have sockets on this node, not counting those of users.", "socket_namespace")
 	users         = gauge("switchyard_users", "Users, and guests, that have sockets on this node.", "socket_namespace")
-	sendQueue     = gauge("switchyard_send_queue_bytes", "What waits on this node to be taken by clients. It grows when clients or the network are slow; SOCKET_QUEUE_BYTES bounds it for each.")
+	sendQueue     = gauge("switchyard_send_queue_bytes", "What waits on this node to be taken by clients. It grows when clients or the network are slow; QUEUE_BYTES bounds it for each.")
 	slow          = count("switchyard_slow_consumers_total", "Clients cut because they took too little of what they were sent. They connect again and have missed events.")
 	rejected      = count("switchyard_connections_rejected_total", "Connections refused before any namespace: by their origin (CORS_ORIGINS) or while draining, or because their address has too many.", "reason")
 	exhausted     = count("switchyard_exhausted_total", "Commands refused because a limit of the client was reached: rate (SOCKET_RATE), unacked (SOCKET_UNACKED), or declared with the command.", "reason")
