@@ -199,7 +199,7 @@ func (b *builder) command(r contract.Route) {
 	o := &Operation{
 		Action: receive, Summary: r.Doc, Channel: channelRef(at), Messages: []Ref{messageRef(at, key)},
 		Reply: b.reply(r.Operation, r.Event, "The result.", b.sent(r.Out), r.Out), Operation: r.Operation,
-		Emits: emits, Asks: asks, Guards: r.Guards, OrderedBy: "socket", Retryable: r.Retryable, TimeoutMS: r.Timeout.Milliseconds(),
+		Emits: emits, Asks: asks, Guards: r.Guards, Rates: ratesOf(r), OrderedBy: "socket", Retryable: r.Retryable, TimeoutMS: r.Timeout.Milliseconds(),
 	}
 	switch {
 	case r.Keyed:

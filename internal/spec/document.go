@@ -1,6 +1,10 @@
 package spec
 
-import "github.com/google/jsonschema-go/jsonschema"
+import (
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/example/switchyard/internal/contract"
+)
 
 // A Document is an AsyncAPI document. What begins with x- is ours: what AsyncAPI has no
 // word for.
@@ -94,6 +98,7 @@ type Operation struct {
 	Emits     []string `json:"x-emits,omitempty"`     // operations of the document that send its events
 	Asks      []string `json:"x-asks,omitempty"`      // and its questions
 	Guards    []string `json:"x-guards,omitempty"`    // names
+	Rates     []Rate   `json:"x-rate-limit,omitempty"`
 	OrderedBy string   `json:"x-ordered-by,omitempty"`
 	Retryable bool     `json:"x-idempotency-key,omitempty"`
 	TimeoutMS int64    `json:"x-timeout-ms,omitempty"`
@@ -103,6 +108,21 @@ type Operation struct {
 	RESTTriggers []REST   `json:"x-rest-triggers,omitempty"`
 	Delivery     string   `json:"x-delivery,omitempty"` // of an event: durable if it is kept, else ephemeral
 	Keep         int      `json:"x-keep,omitempty"`     // how many, about, for each key
+}
+
+// A Rate bounds how often clients may send a command; one too many is "exhausted".
+type Rate struct {
+	Name    string  `json:"name"`
+	EveryMS float64 `json:"every_ms"` // one command, on average
+	Burst   int     `json:"burst"`    // so many at once
+}
+
+// ratesOf are the rates of the policies around a command, its own first.
+func ratesOf(r contract.Route) (rates []Rate) {
+	for _, rate := range r.Rates {
+		rates = append(rates, Rate{rate.Name, rate.Every.Seconds() * 1000, max(rate.Burst, 1)})
+	}
+	return rates
 }
 
 // A Reply is the acknowledgement of an operation.

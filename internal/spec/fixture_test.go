@@ -87,6 +87,7 @@ func catalog() *contract.Catalog {
 	hall := contract.Namespace{Name: "/hall", Doc: "Seats.", OnConnect: "hall.enter", OnDisconnect: "hall.left", Policy: &contract.Policy{
 		Connect: []contract.Guard[contract.Connecting]{{Name: "adults", Allow: func(contract.Caller, contract.Connecting) error { return nil }}},
 		Guards:  []contract.Guard[contract.Request]{{Name: "open", Allow: func(contract.Caller, contract.Request) error { return nil }}},
+		Rates:   []contract.Rate{{Name: "hall", Every: 250 * time.Microsecond, Burst: 40}},
 	}}
 	desk := hall.Nested(contract.Namespace{Name: "/desk", Doc: "For the staff."})
 	seats := contract.Event[changed]{Namespace: hall, Name: "book", Doc: "Seats were booked.", Keep: 10} // named like a command
@@ -126,6 +127,7 @@ func booking[In, Out any](h contract.HTTP, raises contract.EventSpec, asks contr
 		Namespace: raises.Namespace, Event: "book", Operation: "hall.book", Doc: "Book a seat.", HTTP: h,
 		Key: func(In) string { return "hall" }, IdempotencyKey: func(In) string { return "" },
 		Guards: []contract.Guard[In]{{Name: "sober", Allow: func(contract.Caller, In) error { return nil }}},
+		Policy: contract.Policy{Rates: []contract.Rate{{Name: "book", For: "hall.book", Every: 2 * time.Second}}},
 		Raises: []contract.EventSpec{raises}, Asks: []contract.AskSpec{asks},
 	})
 }
