@@ -224,6 +224,23 @@ func (c Config) Validate() error {
 	if !isDirectory(c.StaticDir) {
 		wrong("STATIC_DIR", "%q is no directory that can be read", c.StaticDir)
 	}
+	c.validateLanes(wrong)
+	c.Sockets.validate(wrong)
+	c.Tracing.validate(wrong, oneOf)
+	c.AdminUI.validate(c.AdminAddr, wrong)
+	if _, err := logging.ParseLevels(c.LogLevel); err != nil {
+		for mistake := range strings.SplitSeq(err.Error(), "\n") {
+			wrong("LOG_LEVEL", "%s", mistake)
+		}
+	}
+	if c.LogFormat != "" {
+		oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
+	}
+	return errors.Join(errs...)
+}
+
+// validateLanes checks what the lanes are told, and how a node drains.
+func (c Config) validateLanes(wrong func(name, format string, args ...any)) {
 	if c.CommandTimeout < 100*time.Millisecond || c.CommandTimeout > time.Hour {
 		wrong("COMMAND_TIMEOUT", "%s is not between 100ms and 1h", c.CommandTimeout)
 	}
@@ -257,16 +274,4 @@ func (c Config) Validate() error {
 	if c.CheckOutputs < 0 || c.CheckOutputs > 1_000_000 {
 		wrong("CHECK_OUTPUTS", "%d is not between 1 and 1000000, and not off", c.CheckOutputs)
 	}
-	c.Sockets.validate(wrong)
-	c.Tracing.validate(wrong, oneOf)
-	c.AdminUI.validate(c.AdminAddr, wrong)
-	if _, err := logging.ParseLevels(c.LogLevel); err != nil {
-		for mistake := range strings.SplitSeq(err.Error(), "\n") {
-			wrong("LOG_LEVEL", "%s", mistake)
-		}
-	}
-	if c.LogFormat != "" {
-		oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
-	}
-	return errors.Join(errs...)
 }
