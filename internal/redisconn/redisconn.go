@@ -171,7 +171,7 @@ func checkNode(ctx context.Context, rdb *redis.Client, log *slog.Logger) error {
 	return nil
 }
 
-var infoRE = regexp.MustCompile(`(?m)^(redis_version|role|master_host|master_port):(.*?)\r?$`)
+var infoRE = regexp.MustCompile(`(?m)^(redis_version|redis_mode|role|master_host|master_port):(.*?)\r?$`)
 
 // suitable looks at what Redis says of itself.
 func suitable(addr, info string) error {
@@ -190,6 +190,9 @@ func suitable(addr, info string) error {
 		wrong("does not tell its version; %d.0 or newer is needed", oldest)
 	case n < oldest:
 		wrong("is version %s, and %d.0 or newer is needed: upgrade it, or name another", version, oldest)
+	}
+	if says["redis_mode"] == "sentinel" {
+		wrong("is a Sentinel: name the master that it watches, by an address that follows a failover")
 	}
 	if says["role"] == "slave" {
 		wrong("is a read-only replica: name its master, %s:%s", says["master_host"], says["master_port"])

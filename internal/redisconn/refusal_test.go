@@ -52,12 +52,13 @@ func TestWhatIsWrongWithARedisIsSaid(t *testing.T) {
 	says(strings.Replace(master, "//", "//:hunter2@", 1), "REDIS_URL: Redis at MASTER does not let us in: WRONGPASS invalid username-password pair or user is disabled. "+in)
 }
 
-func TestARedisThatIsTooOldIsRefused(t *testing.T) {
+func TestARedisThatIsNoneForUsIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ info, want string }{
 		{"# Server\r\nredis_version:6.2.14\r\nrole:master\r\n", "REDIS_URL: Redis at ADDR is version 6.2.14, and 7.0 or newer is needed: upgrade it, or name another"},
 		{"redis_version:5.0.1\r\nrole:slave\r\nmaster_host:db\r\nmaster_port:6379\r\n", "REDIS_URL: Redis at ADDR is version 5.0.1, and 7.0 or newer is needed: upgrade it, or name another\n" +
 			"REDIS_URL: Redis at ADDR is a read-only replica: name its master, db:6379"},
+		{"redis_version:7.0.15\r\nredis_mode:sentinel\r\n", "REDIS_URL: Redis at ADDR is a Sentinel: name the master that it watches, by an address that follows a failover"},
 		{"role:master\r\n", "REDIS_URL: Redis at ADDR does not tell its version; 7.0 or newer is needed"},
 	} {
 		old, err := server.NewServer("127.0.0.1:0")
