@@ -73,6 +73,14 @@ func TestGuaranteesNameTestsThatExist(t *testing.T) {
 	}
 }
 
+// So does what any other page names.
+func TestEveryPageNamesTestsThatExist(t *testing.T) {
+	t.Parallel()
+	for path := range pages(t) {
+		proofs(t, "../"+path)
+	}
+}
+
 // docs/parity.md has each row once, and each one has a proof that exists, by its
 // package, or says that there is none, and why.
 func TestParityNamesTestsThatExist(t *testing.T) {
