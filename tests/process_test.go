@@ -224,3 +224,20 @@ func TestUnknownArgumentsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// Who asks a second time will not wait for what is under way.
+func TestAskedTwiceToEnd(t *testing.T) {
+	t.Parallel()
+	p := siotest.Launch(t, testenv.Redis(t), "asked-twice", "DRAIN_DELAY=1m")
+	p.Terminating()
+	testenv.WaitFor(t, 10*time.Second, "the node to drain", func() bool { return p.Status("/readyz") == http.StatusServiceUnavailable })
+	p.Terminating()
+	select {
+	case <-p.Ended():
+	case <-time.After(5*time.Second + testenv.Late):
+		t.Fatal("it goes on")
+	}
+	if code := p.ExitCode(); code != 1 {
+		t.Errorf("it ended with %d", code)
+	}
+}
