@@ -68,8 +68,15 @@ func list(all []*sockets.Socket, limit int) broker.Answer {
 func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broker.Answer)) {
 	a := broker.Answer{Count: len(all), Sockets: make([]broker.SocketAnswer, len(all))}
 	var asked *ask
+	var question sockets.Payload
 	if len(all) > 0 { // so there is such a namespace
 		asked = g.asks[name{memberOf(all[0]).home.Name, q.Event}]
+	}
+	if asked != nil {
+		question = payload(asked.question, q.Payload)
+		if question.Check() != nil { // a stranger's: it would break the clients' connections
+			asked = nil
+		}
 	}
 	var mu sync.Mutex
 	left := len(all)
@@ -96,12 +103,12 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 		case i >= contract.MaxAsked:
 			replied(nil, sockets.ErrAsked)
 		default:
-			s.Ask(q.Event, q.Within, payload(asked.question, q.Payload), replied)
+			s.Ask(q.Event, q.Within, question, replied)
 		}
 	}
 }
 
-var errUnknown = errors.New("the question is not in the catalog")
+var errUnknown = errors.New("no such question is in the catalog")
 
 // said is a client's reply, checked.
 func said(ask *ask, args []json.RawMessage, err error) (a broker.SocketAnswer) {
