@@ -74,8 +74,10 @@ func (i *Inspector) DeadLetter(ctx context.Context, name string) (d DeadLetter, 
 	if n, bad := strconv.Atoi(p); isRef && bad == nil && n >= 0 && n < i.lanes.cfg.Partitions {
 		found, err := i.lanes.rdb.XRangeN(ctx, deadStream(n), id, id, 1).Result()
 		switch {
-		case err != nil:
+		case nowhere(err):
 			return d, fmt.Errorf("find dead letter %q, which is no <partition>/<entry>: %w", name, err)
+		case err != nil:
+			return d, fmt.Errorf("find dead letter %q: %w", name, err)
 		case len(found) == 0:
 			return d, ErrNoDeadLetter
 		}

@@ -1,7 +1,10 @@
 package broker_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +46,28 @@ func TestReplay(t *testing.T) {
 		var in noteInput
 		if len(after) != 1 || json.Unmarshal(after[0].Payload, &in) != nil || in.Do != "fail" || after[0].UUID != before[1].UUID || after[0].Metadata["reply_to"] != "" {
 			t.Errorf("dead letters: %+v", after)
+		}
+	})
+}
+
+// Only a ref that Redis cannot read is told to be none.
+func TestADeadLetterCannotBeLookedFor(t *testing.T) {
+	t.Parallel()
+	on(t, func(t *testing.T, url string) {
+		rdb := testenv.Client(t, url)
+		startNode(t, url, "a", newNotebook(), onePartition)
+		i, err := broker.Inspect(t.Context(), rdb)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const none = "which is no <partition>/<entry>"
+		if _, err := i.DeadLetter(t.Context(), "0/x"); err == nil || !strings.Contains(err.Error(), none) {
+			t.Errorf("a ref that is none: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := i.DeadLetter(ctx, "0/1-1"); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), none) {
+			t.Errorf("a ref that could not be looked for: %v", err)
 		}
 	})
 }
