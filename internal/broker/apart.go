@@ -3,7 +3,6 @@ package broker
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -121,13 +120,6 @@ func (c *committer) names() (names []string) {
 	return names
 }
 
-func (c *completion) String() string {
-	if c.command == nil {
-		return fmt.Sprintf("entry %s of %s", c.entry, c.p.commands)
-	}
-	return fmt.Sprintf("%s %s", c.command.Operation, c.command.ID)
-}
-
 // written forgets what was set apart once it is written, or not ours to write.
 func (c *committer) written(k *chunk) {
 	if !k.apart {
@@ -140,69 +132,4 @@ func (c *committer) written(k *chunk) {
 	if len(a.done) == 0 {
 		delete(c.apart, k.p)
 	}
-}
-
-// A refusal is why the script did not begin with a partition.
-type refusal string
-
-func (r refusal) Error() string { return string(r) }
-
-func newChunk(p *partition) *chunk {
-	p.commits++
-	return &chunk{p: p, number: p.commits}
-}
-
-// buries tells whether dead letters are in it.
-func (k *chunk) buries() bool {
-	for _, done := range k.done {
-		if done.dead != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// runsOf divides the chunks of a round trip into runs of the script, and sorts them so.
-// On a Redis Cluster a run must stay in one slot, and so in one partition. Dead letters
-// have runs of their own, because Redis refuses the whole run where an ACL forbids one
-// key of it.
-func runsOf(todo []*chunk, cluster bool) [][]*chunk {
-	if cluster {
-		return slices.Collect(slices.Chunk(todo, 1))
-	}
-	slices.SortStableFunc(todo, func(a, b *chunk) int { return a.alone() - b.alone() })
-	shared := 0
-	for shared < len(todo) && todo[shared].alone() == 0 {
-		shared++
-	}
-	runs := slices.Collect(slices.Chunk(todo[shared:], 1))
-	if shared > 0 {
-		runs = append([][]*chunk{todo[:shared]}, runs...)
-	}
-	return runs
-}
-
-// alone is 1 for a chunk that needs a run of its own.
-func (k *chunk) alone() int {
-	if k.buries() {
-		return 1
-	}
-	return 0
-}
-
-// answered reads what the script says of one chunk.
-func answered(k *chunk, answer any) committed {
-	switch answer := answer.(type) {
-	case int64:
-		return committed{n: answer}
-	case []any:
-		var r committed
-		for i, to := range []*int64{&r.n, &r.kept, &r.dropped} {
-			if i < len(answer) {
-				*to, _ = answer[i].(int64)
-			}
-		}
-		return r
-	}
-	return committed{err: refusal(fmt.Sprintf("partition %d: %v", k.p.number, answer))}
 }

@@ -6,54 +6,7 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/ThreeDotsLabs/watermill/message"
-
-	"github.com/example/switchyard/internal/tracing"
 )
-
-// A completion is a command that has run, with what is to be committed for it.
-type completion struct {
-	p        *partition
-	entry    string   // its stream entry, which the commit deletes
-	command  *Command // nil for an entry that is none
-	replyTo  string
-	messages []*message.Message
-	reply    *message.Message // that travels on the first event; nil: it is one of the messages, or there is none
-	keeps    []toKeep         // of the messages
-	copies   *copies          // of a command with an idempotency key; else nil
-	outcome  string           // the value of their record; "" for none
-	key      string           // which orders it; none: nothing does
-	dead     *message.Message // for the dead letters
-	since    time.Duration    // when it had run, since the process began
-	hung     *job             // whose handler has not returned
-	passed   func()           // of a suspect; else nil
-
-	process, commit *tracing.Span
-	problem         string // that the command has come to, for its span
-}
-
-// size is about how many bytes it takes to commit it.
-func (c *completion) size() int {
-	n := len(c.outcome)
-	if c.dead != nil {
-		n += len(c.dead.Payload)
-	}
-	if c.reply != nil {
-		n += len(c.reply.Payload)
-	}
-	return n + sizeOf(c.messages)
-}
-
-func sizeOf(messages []*message.Message) (n int) {
-	for _, m := range messages {
-		n += len(m.Payload)
-		for k, v := range m.Metadata {
-			n += len(k) + len(v)
-		}
-	}
-	return n
-}
 
 // A committer commits completions in batches: those that come while one batch is
 // under way form the next. The completions of a partition are committed in the
@@ -107,17 +60,6 @@ func (c *committer) add(done *completion) {
 	c.queue = append(c.queue, done)
 	c.mu.Unlock()
 	signal(c.wake)
-}
-
-// A chunk is what one round trip commits of one partition.
-type chunk struct {
-	p        *partition
-	number   int // of the commit: a chunk that is tried again keeps it
-	done     []*completion
-	failures int
-	due      time.Time // when it is tried again
-	refused  error     // why its dead letters cannot be committed: its number is made void, see split
-	apart    bool      // see setApart
 }
 
 // next takes what one round trip commits: the chunks that are due to be tried again,
@@ -256,13 +198,6 @@ func (c *committer) again(k *chunk, err error) {
 	k.due = time.Now().Add(pause(k.failures))
 	c.unhappy.warn(c.w.log, "cannot commit what commands have brought about, trying again",
 		"partition", k.p.number, "commands", len(k.done), "failures", k.failures, "error", err)
-}
-
-// committed is what the script says of one chunk.
-type committed struct {
-	n             int64
-	kept, dropped int64 // dead letters
-	err           error
 }
 
 // send commits all chunks in one round trip. On a Redis Cluster a run of the script

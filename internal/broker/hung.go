@@ -2,11 +2,8 @@ package broker
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
-
-	"github.com/ThreeDotsLabs/watermill/message"
 )
 
 // A handler that ignores its context would keep the answer to its command back, and
@@ -15,8 +12,12 @@ import (
 // then must not meet the next command of its key. What it returns is dropped, because
 // its command was answered.
 
-const hungAfter = sweepEvery // its deadline: one that heeds its context returns before
+// hungAfter is how long after its deadline a handler counts as hung: one that heeds its
+// context has returned by then.
+const hungAfter = sweepEvery
 
+// began is what times count from that are kept as one atomic number, by the monotonic
+// clock.
 var began = time.Now()
 
 // sweep answers what has passed its deadline: commands whose handlers hang, and those
@@ -96,28 +97,6 @@ func (w *Worker) returned(j *job) {
 
 // over tells the second one of a hung command's commit and its handler's return.
 func (j *job) over() bool { return j.ends.Add(1) == 2 }
-
-func (j *job) completion() *completion {
-	return &completion{p: j.p, entry: j.entry.id, command: j.command, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies, passed: j.passed, process: j.span}
-}
-
-// with adds what the command has brought about, less an answer that nobody waits for.
-func (c *completion) with(messages []*message.Message, dead *message.Message) *completion {
-	c.committing(messages, dead)
-	if c.replyTo == "" {
-		messages = slices.DeleteFunc(messages, isReply)
-	}
-	c.messages, c.reply = together(messages)
-	c.dead = dead
-	for i, m := range c.messages {
-		if keep := m.Metadata[metaKeep]; keep != "" {
-			c.keeps = append(c.keeps, toKeep{message: i, log: m.Metadata[metaLog], most: keep})
-			delete(m.Metadata, metaKeep)
-			delete(m.Metadata, metaLog)
-		}
-	}
-	return c
-}
 
 // HungHandlers is how many handlers run on although their commands' time is over.
 func (w *Worker) HungHandlers() int { return int(max(w.hung.Load(), 0)) }
