@@ -122,8 +122,8 @@ var errInterrupted = errors.New("the subscription has ended")
 
 // heard takes one message.
 func (g *Gateway) heard(m *message.Message) {
-	g.around[0]()
-	defer g.around[1]()
+	g.begin()
+	defer g.end()
 	g.turn.Lock()
 	defer g.turn.Unlock()
 	p, e, err := g.fromBus(m)

@@ -21,13 +21,13 @@ const (
 // at: the event's number, see gaps.go.
 const fieldSeq = "_seq"
 
-// encode returns the values of the fields metadata and payload.
-func encode(m *message.Message) (metadata []byte, payload []byte) {
+// encodeMetadata returns the value of the field metadata.
+func encodeMetadata(md message.Metadata) []byte {
 	size := 0
-	for k, v := range m.Metadata {
+	for k, v := range md {
 		size += 10 + len(k) + len(v)
 	}
-	return appendMetadata(make([]byte, 0, 5+size), m.Metadata), m.Payload
+	return appendMetadata(make([]byte, 0, 5+size), md)
 }
 
 // decode reads a stream entry. Whatever an entry holds, it gives a message or an

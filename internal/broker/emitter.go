@@ -74,10 +74,9 @@ func (e *Emitter) Emit(ctx context.Context, m contract.Emission) (id string, err
 		rooms[i] = string(room)
 	}
 	order := append(slices.Concat(rooms, a.Users, a.Sockets), where.Name)[0]
-	metadata, payload := encode(msg)
 	err = e.lanes.rdb.XAdd(ctx, &redis.XAddArgs{
 		Stream: eventStream(e.lanes.partition(order)), MaxLen: maxEvents, Approx: true,
-		Values: []any{fieldUUID, msg.UUID, fieldMetadata, metadata, fieldPayload, payload},
+		Values: []any{fieldUUID, msg.UUID, fieldMetadata, encodeMetadata(msg.Metadata), fieldPayload, []byte(msg.Payload)},
 	}).Err()
 	if err != nil {
 		return "", fmt.Errorf("emit %s: %w", m.Event.Name, err)

@@ -27,7 +27,8 @@ type Gateway struct {
 	census  *census
 	answer  func(Question, func(Answer)) // see Answering
 	turn    sync.Mutex                   // held while handle runs, or missed: on a Redis Cluster each partition has a reader
-	around  [2]func()                    // what one read brings, see Around
+	begin   func()                       // before what one read brings, see Around
+	end     func()                       // and after it
 	hearing *hearing                     // nil: events come from Redis
 
 	unsent, malformed, unhandled, unread throttle
@@ -41,13 +42,13 @@ func NewGateway(l *Lanes) *Gateway {
 	r, nothing := newRoster(l), func() {}
 	return &Gateway{
 		Lanes: l, pending: newPending(l.cfg.InFlight), roster: r, census: newCensus(r),
-		around: [2]func(){nothing, nothing},
+		begin: nothing, end: nothing,
 	}
 }
 
 // Around has begin called before the replies and events that came together are handed
 // over, and end after them. Neither may block. Call it before Start.
-func (g *Gateway) Around(begin, end func()) { g.around = [2]func(){begin, end} }
+func (g *Gateway) Around(begin, end func()) { g.begin, g.end = begin, end }
 
 // Start fixes the positions on the event lanes and starts reading. Events go to
 // handle one at a time, each once, in the order of each command key, and are good until
@@ -163,9 +164,9 @@ func (g *Gateway) follow(ctx context.Context, t *tail) {
 		counters := g.watch.counters.Load() // before the read: it finds what they count
 		all, err := t.next(ctx)
 		if err == nil {
-			g.around[0]()
+			g.begin()
 			g.take(t, all)
-			g.around[1]()
+			g.end()
 			g.fannedOut(t, all)
 			err = g.watch.compare(ctx, t, counters)
 		}

@@ -51,7 +51,7 @@ func (h *History) Before(ctx context.Context, e contract.EventSpec, key, positio
 	if position != "" {
 		end = "(" + position
 	}
-	kept, err := read(h.rdb.XRevRangeN(ctx, h.key(e, key), end, "-", int64(limit)).Result())
+	kept, err := keptIn(h.rdb.XRevRangeN(ctx, h.key(e, key), end, "-", int64(limit)).Result())
 	slices.Reverse(kept)
 	return kept, err
 }
@@ -61,7 +61,7 @@ func (h *History) After(ctx context.Context, e contract.EventSpec, key, position
 	if limit < 1 {
 		return nil, nil
 	}
-	return read(h.rdb.XRangeN(ctx, h.key(e, key), "("+position, "+", int64(limit)).Result())
+	return keptIn(h.rdb.XRangeN(ctx, h.key(e, key), "("+position, "+", int64(limit)).Result())
 }
 
 func (h *History) key(e contract.EventSpec, key string) string {
@@ -73,7 +73,8 @@ func nowhere(err error) bool {
 	return redis.HasErrorPrefix(err, "Invalid stream ID") || redis.HasErrorPrefix(err, "invalid start ID") || redis.HasErrorPrefix(err, "invalid end ID")
 }
 
-func read(found []redis.XMessage, err error) ([]contract.Kept, error) {
+// keptIn makes events of the entries of a history.
+func keptIn(found []redis.XMessage, err error) ([]contract.Kept, error) {
 	switch {
 	case nowhere(err): // no command has such a position, or there is none beyond it
 		return nil, nil

@@ -184,7 +184,7 @@ func (i *Inspector) Workers(ctx context.Context) ([]WorkerState, error) {
 }
 
 func newWorkerState(boot string, beat int64) WorkerState {
-	return WorkerState{Node: boot[:max(strings.LastIndexByte(boot, '.'), 0)], Boot: boot, BeatMS: beat, Partitions: []int{}}
+	return WorkerState{Node: nodeOf(boot), Boot: boot, BeatMS: beat, Partitions: []int{}}
 }
 
 // A LaneEntry is one entry of a lane.

@@ -124,7 +124,7 @@ func (l *layout) metadata(m, reply *message.Message) []byte {
 
 // place is the index of a message's stream among the partition's keys, as Lua counts.
 func (l *layout) place(done *completion, m *message.Message) int {
-	switch destination(m) {
+	switch destinationOf(m) {
 	case toCommands:
 		return 2
 	case toReply:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -53,6 +54,18 @@ func (m *member) take(ctx context.Context) (bool, error) {
 	defer m.mu.Unlock()
 	m.renewed, m.at, m.kept = asked, at, kept
 	return true, nil
+}
+
+// since is the id before the first entry of a recent time, by the clock of Redis.
+func (m *member) since(ctx context.Context) (string, error) {
+	if m.recent == 0 {
+		return "0-0", nil
+	}
+	now, err := m.rdb.Time(ctx).Result()
+	if err != nil {
+		return "", err
+	}
+	return strconv.FormatInt(now.Add(-m.recent).UnixMilli(), 10) + "-0", nil
 }
 
 const beginKey = "begin" // what a group keeps the place under where it began, beside the positions

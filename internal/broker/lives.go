@@ -24,7 +24,7 @@ func (r *roster) beginAnew(life string, forgotten bool) {
 		}
 		for s := range r.stays {
 			q := &r.queues[s.partition]
-			q.changes = append(q.changes, rosterChange{"+", s, s.value})
+			q.changes = append(q.changes, rosterChange{stayBegins, s, s.value})
 		}
 	}
 	r.mu.Unlock()
@@ -39,8 +39,8 @@ func (r *roster) beginAnew(life string, forgotten bool) {
 func endings(changes []rosterChange) []rosterChange {
 	var kept []rosterChange
 	for _, c := range changes {
-		if c.what == "!" {
-			kept = append(kept, rosterChange{"+", c.stay, c.stay.value}, c)
+		if c.what == staySubmits {
+			kept = append(kept, rosterChange{stayBegins, c.stay, c.stay.value}, c)
 		}
 	}
 	return kept

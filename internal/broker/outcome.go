@@ -52,10 +52,10 @@ const (
 	MetaReason = "reason"
 )
 
-// destination tells where a message that a command brought about is committed to.
+// destinationOf tells where a message that a command brought about is committed to.
 // Its metadata says it: commands name an operation, events a namespace. A reply that
 // changes rooms or the session goes with the events, in the order of the lane.
-func destination(m *message.Message) lane {
+func destinationOf(m *message.Message) destination {
 	switch {
 	case m.Metadata[metaOperation] != "":
 		return toCommands
@@ -65,7 +65,7 @@ func destination(m *message.Message) lane {
 	return toReply
 }
 
-func isForGateway(m *message.Message) bool { return destination(m) == toReply }
+func isForGateway(m *message.Message) bool { return destinationOf(m) == toReply }
 
 // isReply tells a command's reply from what else it has brought about.
 func isReply(m *message.Message) bool {
@@ -108,10 +108,11 @@ func appendWithReply(b []byte, m, reply *message.Message) []byte {
 	return b
 }
 
-type lane int
+// A destination is the kind of stream that a message goes to.
+type destination int
 
 const (
-	toReply lane = iota
+	toReply destination = iota
 	toEvents
 	toCommands
 )

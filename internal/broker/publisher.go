@@ -86,12 +86,11 @@ var errQueueFull = fault.New(fault.Overloaded, "this node has too much to send")
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	errs := make(chan error, len(messages))
 	for _, m := range messages {
-		metadata, payload := encode(m)
 		id := m.UUID
 		if id == "" { // which Watermill allows, and an entry without one is no message
 			id = uuid.Must(uuid.NewV7()).String()
 		}
-		p.enqueue(topic, id, metadata, payload, time.Time{}, func(err error) { errs <- err })
+		p.enqueue(topic, id, encodeMetadata(m.Metadata), m.Payload, time.Time{}, func(err error) { errs <- err })
 	}
 	var all []error
 	for range messages {

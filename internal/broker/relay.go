@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -120,15 +119,3 @@ func (r *Relay) send(ctx context.Context, m *message.Message, wait *backoff) boo
 
 // relayKey is where the position of a relay is, by stream.
 func (l *Lanes) relayKey(name string) string { return "group:{relay " + name + " " + Events + "}" }
-
-// since is the id before the first entry of a recent time, by the clock of Redis.
-func (m *member) since(ctx context.Context) (string, error) {
-	if m.recent == 0 {
-		return "0-0", nil
-	}
-	now, err := m.rdb.Time(ctx).Result()
-	if err != nil {
-		return "", err
-	}
-	return strconv.FormatInt(now.Add(-m.recent).UnixMilli(), 10) + "-0", nil
-}

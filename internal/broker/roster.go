@@ -60,13 +60,19 @@ type rosterQueue struct {
 	number  int
 }
 
-// A rosterChange is '+' for a stay that begins, '-' for one that ends, and '!' for one
-// whose command is submitted.
+// A rosterChange is one change of the roster.
 type rosterChange struct {
-	what  string
+	what  string // one of the following
 	stay  *stay
 	value []byte
 }
+
+// What changes, in the words of lua/roster.lua.
+const (
+	stayBegins  = "+"
+	stayEnds    = "-" // without its command
+	staySubmits = "!" // its command, as it ends
+)
 
 type stay struct {
 	r         *roster
@@ -108,7 +114,7 @@ func (g *Gateway) Enter(c *Command) (Stay, error) {
 	s := &stay{r: g.roster, partition: g.partition(c.lane())}
 	s.value = fmt.Appendf(make([]byte, 0, 16+len(c.ID)+len(metadata)+len(c.Input)), "%d %d ", len(c.ID), len(metadata))
 	s.value = append(append(append(s.value, c.ID...), metadata...), c.Input...)
-	g.roster.add(s, '+', s.value)
+	g.roster.add(s, stayBegins, s.value)
 	return s, nil
 }
 
@@ -126,8 +132,8 @@ func (r *roster) full() bool {
 
 var errRosterFull = fault.New(fault.Unavailable, "this node cannot tell the others who is connected; connect again later").After(time.Second)
 
-func (s *stay) Leave()           { s.r.add(s, '-', nil) }
-func (s *stay) End(input []byte) { s.r.add(s, '!', input) }
+func (s *stay) Leave()           { s.r.add(s, stayEnds, nil) }
+func (s *stay) End(input []byte) { s.r.add(s, staySubmits, input) }
 
 // list notes that a life is among the gateways.
 func (r *roster) list(life string) {
@@ -138,10 +144,10 @@ func (r *roster) list(life string) {
 }
 
 // add queues a change. Of a stay that has ended nothing more is heard.
-func (r *roster) add(s *stay, what byte, value []byte) {
+func (r *roster) add(s *stay, what string, value []byte) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if what == '+' {
+	if what == stayBegins {
 		r.stays[s] = struct{}{}
 		r.fields++
 		s.field = strconv.Itoa(r.fields)
@@ -151,7 +157,7 @@ func (r *roster) add(s *stay, what byte, value []byte) {
 		delete(r.stays, s)
 	}
 	q := &r.queues[s.partition]
-	q.changes = append(q.changes, rosterChange{string(what), s, value})
+	q.changes = append(q.changes, rosterChange{what, s, value})
 	signal(r.wake)
 }
 

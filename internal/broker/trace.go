@@ -125,11 +125,11 @@ func (c *completion) committing(messages []*message.Message, dead *message.Messa
 // committed ends the spans of a command that is committed, or left to the partition's
 // next owner.
 func (c *completion) committed(lost bool) {
-	problem := c.problem
 	if lost {
-		problem = "partition_lost"
-		c.commit.End(problem)
+		c.commit.End("partition_lost")
+		c.process.End("partition_lost")
+		return
 	}
 	c.commit.End("")
-	c.process.End(problem)
+	c.process.End(c.problem)
 }

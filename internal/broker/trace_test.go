@@ -54,7 +54,7 @@ func TestTheTraceOfACommandIsPassedOn(t *testing.T) {
 	m := newMessage("1.1", message.Metadata{MetaNamespace: "/chat"}, nil)
 	traced(m, c)
 	var a arrival
-	metadata, _ := encode(m)
+	metadata := encodeMetadata(m.Metadata)
 	if err := a.parse(entry{id: "2-0", uuid: "1.1", metadata: string(metadata)}); err != nil || a.event.Trace != sent.Trace {
 		t.Errorf("%+v %v", a.event, err)
 	}
