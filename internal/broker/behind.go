@@ -13,7 +13,7 @@ import (
 // the counters in Redis know of when they are asked next. An empty read would not do,
 // since its answer may have been held up for as long as the gateway was cut off.
 type debt struct {
-	to    []mark // the last event owed, by partition, zero where none is any more; nil until the counters were asked
+	to    []mark // the last event owed, by partition; zero: nothing is owed any more; nil until the counters were asked
 	since time.Time
 	paid  func()
 }

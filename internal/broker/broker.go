@@ -17,6 +17,11 @@
 //	dlq:{p3}              dead letters: commands that failed by accident
 //	ans:<boot>            answers of the nodes' sockets to one process, see asked.go
 //	roster:{p3}:<life>    commands to submit when sockets of a gateway are gone, see roster.go
+//	fwd:{p3}:<command>    that a follow-up command was sent on to this partition, and so is not again
+//
+// The rest is of no command: who lives ("workers", "gateways"), how many partitions there
+// are ("partitions"), how far groups of subscribers are (group:{<name> <topic>}), and what
+// waits for a replica (strict:{p3}).
 //
 // Each partition has one owner, a worker node that holds its lease. The owner
 // reads the stream with plain XREAD, which changes nothing, so that a reader that

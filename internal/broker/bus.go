@@ -13,9 +13,8 @@ import (
 )
 
 // A Bus is another broker that takes events to the gateways, in place of their own reads
-// of Redis: two methods of Watermill's Publisher and Subscriber, and a third to see whether
-// it is there. Commands, and the answers
-// that come without an event, stay on Redis.
+// of Redis: Watermill's Publish and Subscribe, and a Ping to see whether it is there.
+// Commands, and the answers that come without an event, stay on Redis.
 //
 // Events are committed to Redis as ever, and a Relay forwards them from there, an entry a
 // message: its id, metadata and payload, and in the metadata besides where it was in

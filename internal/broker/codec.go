@@ -52,7 +52,8 @@ func newMessage(uuid string, metadata message.Metadata, payload []byte) *message
 // A pair is one entry of metadata.
 type pair struct{ name, value string }
 
-// encodePairs encodes the pairs that have a value.
+// encodePairs encodes the pairs that have a value, in their order: without a map, where
+// the names are known.
 func encodePairs(pairs []pair) []byte {
 	n, size := 0, 5
 	for _, p := range pairs {

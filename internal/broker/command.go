@@ -58,7 +58,7 @@ const (
 
 // encoded is what the wire says of the command besides its id and input.
 func (c *Command) encoded() []byte {
-	var room [16]pair // on the stack
+	var room [16]pair // on the stack: as many as metadata appends
 	return encodePairs(c.metadata(room[:0]))
 }
 

@@ -17,7 +17,7 @@ import (
 
 // An Emitter announces events from a process that is no node: a job, a script, a service
 // beside this one. It holds no sockets and reads nothing; what it emits takes the lanes
-// to all nodes.
+// to all nodes. There the other Emitter, that of the package emitter, takes it off them.
 //
 //	rdb, err := redisconn.Connect(ctx, redisURL)
 //	…

@@ -47,6 +47,7 @@ type counters struct {
 	relayed   []string // up to which entry the relay to another broker has come, where there is one
 }
 
+// keepAsking asks for the counters every second, and for debts at once, until ctx ends.
 func (w *watch) keepAsking(ctx context.Context) {
 	t := time.NewTicker(compareEvery)
 	defer t.Stop()
@@ -138,7 +139,7 @@ func seqOf(m redis.XMessage) string {
 }
 
 // take follows an entry of an event stream; false means that it came before. A
-// stranger's entry has no number and is always new. The mutex is held.
+// stranger's entry has no number and is always new. The turn is held.
 func (w *watch) take(p int, e entry, now time.Time) bool {
 	n := &w.numberings[p]
 	n.moved = now
@@ -203,7 +204,7 @@ func (w *watch) compare(ctx context.Context, t *tail, c *counters) error {
 	return nil
 }
 
-// missed notes that events were missed, and announces it. The mutex is held.
+// missed notes that events were missed, and announces it. The turn is held.
 func (w *watch) missed(p int, was, is mark, reason string) {
 	if reason == ResyncEpoch {
 		w.metrics.Epochs.Inc()
@@ -218,7 +219,7 @@ func (w *watch) missed(p int, was, is mark, reason string) {
 	w.flush(time.Now())
 }
 
-// flush announces what is due, unless something was announced just before. The mutex is
+// flush announces what is due, unless something was announced just before. The turn is
 // held.
 func (w *watch) flush(now time.Time) {
 	if w.due == "" || now.Sub(w.last) < announceEvery {

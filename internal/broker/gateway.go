@@ -50,13 +50,12 @@ func NewGateway(l *Lanes) *Gateway {
 // over, and end after them. Neither may block. Call it before Start.
 func (g *Gateway) Around(begin, end func()) { g.begin, g.end = begin, end }
 
-// Start fixes the positions on the event lanes and starts reading. Events go to
-// handle one at a time, each once, in the order of each command key, and are good until
-// it returns. An event of a
-// command that was sent from here comes after the command's answer. When events were
-// missed, missed is called with the reason (ResyncGap, ResyncEpoch), at most once a
-// second. Neither may block. Start fails if the nodes disagree on the number of
-// partitions or Redis does not answer.
+// Start fixes the positions on the event lanes and starts reading. Events go to handle
+// one at a time, each once, in the order of each command key, and are good until it
+// returns. An event of a command that was sent from here comes after the command's answer.
+// When events were missed, missed is called with the reason (ResyncGap, ResyncEpoch), at
+// most once a second. Neither may block. Start fails if the nodes disagree on the number
+// of partitions or Redis does not answer.
 func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed func(reason string)) error {
 	if err := g.agreeOnPartitions(ctx); err != nil {
 		return err
@@ -103,8 +102,8 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 }
 
 // Submit sends a command. It never blocks, and commands submitted one after the
-// other reach their partition in that order. Id, timeout and caller's node are
-// filled in where they are empty.
+// other reach their partition in that order. Id and timeout are filled in where they are
+// empty, and the caller's node is this one.
 //
 // done is called once with the answer, within the command's timeout whatever
 // happens, and perhaps once more with a late reply (see Reply.Late), which may overtake
@@ -201,7 +200,7 @@ func (g *Gateway) take(t *tail, all []found) {
 	}
 }
 
-// arrive hands over what an entry brings. The mutex is held.
+// arrive hands over what an entry brings. The turn is held.
 func (g *Gateway) arrive(a *arrival, e entry, stream string) {
 	err := a.parse(e)
 	if err == nil && a.replyTo == g.boot {

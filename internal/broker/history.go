@@ -32,7 +32,7 @@ func historyKey(partition int, e contract.EventSpec, key string) string {
 	return "kept:{p" + strconv.Itoa(partition) + "}:" + e.Namespace.Name + " " + e.Name + " " + key
 }
 
-const fieldKept = "payload"
+const fieldKept = "payload" // as lua/complete.lua writes it
 
 // A toKeep is one message of a completion that is to be kept.
 type toKeep struct {

@@ -13,8 +13,8 @@ import "strings"
 // onwards and reads of keys that are behind take turns.
 const keyWindow = 64
 
-// A partition's behind says of each key that is behind up to which entry all of the
-// key's were accepted; that is before the partition's last. Only the reader touches it.
+// positions say of each key that is behind up to which entry all of the key's were
+// accepted; that is before the partition's last.
 type positions map[string]string
 
 // An admission is what becomes of an entry that was read.
@@ -40,7 +40,7 @@ func (p *partition) admit(key string) admission {
 	return admitted
 }
 
-// from is the position of the partition's next read: where it ended, or that of the key
+// from decides where the partition's next read begins: where the last one ended, or that of the key
 // that is furthest behind among those with room. While nothing is under way it is the
 // start: all that was read has been deleted, unless Redis has lost its last writes or the
 // lane itself, and there are entries that nobody would read otherwise.

@@ -23,14 +23,14 @@ type link struct {
 	conn    net.Conn
 	opened  time.Time
 	out     []byte
-	silence time.Duration // after which a reply is given up that has longer than that; 0: it has not
+	silence time.Duration // ends a reply of which nothing comes for so long, although it may take longer; 0: only its deadline does
 }
 
 // patience is how long a reply may take that could not be asked for in smaller pieces.
 const patience = 15 * roundTripMax
 
-// within bounds a read of so many entries: by d, or if it cannot have fewer by patience, as
-// long as something comes within each d.
+// within bounds the time of a read of so many entries by d. A read of one entry cannot be
+// made smaller, and so may take as long as patience while something comes within each d.
 func (l *link) within(ctx context.Context, d time.Duration, count int64) (context.Context, context.CancelFunc) {
 	l.silence = 0
 	if count == 1 {
@@ -39,7 +39,7 @@ func (l *link) within(ctx context.Context, d time.Duration, count int64) (contex
 	return context.WithTimeout(ctx, d)
 }
 
-// wait puts the deadline of the connection: ctx's, or an earlier one.
+// wait sets the deadline of the connection: ctx's, or an earlier one by silence.
 func (l *link) wait(ctx context.Context) error {
 	deadline, _ := ctx.Deadline() // none is the zero time, which is none for a connection
 	if d := time.Now().Add(l.silence); l.silence > 0 && d.Before(deadline) {

@@ -27,8 +27,9 @@ func (w *Worker) Owned() int {
 	return len(w.owned)
 }
 
-// Partitions are those that this node has to tell of: its own, so that each has one who
-// tells, and those that nobody owns. False: Redis does not answer.
+// Partitions are those that this node reports to its metrics: its own, so that each is
+// reported once, and those that nobody owns, which every node reports. False: Redis does
+// not answer.
 func (l *Lanes) Partitions(ctx context.Context) (told []PartitionState, answered bool) {
 	seen := false
 	told, err := (&Inspector{l}).partitions(ctx, func(s PartitionState) bool {

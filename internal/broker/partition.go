@@ -11,10 +11,10 @@ type partition struct {
 	number                  int
 	owner, commands, events string // its keys in Redis
 	epoch                   int64
-	last                    string // id of the last entry read; only the reader touches it
-	behind                  positions
-	onwards                 bool // the last read was from last; only the reader touches it
-	commits                 int  // counts its commits; only the committer touches it
+	last                    string    // id of the last entry read; only the reader touches it
+	behind                  positions // of the keys that are behind, see keyWindow; only the reader touches it
+	onwards                 bool      // the last read was from last; only the reader touches it
+	commits                 int       // counts its commits; only the committer touches it
 	suspects                suspects
 	inherited               time.Time // entries of then and before may have run: who owned it before has not handed it over
 
@@ -60,7 +60,7 @@ func (p *partition) handOver(now time.Time) (idle, kept bool) {
 	return p.open.Load() == 0, false
 }
 
-// keep ends what handOver began.
+// keep ends what handOver began: the partition takes commands again.
 func (p *partition) keep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -48,7 +48,7 @@ type call struct {
 	deadline time.Time
 	metrics  *metrics.Operation
 	done     func(Reply)
-	answered bool // with "timeout"
+	answered bool // with "timeout": only a late reply is to come
 }
 
 const (

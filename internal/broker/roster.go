@@ -38,7 +38,7 @@ type roster struct {
 	queues []rosterQueue // by partition
 	turn   int           // the partition that is written first
 	stays  map[*stay]struct{}
-	fields int // counts them, to name them
+	fields int // how many fields of the roster were ever used: the number of one is its name
 	wake   chan struct{}
 }
 

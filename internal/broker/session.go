@@ -7,7 +7,7 @@ import (
 	"github.com/example/switchyard/internal/contract"
 )
 
-// change notes what changes in the session of the caller's socket. It travels with the
+// change adds what changes in the session of the caller's socket. It travels with the
 // reply, as rooms do.
 func (r *resultsOf) change(e contract.SessionChange) error {
 	value := json.RawMessage("null")

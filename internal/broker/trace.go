@@ -22,7 +22,7 @@ import (
 func (g *Gateway) receiving(c *Command, done func(Reply)) func(Reply) {
 	t := g.cfg.Tracer
 	if t == nil {
-		c.Trace = tracing.Header{} // no node has looked at it
+		c.Trace = tracing.Header{} // a client's, which only a tracer checks: it is not passed on
 		return done
 	}
 	about := tracing.About{Name: c.Operation, Namespace: c.Caller.Namespace, Message: c.ID, Conversation: c.correlation, Protocol: "socket.io"}
