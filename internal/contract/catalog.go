@@ -21,8 +21,8 @@ type Catalog struct {
 }
 
 // NewCatalog gathers the routes of all use cases, and puts the policies of their
-// namespaces around them. It checks nothing, so that
-// schema.Compile can report the mistakes of Check together with its own.
+// namespaces around them. It checks nothing, so that schema.Compile can report the
+// mistakes of Check together with its own.
 func NewCatalog(groups ...[]Route) *Catalog {
 	c := &Catalog{Routes: slices.Concat(groups...)}
 	for i, r := range c.Routes {

@@ -40,8 +40,8 @@ type Command[In, Out any] struct {
 	Asks   []AskSpec   // the questions that the handler may put to clients
 	HTTP   HTTP        // optional: the same command as a REST route
 
-	// Internal commands cannot be sent by clients: only Submit and a namespace's
-	// OnDisconnect reach them. They have no Event, no Guards and no HTTP.
+	// Internal commands cannot be sent by clients: only Submit and a namespace's OnConnect
+	// and OnDisconnect reach them. They have no Event, no Guards and no HTTP.
 	Internal bool
 }
 

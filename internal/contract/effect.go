@@ -19,7 +19,7 @@ type Emission struct {
 	Name     string    // on the wire in place of the event's; "" is the event's
 	Spread   bool      // each element of the payload, a list or Args, is one argument
 	Binary   []string  // where the payload has binary data, see Shape
-	Where    Namespace // in place of the event's, one of its pattern's; zero: the event's, or that of it that the caller is in
+	Where    Namespace // of an event whose namespace is a pattern: which of it; zero: the one that the caller is in
 }
 
 // An Audience says which sockets of the event's namespace hear an emission: the

@@ -11,8 +11,9 @@ type Serve func(ctx context.Context, input []byte) (Outcome, error)
 
 // A Middleware puts something around handlers: before, after, in their place, or to
 // change their input, outcome or error. It is asked for each route when the service
-// starts, perhaps more than once; what it returned last runs for each command of that route. So it decides
-// there whether the route concerns it, and returns next if not: that costs nothing.
+// starts, perhaps more than once; what it returned last runs for each command of that
+// route. So it decides there whether the route concerns it, and returns next if not: that
+// costs nothing.
 //
 //	func audit(r contract.Route, next contract.Serve) contract.Serve {
 //		return func(ctx context.Context, input []byte) (contract.Outcome, error) {
@@ -30,10 +31,10 @@ type Middleware func(r Route, next Serve) Serve
 // A Policy is what holds for all commands of a scope: of the service (Catalog.Use), of
 // a namespace (Namespace.Policy) or of one command (Command.Policy).
 //
-// At the edge a command passes, in this order, all Rates, those of its own Policy first;
-// the Guards of the service, of its namespace and of its Policy; then its input is checked by its schema and its Validate
-// method; then come its own Guards, which see the decoded input. On the worker scopes
-// lie around its handler like the skins of an onion: the service outermost, then the
+// At the edge a command passes, in this order: all Rates, those of its own Policy first;
+// the Guards of the service, of its namespace and of its Policy; its schema and its
+// Validate method; its own Guards, which see the decoded input. On the worker scopes lie
+// around its handler like the skins of an onion: the service outermost, then the
 // namespace, then the command; within one Policy the first Middleware is outermost, and
 // Errors are around them all.
 type Policy struct {

@@ -63,7 +63,7 @@ func (h *heapPace) await() {
 	}, h)
 }
 
-// scanned is of what Go takes the percentage: the live heap, stacks and globals, in bytes.
+// scanned is how many bytes Go takes the percentage of: the live heap, stacks and globals.
 func scanned() (n int) {
 	parts := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
 	metrics.Read(parts)

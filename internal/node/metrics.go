@@ -47,7 +47,7 @@ func overdue(c config.Config, h *web.Health) (time.Duration, bool) {
 	return max(since-c.DrainDelay-c.DrainSpread, 0), draining
 }
 
-// partitions are those that this node has to tell of. False: Redis does not answer.
+// partitions are those that this node reports, see broker.Lanes.Partitions.
 func partitions(ctx context.Context, l *broker.Lanes) (told []metrics.Partition, up bool) {
 	all, up := l.Partitions(ctx)
 	for _, p := range all {

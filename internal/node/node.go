@@ -55,7 +55,7 @@ type Node struct {
 const (
 	handlersFinish = 15 * time.Second // for what runs when the node shuts down
 	spansLeave     = 3 * time.Second  // for what the collector of traces has not got yet
-	eventsCome     = 5 * time.Second  // for those that others have brought about; reads may have to begin anew
+	eventsCome     = 5 * time.Second  // for the events that are committed to arrive; a read may have to begin anew
 	clientsLeave   = 5 * time.Second  // for connections to close, and REST calls to be written
 )
 

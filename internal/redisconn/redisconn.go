@@ -31,9 +31,14 @@ type Clients struct {
 const (
 	patience     = 10 * time.Second // for a Redis that starts together with us
 	dialTimeout  = 2 * time.Second
-	storeTimeout = time.Second            // of a write, and of a read
-	idleMax      = 900 * time.Millisecond // less than any call may take
-	oldest       = 7                      // major version
+	storeTimeout = time.Second // of a write, and of a read
+
+	// idleMax is less than any call may take: when connections go half open, the first call
+	// that is given up must not be followed by others that wait as long, each on another
+	// connection that was idle meanwhile.
+	idleMax = 900 * time.Millisecond
+
+	oldest = 7 // major version of Redis
 )
 
 // Open connects to the Redis of a URL and checks it; an empty URL starts an embedded
@@ -94,9 +99,8 @@ func Connect(ctx context.Context, url string) (redis.UniversalClient, error) {
 	return s.client(*s.opts), nil
 }
 
-// Options are those of every connection. When the connections are half open, the first
-// call is given up after its time, and no other one may wait as long on the next of
-// them: those that were idle meanwhile are not used again.
+// Options are those of every connection to the Redis of a URL, of a Cluster to the node that
+// it names first.
 func Options(url string) (*redis.Options, error) {
 	s, err := parse(url)
 	if err != nil {
