@@ -24,6 +24,7 @@
 package engineio
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"time"
@@ -68,22 +69,15 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	set(&c.PingInterval, 25*time.Second)
-	set(&c.PingTimeout, 20*time.Second)
-	set(&c.UpgradeTimeout, 10*time.Second)
-	set(&c.WriteTimeout, 10*time.Second)
-	set(&c.MaxPayload, 1_000_000)
-	set(&c.QueueMessages, 4096)
-	set(&c.QueueBytes, 4<<20)
+	c.PingInterval = cmp.Or(c.PingInterval, 25*time.Second)
+	c.PingTimeout = cmp.Or(c.PingTimeout, 20*time.Second)
+	c.UpgradeTimeout = cmp.Or(c.UpgradeTimeout, 10*time.Second)
+	c.WriteTimeout = cmp.Or(c.WriteTimeout, 10*time.Second)
+	c.MaxPayload = cmp.Or(c.MaxPayload, 1_000_000)
+	c.QueueMessages = cmp.Or(c.QueueMessages, 4096)
+	c.QueueBytes = cmp.Or(c.QueueBytes, 4<<20)
 	if len(c.Transports) == 0 {
 		c.Transports = []string{Polling, WebSocket}
-	}
-}
-
-func set[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 

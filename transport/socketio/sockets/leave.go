@@ -5,8 +5,6 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
-
-	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
 // A departure is how a connection is sent away: when nothing is owed to its client any
@@ -64,7 +62,9 @@ func (srv *Server) SendAway(ctx context.Context, over time.Duration) {
 // Shutdown closes every connection and waits until all have gone. What was sent before
 // arrives first, but when ctx ends the rest are cut, whose number it returns.
 func (srv *Server) Shutdown(ctx context.Context) (cut int) {
-	each(srv.connections(), (*engineio.Conn).Close)
+	for _, c := range srv.connections() {
+		c.Close()
+	}
 	for ctx.Err() == nil {
 		if srv.Connections() == 0 {
 			return 0
@@ -72,14 +72,10 @@ func (srv *Server) Shutdown(ctx context.Context) (cut int) {
 		wait(ctx, 5*time.Millisecond)
 	}
 	left := srv.connections()
-	each(left, (*engineio.Conn).Cut)
-	return len(left)
-}
-
-func each(all []*engineio.Conn, f func(*engineio.Conn)) {
-	for _, c := range all {
-		f(c)
+	for _, c := range left {
+		c.Cut()
 	}
+	return len(left)
 }
 
 func wait(ctx context.Context, d time.Duration) {

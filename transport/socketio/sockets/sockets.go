@@ -28,6 +28,7 @@
 package sockets
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -69,22 +70,15 @@ type Config struct {
 }
 
 func (c *Config) setDefaults() {
-	set(&c.Path, "/socket.io/")
-	set(&c.Parser, ParserJSON)
-	set(&c.Engine.MaxPayload, 1_000_000)
-	set(&c.ConnectTimeout, 5*time.Second)
-	set(&c.MaxNamespaces, 16)
-	set(&c.MaxAttachments, 8)
-	set(&c.AttachmentBytes, 1_000_000)
-	set(&c.AttachmentTimeout, 10*time.Second)
-	set(&c.Exceeded, &Refusal{Message: "exhausted"})
-}
-
-func set[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
+	c.Path = cmp.Or(c.Path, "/socket.io/")
+	c.Parser = cmp.Or(c.Parser, ParserJSON)
+	c.Engine.MaxPayload = cmp.Or(c.Engine.MaxPayload, 1_000_000)
+	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, 5*time.Second)
+	c.MaxNamespaces = cmp.Or(c.MaxNamespaces, 16)
+	c.MaxAttachments = cmp.Or(c.MaxAttachments, 8)
+	c.AttachmentBytes = cmp.Or(c.AttachmentBytes, 1_000_000)
+	c.AttachmentTimeout = cmp.Or(c.AttachmentTimeout, 10*time.Second)
+	c.Exceeded = cmp.Or(c.Exceeded, &Refusal{Message: "exhausted"})
 }
 
 // A Handler is told what happens on the sockets.
