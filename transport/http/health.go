@@ -30,8 +30,8 @@ type Probe struct {
 	Name  string
 	Check func(context.Context) error
 
-	// Advisory: that it fails is told, and takes the node out of no service. For what other
-	// nodes do in its place.
+	// Advisory: a failure is logged, and told by ?verbose, but the node stays ready. For what
+	// other nodes do in its place.
 	Advisory bool
 }
 

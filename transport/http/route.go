@@ -106,7 +106,7 @@ func (rt *route) checkOrigin(r *http.Request) error {
 	return nil
 }
 
-const maxBody = 1_000_000 // bytes, as for a message over a socket
+const maxBody = 1_000_000 // bytes, as a message over a socket may have unless MAX_PAYLOAD says otherwise
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.Method == http.MethodGet || r.ContentLength == 0 {

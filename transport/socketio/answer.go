@@ -10,7 +10,7 @@ import (
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
-// reply applies the rooms of a reply, then answers.
+// reply applies what a reply changes of the socket, then answers.
 func (h *handler) reply(s *sockets.Socket, cmd *command, ack sockets.AckID, r broker.Reply) {
 	if !r.Late {
 		s.Done()

@@ -31,7 +31,7 @@ func newHome(c *contract.Catalog, n contract.Namespace) *home {
 	return h
 }
 
-// known tells whether a client may name a namespace so.
+// known tells whether there is a namespace of this name, or a pattern of it.
 func (g *Gateway) known(namespace string) bool {
 	_, _, ok := g.catalog.Namespace(namespace)
 	return ok

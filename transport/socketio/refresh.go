@@ -55,8 +55,8 @@ func (h *handler) renew(s *sockets.Socket, auth json.RawMessage) error {
 	return nil
 }
 
-// until has a socket be a caller's until a time, zero for ever; false if its time was
-// over before.
+// until makes a socket a caller's up to a time, zero for ever; false if the socket has gone
+// or its time was over before.
 func (h *handler) until(s *sockets.Socket, m *member, caller contract.Caller, expires time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -4,7 +4,8 @@
 // Namespaces and commands come from the catalog alone, so this package is never
 // edited to add one. An event is checked against its command's schema and guards
 // before it becomes a message; its answer is the use case's output as it is, or a
-// problem. The rooms that a reply brings are applied before the answer is sent.
+// problem. What a reply changes of the socket, its rooms and its session, is applied
+// before the answer is sent.
 //
 // The library with all its faults is one level down, in sockets. This package runs
 // no use case and knows none. Start at Gateway.
@@ -66,7 +67,7 @@ type Gateway struct {
 	metrics  *metrics.Metrics
 }
 
-// name is how a client names a command.
+// A name is how clients know a command or a question.
 type name struct{ namespace, event string }
 
 var _ emitter.Sink = (*Gateway)(nil)
@@ -78,8 +79,8 @@ const (
 	userPrefix = "user:"
 )
 
-// New makes the gateway of a contract. cfg gives the limits; its Allow, Log and
-// Exceeded are the gateway's.
+// New makes the gateway of a contract. cfg gives the limits; what decides (Dynamic, Serves,
+// Mounts, Exceeded and the Engine's Allow) and the Engine's Log are set here.
 func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Policy, cfg sockets.Config, count *metrics.Metrics, log *slog.Logger, mounts ...Mount) *Gateway {
 	g := &Gateway{
 		lanes: lanes, auth: a, log: logging.Of(log, logging.Socket), clock: systemClock, commands: map[name]*command{}, asks: map[name]*ask{},

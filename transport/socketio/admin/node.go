@@ -82,8 +82,7 @@ func newNode(cfg Config, r *Record, g *socketio.Gateway, name, boot string, log 
 }
 
 // answer answers an operator's node: with nothing if it does not do what it is asked. It
-// does not block: a report, which looks at every
-// connection, has a goroutine of its own.
+// does not block: a report, which looks at every connection, has a goroutine of its own.
 func (n *node) answer(payload json.RawMessage, done func(broker.Answer)) {
 	var q question
 	if err := json.Unmarshal(payload, &q); err != nil {

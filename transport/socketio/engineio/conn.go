@@ -178,7 +178,7 @@ func (c *Conn) drain() {
 	case !c.writing:
 		c.writing = true
 		c.srv.writers.add(c)
-	case c.queue.bytes > batchSize || len(c.queue.frames)%64 == 0:
+	case c.queue.bytes > batchSize || len(c.queue.frames)%64 == 0: // not at each frame: that takes the lock of all writers
 		c.srv.writers.hurry()
 	}
 }

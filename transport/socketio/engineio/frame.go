@@ -69,7 +69,7 @@ func (f *Frame) String() string { return string(f.payload()) }
 // payload is the packet.
 func (f *Frame) payload() []byte { return f.ws[f.header:] }
 
-// join makes the frame of one byte and what follows it.
+// join makes f the frame of one byte and what follows it, in the memory that f had.
 func (f *Frame) join(op, first byte, parts [][]byte) {
 	n := 1
 	for _, p := range parts {

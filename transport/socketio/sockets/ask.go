@@ -40,7 +40,8 @@ type asked struct {
 }
 
 // Ask sends an event that the client acknowledges. done is called once, within the time,
-// with the arguments of the acknowledgement, which may be kept, by the goroutine that reads the client or by one of its own, and must not block.
+// with the arguments of the acknowledgement, which it may keep. Either the goroutine that
+// reads the client calls it or one of its own, so it must not block.
 func (s *Socket) Ask(event string, within time.Duration, p Payload, done func(args []json.RawMessage, err error)) {
 	s.conn.owe() // it stays for its answer
 	id, err := s.asks.add(s.conn.srv.questions.next(), within, func(args []json.RawMessage, err error) {

@@ -146,7 +146,7 @@ func (s *Socket) Connection() string { return s.conn.engine.ID() }
 // before arrives first. The client comes back by itself.
 func (s *Socket) Close() { s.conn.engine.Close() }
 
-// write sends a frame, but never before CONNECT.
+// write sends a packet, but never before CONNECT.
 func (s *Socket) write(f frames, volatile bool) {
 	if s.ended.Load() {
 		return
@@ -182,7 +182,7 @@ func (s *Socket) awaitReady() { <-s.ready }
 // known follows when the library knows the socket.
 func (s *Socket) known() {
 	s.isReady()
-	if s.out { // nobody sets it any more
+	if s.out { // without the mutex: once it is ready nobody sets it any more
 		s.part(s.whole)
 	}
 }
