@@ -71,7 +71,7 @@ func (l *link) again(reason error) (*conn, error) {
 		all := l.all()
 		l.mu.Unlock()
 		for _, c := range all {
-			l.missed(c, err)
+			l.attemptFailed(c, err)
 		}
 	}
 }
@@ -83,10 +83,10 @@ func (l *link) join(k *conn, c *Client) {
 		if err == nil || k.ctx.Err() != nil {
 			return
 		}
-		if !said { // else who reads has done that
+		if !said { // else the goroutine that reads has done that, see Client.hear
 			l.refused(k, c, err)
 		}
-		if c.ctx.Err() != nil || !sleep(k.ctx, l.opts.reconnect.delay(max(c.missed()-1, 0))) {
+		if c.ctx.Err() != nil || !sleep(k.ctx, l.opts.reconnect.delay(max(c.failures()-1, 0))) {
 			return
 		}
 		c.tries(k)
@@ -100,15 +100,15 @@ func (l *link) refused(k *conn, c *Client, err error) {
 	switch {
 	case !c.settled(k):
 	case !c.wasIn() && !r.Dial || r.Off || !mayPass(err):
-		go l.forget(c, err)() // the latter waits for who reads
+		go l.forget(c, err)() // what it returns may wait for this goroutine, see Client.hear
 	default:
-		l.missed(c, err)
+		l.attemptFailed(c, err)
 	}
 }
 
-// missed takes that an attempt of a client has failed, and ends it if that was the last. How
+// attemptFailed takes that an attempt of a client has failed, and ends it if that was the last. How
 // often Dial tries, its context says.
-func (l *link) missed(c *Client, err error) {
+func (l *link) attemptFailed(c *Client, err error) {
 	n := c.failed(err)
 	if most := l.opts.reconnect.Attempts; most > 0 && n >= most && l.in.Load() {
 		go l.forget(c, fmt.Errorf("gave up after %d attempts to connect again: %w", n, err))()

@@ -99,7 +99,7 @@ func (l *link) serve(k *conn) error {
 	for _, c := range all {
 		c.lose(err)
 		if c.settled(k) && !l.last() {
-			l.missed(c, err)
+			l.attemptFailed(c, err)
 		}
 	}
 	return err
@@ -155,7 +155,7 @@ func (l *link) hear(k *conn, p *packet) error {
 }
 
 // forget ends a client, and the link with the last one. What it returns tells the server,
-// and waits for that.
+// and waits until that has left, or the link has ended: not for the goroutine that reads.
 func (l *link) forget(c *Client, reason error) (part func()) {
 	l.mu.Lock()
 	mine := l.clients[c.namespace] == c

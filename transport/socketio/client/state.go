@@ -29,7 +29,7 @@ func (c *Client) hear(k *conn, p *packet) error {
 		c.answered(refusal)
 	case packetDisconnect:
 		if c.isOn(k) { // or it ends a socket that was here before
-			go c.link.forget(c, ErrEnded)() // the latter waits for who reads
+			go c.link.forget(c, ErrEnded)() // at once; what it returns waits for this goroutine, and needs another
 		}
 	case packetEvent:
 		e, err := p.event()
@@ -179,8 +179,8 @@ func (c *Client) failed(err error) int {
 	return c.misses
 }
 
-// missed is how many attempts have failed, in a row.
-func (c *Client) missed() int {
+// failures is how many attempts have failed, in a row.
+func (c *Client) failures() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.misses
