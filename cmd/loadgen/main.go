@@ -50,8 +50,8 @@ type options struct {
 	urls   string
 	user   string
 	token  string
-	paths  string
-	ways   string
+	path   string
+	ways   string // transports, with commas
 	json   bool
 	html   string
 	limits []load.Limit
@@ -77,7 +77,7 @@ func parse(args []string, complain io.Writer) (options, error) {
 	f.DurationVar(&c.GiveUp, "give-up", 30*time.Second, "after which a command without an answer is not sent again")
 	f.StringVar(&o.user, "user", "load-{n}", "who a connection says it is, {n} being its number; for AUTH_MODE=none")
 	f.StringVar(&o.token, "token", "", "a JWT, for AUTH_MODE=jwt; @`FILE` has one a line, which connections take in turn")
-	f.StringVar(&o.paths, "path", "/socket.io/", "where Socket.IO is mounted")
+	f.StringVar(&o.path, "path", "/socket.io/", "where Socket.IO is mounted")
 	f.StringVar(&o.ways, "transports", "websocket", "websocket, polling, or polling,websocket")
 	f.BoolVar(&o.json, "json", false, "print the result for programs")
 	f.StringVar(&o.html, "html", "", "write a report with plots to this `file`")
@@ -101,7 +101,7 @@ func parse(args []string, complain io.Writer) (options, error) {
 		c.Window = 1
 	}
 	c.Scenario, c.URLs = load.Scenario(f.Arg(0)), strings.Split(o.urls, ",")
-	c.Options = []client.Option{client.Path(o.paths), client.Transports(strings.Split(o.ways, ",")...)}
+	c.Options = []client.Option{client.Path(o.path), client.Transports(strings.Split(o.ways, ",")...)}
 	auth, err := o.auth()
 	if err := errors.Join(err, c.Validate()); err != nil {
 		fmt.Fprintln(complain, err)

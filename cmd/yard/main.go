@@ -1,5 +1,6 @@
 // Command yard is the operator's tool: it shows the lanes that are in Redis, replays or
-// drops dead letters, and changes how many partitions there are. It needs no node. Start at commands.
+// drops dead letters, and changes how many partitions there are. It needs no node. Start at
+// commands.
 package main
 
 import (
@@ -46,7 +47,7 @@ const usage = `usage: yard COMMAND [flags]
 Every other command takes --redis URL (else REDIS_URL is used) and --json.
 `
 
-// A command is one word of the tool. Its flags may stand before, between and after the
+// A command is one of the tool's, by one word or two. Its flags may stand before, between and after the
 // arguments.
 type command struct {
 	name  string
@@ -176,21 +177,23 @@ func (y *yard) parse(c command, args []string, redisURL string) (rest []string, 
 	return rest, nil
 }
 
-const patience = 10 * time.Second // of a command that does not tail
+const patience = 10 * time.Second // for Redis to answer at first; a command then takes as long as it takes
 
 func (y *yard) do(ctx context.Context, c command, args []string) error {
 	if y.redis == "" {
 		return errors.New("which Redis? Set REDIS_URL, or give --redis redis://host:6379/0")
 	}
-	short, cancel := context.WithTimeout(ctx, patience)
+	begin, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rdb, err := redisconn.Connect(short, y.redis)
+	rdb, err := redisconn.Connect(begin, y.redis)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = rdb.Close() }()
 	y.rdb = rdb
-	if y.Inspector, err = broker.Inspect(short, rdb); err != nil && c.name != "repartition" { // which ends what keeps all others from looking
+	// While the number of partitions is being changed there is no Inspector, and repartition,
+	// which goes on with that, needs none.
+	if y.Inspector, err = broker.Inspect(begin, rdb); err != nil && c.name != "repartition" {
 		return err
 	}
 	return c.run(ctx, y, args)
