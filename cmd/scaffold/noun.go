@@ -147,17 +147,18 @@ func (n *noun) declares(what string) bool {
 	})
 }
 
-// hasRoutes tells whether a test of the package finds a helper that makes its routes.
-func (n *noun) hasRoutes() bool {
+// routesOfTests is the expression by which a test of the package makes its routes: a call of
+// their helper, if they have one.
+func (n *noun) routesOfTests() string {
 	for _, f := range n.files {
 		for _, d := range f.ast.Decls {
 			fn, ok := d.(*ast.FuncDecl)
 			if ok && f.ast.Name.Name == n.name.Noun+"_test" && fn.Recv == nil && fn.Name.Name == "routes" && len(fn.Type.Params.List) == 0 {
-				return true
+				return "routes()"
 			}
 		}
 	}
-	return false
+	return "new(" + n.name.Noun + ".Service).Routes()"
 }
 
 // routes are the file with the Routes of the Service, and their receiver.

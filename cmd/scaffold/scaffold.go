@@ -37,10 +37,7 @@ func (t *tree) command(n name) error {
 	if err != nil {
 		return err
 	}
-	data := filling{n, t.module, receiver, "routes()"}
-	if !in.hasRoutes() {
-		data.Routes = "new(" + n.Noun + ".Service).Routes()"
-	}
+	data := filling{n, t.module, receiver, in.routesOfTests()}
 	t.next = append(t.next, fmt.Sprintf("next: go test ./%s fails and says what to write", in.dir))
 	return errors.Join(
 		t.add(path.Join(in.dir, n.File()+".go"), "command.go.tmpl", data),
@@ -71,10 +68,7 @@ func (t *tree) event(n name) error {
 	if i < 0 {
 		return fmt.Errorf("%s declares no Namespace: scaffolded events are of the variable Namespace", in.dir)
 	}
-	data := filling{n, t.module, "", "routes()"}
-	if !in.hasRoutes() {
-		data.Routes = "new(" + n.Noun + ".Service).Routes()"
-	}
+	data := filling{n, t.module, "", in.routesOfTests()}
 	declaration, err := render("event.go.tmpl", data)
 	if err != nil {
 		return err
