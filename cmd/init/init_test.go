@@ -272,3 +272,13 @@ func TestRenamed(t *testing.T) {
 		t.Errorf("%v\n%s", err, got)
 	}
 }
+
+// A name may have the old one in it, and is said once where the Makefile says that it has run.
+func TestANameWithTheOldOneInIt(t *testing.T) {
+	t.Parallel()
+	r := &repository{module: "your.domain/my-switchyard", name: "my-switchyard", was: original}
+	text, err := hasRun("run:\n\ninit: ## Make it yours\n\t@go run ./cmd/init\n\npage:\n")
+	if got := r.renamed(text); err != nil || !strings.Contains(got, "this is my-switchyard already") {
+		t.Errorf("%v\n%s", err, got)
+	}
+}

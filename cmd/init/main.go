@@ -73,18 +73,22 @@ func (r *repository) change(drop bool) error {
 
 // forget deletes this program. What is left of it says that it has run.
 func (r *repository) forget() error {
-	err := edit("Makefile", func(text string) (string, error) {
-		before, after, ok := strings.Cut(text, "\ninit: ## ")
-		_, after, ok2 := strings.Cut(after, "\n\n")
-		if !ok || !ok2 {
-			return "", errors.New("Makefile: there is no target init")
-		}
-		return before + "\ninit:\n\t@echo 'make init has run: this is " + r.name + " already' >&2; exit 1\n\n" + after, nil
-	})
+	err := edit("Makefile", hasRun)
 	if err != nil {
 		return err
 	}
 	return errors.Join(os.RemoveAll("cmd/init"), documents(func(text string) string { return without(text, "init") }))
+}
+
+// hasRun is the Makefile without the target init. It says the old name, as all that is
+// renamed after it: the new one may have the old one in it.
+func hasRun(text string) (string, error) {
+	before, after, ok := strings.Cut(text, "\ninit: ## ")
+	_, after, ok2 := strings.Cut(after, "\n\n")
+	if !ok || !ok2 {
+		return "", errors.New("Makefile: there is no target init")
+	}
+	return before + "\ninit:\n\t@echo 'make init has run: this is switchyard already' >&2; exit 1\n\n" + after, nil
 }
 
 // changelog starts one that says where the service comes from.
