@@ -164,12 +164,15 @@ func Disconnect(socketID, reason string) Disconnection {
 	return Disconnection{Socket: socketID, Reason: reason}
 }
 
-// A Submission is a follow-up command. Nobody waits for it, so it has no deadline:
-// it runs even if that is late.
+// A Submission is a follow-up command, or one for a Dispatcher. Nobody waits for it, so it
+// has no deadline: it runs even if that is late.
 type Submission struct {
 	Operation string
 	Key       string
 	Input     any
+
+	// IdempotencyKey is for a Dispatcher. A follow-up needs none: it is committed once.
+	IdempotencyKey string
 }
 
 // Submit runs a command after this one, on behalf of the same caller.
@@ -177,6 +180,9 @@ func Submit[In, Out any](c Command[In, Out], in In) Submission {
 	s := Submission{Operation: c.Operation, Input: in}
 	if c.Key != nil {
 		s.Key = c.Key(in)
+	}
+	if c.IdempotencyKey != nil {
+		s.IdempotencyKey = c.IdempotencyKey(in)
 	}
 	return s
 }

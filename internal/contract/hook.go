@@ -8,7 +8,8 @@ import "context"
 // usecases.Hooks gathers them. Each field may be nil but the Name.
 //
 // Every node has its own. What must be done once in the whole service, and what must
-// not be lost, is a command that submits the next one.
+// not be lost, is a command: Run sends it by a Dispatcher, and a chain goes on by
+// submitting the next one.
 type Hook struct {
 	Name string // for the log, "chat.cleanup"
 

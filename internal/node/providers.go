@@ -36,6 +36,7 @@ import (
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
 	NewLogger, OpenTracing, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Proxies, Mounts, Pages, NewAdmin, NewAdminUI, NewAdminRecord, metrics.New,
+	wire.Bind(new(contract.Dispatcher), new(*broker.Lanes)),
 )
 
 // NewLogger logs text on a terminal, else JSON.

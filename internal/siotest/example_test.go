@@ -135,3 +135,41 @@ func TestExampleRoutes(t *testing.T) {
 	}
 	siotest.Refused(t, c, skip, stone{Skips: -1}, fault.Invalid)
 }
+
+// Commands that no client sends. Each node has the same clock, as in the Run of a Hook, and
+// each hour strikes once.
+func TestExampleDispatcher(t *testing.T) {
+	t.Parallel()
+	type hour struct {
+		Hour int `json:"hour"`
+	}
+	tower := contract.Namespace{Name: "/tower", Doc: "A tower with a bell."}
+	struck := contract.Event[hour]{Namespace: tower, Name: "struck", Doc: "The bell was struck."}
+	strike := contract.Command[hour, struct{}]{
+		Namespace: tower, Operation: "tower.strike", Doc: "Strike the bell.", Internal: true, Raises: []contract.EventSpec{struck.Spec()},
+		Key:            func(hour) string { return "bell" },
+		IdempotencyKey: func(in hour) string { return fmt.Sprint(in.Hour) },
+	}
+	var clocks []contract.Dispatcher
+	nodes := siotest.Cluster(t, 2, siotest.Service(func(p siotest.Ports) *contract.Catalog {
+		clocks = append(clocks, p.Dispatcher)
+		return contract.NewCatalog([]contract.Route{
+			strike.Handle(func(_ context.Context, in hour) (struct{}, []contract.Effect, error) {
+				return struct{}{}, []contract.Effect{struck.Of(in).ToEveryone()}, nil
+			}),
+		})
+	}))
+	c := nodes[0].Client(t, tower)
+	for h := range 12 {
+		for _, clock := range clocks {
+			if err := clock.Dispatch(t.Context(), contract.Submit(strike, hour{h}), contract.Caller{UserID: "service:clock"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for h := range 12 {
+		if got := siotest.Expect(t, c, struck); got.Hour != h {
+			t.Fatalf("after hour %d the bell struck %d", h-1, got.Hour)
+		}
+	}
+}

@@ -84,7 +84,8 @@ func Emitted[T any](effects []contract.Effect, e contract.Event[T]) []T {
 	return found
 }
 
-// Submitted returns the inputs of one follow-up command among effects.
+// Submitted returns the inputs of one follow-up command among effects, or of one that was
+// dispatched.
 func Submitted[In, Out any](effects []contract.Effect, c contract.Command[In, Out]) []In {
 	var found []In
 	for _, effect := range effects {

@@ -14,9 +14,10 @@ type Service func(Ports) *contract.Catalog
 // Ports is what a node offers its use cases, to be handed to their New; or not, where a
 // test brings something of its own.
 type Ports struct {
-	History contract.History
-	Sockets contract.Sockets
-	Stores  redis.Cmdable // for what internal/store/redisstore keeps
+	History    contract.History
+	Sockets    contract.Sockets
+	Dispatcher contract.Dispatcher
+	Stores     redis.Cmdable // for what internal/store/redisstore keeps
 }
 
 // Catalog calls a service.

@@ -45,9 +45,10 @@ func Node(ctx context.Context, cfg config.Config, logs io.Writer, service Servic
 	history := broker.NewHistory(lanes, cmdable)
 	asker := broker.NewAsker(lanes)
 	ports := Ports{
-		History: history,
-		Sockets: asker,
-		Stores:  cmdable,
+		History:    history,
+		Sockets:    asker,
+		Dispatcher: lanes,
+		Stores:     cmdable,
 	}
 	catalog := Catalog(service, ports)
 	contract, err := node.Contract(cfg, catalog, clients, metricsMetrics, logger)
