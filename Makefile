@@ -5,7 +5,7 @@ help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z ]+:.*## /{gsub(" ", "|", $$1); printf "  make %-22s %s\n", $$1, $$2}' Makefile
 
 init: ## Make it yours: MODULE=your.domain/team/service NAME=service; EXAMPLE=drop for one without the chat
-	@go run ./cmd/init -module "$(MODULE)" -name "$(NAME)" -example "$(EXAMPLE)"
+	@go run ./cmd/init -module "$$MODULE" -name "$$NAME" -example "$$EXAMPLE"
 
 run: build ## Start one node on :8080, with an embedded Redis
 	@CHECK_OUTPUTS=$${CHECK_OUTPUTS:-1} ./bin/server
@@ -35,7 +35,7 @@ verify: ## Fail if something generated is not up to date, or the contract breaks
 	@git diff --exit-code
 
 usecase event command: ## Begin a noun (NAME=board), an event of it (NAME=board.archived) or a command (NAME=board.archive)
-	@go run ./cmd/scaffold $@ "$(NAME)"
+	@go run ./cmd/scaffold $@ "$$NAME"
 	@$(MAKE) --no-print-directory generate
 
 build: ## Build bin/server, bin/yard (the operator's tool) and bin/loadgen
