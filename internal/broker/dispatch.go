@@ -26,6 +26,8 @@ func (l *Lanes) Dispatch(ctx context.Context, s contract.Submission, by contract
 	switch {
 	case err != nil:
 		return fmt.Errorf("dispatch %s: encode its input: %w", s.Operation, err)
+	case len(input) > l.cfg.MaxOutput: // as a follow-up's
+		return fmt.Errorf("dispatch %s: its input has %d bytes, more than %d (MAX_OUTPUT)", s.Operation, len(input), l.cfg.MaxOutput)
 	case ctx.Err() != nil:
 		return errNotSent
 	}

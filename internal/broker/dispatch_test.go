@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func TestDispatchedCommandsHaveACaller(t *testing.T) {
 func TestDispatchTellsWhatBecameOfIt(t *testing.T) {
 	t.Parallel()
 	url := testenv.Embedded(t)
-	n := startNode(t, url, "n", nil, onePartition, func(c *broker.Config) { c.Backlog = 3 })
+	n := startNode(t, url, "n", nil, onePartition, func(c *broker.Config) { c.Backlog, c.MaxOutput = 3, 100 })
 	dispatch := func(ctx context.Context, s contract.Submission) fault.Code {
 		err := n.lanes.Dispatch(ctx, s, contract.Caller{})
 		var answer *fault.Fault
@@ -103,6 +104,9 @@ func TestDispatchTellsWhatBecameOfIt(t *testing.T) {
 	}
 	if err := n.lanes.Dispatch(t.Context(), contract.Submission{Operation: "test.note", Input: make(chan int)}, contract.Caller{}); err == nil {
 		t.Error("a channel was sent")
+	}
+	if err := n.lanes.Dispatch(t.Context(), contract.Submit(note, noteInput{Text: strings.Repeat("x", 100)}), contract.Caller{}); err == nil || !strings.Contains(err.Error(), "more than 100 (MAX_OUTPUT)") {
+		t.Errorf("of a large one: %v", err)
 	}
 	testenv.WaitFor(t, 10*time.Second, "too many commands", func() bool { return dispatch(t.Context(), one) == fault.Overloaded })
 	if err := n.lanes.Close(); err != nil {

@@ -8,17 +8,20 @@ import "context"
 //
 //	err := d.Dispatch(ctx, contract.Submit(Remind, RemindInput{Day: today}), contract.Caller{UserID: "service:clock"})
 type Dispatcher interface {
-	// Dispatch puts a command on its lane and returns when it is there. It runs then on any
-	// node, however late, and nobody waits for its result. What clients' commands pass on
-	// their way, guards, rates and the check of the input, it does not.
+	// Dispatch puts a command on its lane and returns when it is there. It runs on any node,
+	// however late, and nobody waits for its result. It is not checked as clients' commands
+	// are, by guards, rates and the schema of the input.
 	//
-	// It is on behalf of by, of whom UserID, Tenant, Roles and Namespace count, the last for
-	// a command of a dynamic namespace. A command with an IdempotencyKey runs once for that
-	// key and UserID, however many nodes dispatch it; of the service's own that may be a
-	// name that no user has. Without one, and without a Key, it is ordered with nothing.
+	// The command is on behalf of by: its UserID, Tenant and Roles count, its Correlation if
+	// a chain goes on, and its Namespace for a command of a dynamic one.
 	//
-	// Errors, but of an input that is no JSON, are faults: overloaded (the lane has too many commands, or this node too
-	// much to send), unavailable (nothing was sent), and timeout: ctx has ended or the
-	// connection broke, and whether it was sent is not known.
+	// A command with an IdempotencyKey runs once for that key and UserID within
+	// IDEMPOTENCY_TTL, however many nodes dispatch it. For those of the service itself the
+	// UserID may be a name that no user has.
+	//
+	// An input that is too large (MAX_OUTPUT), or that JSON cannot express, is an error. The
+	// others are faults: overloaded (the lane has too many commands, or this node too much
+	// to send) and unavailable, when nothing was sent; timeout when that is not known, since
+	// ctx has ended or the connection broke.
 	Dispatch(ctx context.Context, s Submission, by Caller) error
 }
