@@ -132,7 +132,7 @@ func (c *credentials) read(auth []byte) error {
 }
 
 const (
-	maxName  = 128 // bytes of a user's or a role's name
+	maxName  = 255 // bytes of the name of a user, a tenant or a role: as long as the sub of OpenID Connect may be
 	maxRoles = 64
 	maxToken = 16 << 10 // bytes
 )

@@ -129,6 +129,9 @@ func TestNone(t *testing.T) {
 	if diff := cmp.Diff(contract.Caller{UserID: "alice", Roles: []string{"staff"}}, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
+	if long, _, err := a.Handshake(json.RawMessage(`{"user":"`+strings.Repeat("x", 255)+`"}`), nil); err != nil || len(long.UserID) != 255 {
+		t.Errorf("of an id as long as OpenID Connect has: %v", err)
+	}
 	one, _, err := a.Handshake(json.RawMessage(`{}`), nil)
 	if err != nil || !strings.HasPrefix(one.UserID, "guest-") {
 		t.Errorf("%+v %v", one, err)
@@ -143,7 +146,7 @@ func TestNone(t *testing.T) {
 	if diff := cmp.Diff(contract.Caller{UserID: "bob", Roles: []string{"staff", "admin"}}, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	for _, bad := range []string{`[]`, `{"user":1}`, `{"roles":"staff"}`, `{"roles":[""]}`, `{"user":"a\u0000b"}`, `{"roles":["a\nb"]}`, "{\"user\":\"\xff\"}", `{"user":"` + strings.Repeat("x", 200) + `"}`} {
+	for _, bad := range []string{`[]`, `{"user":1}`, `{"roles":"staff"}`, `{"roles":[""]}`, `{"user":"a\u0000b"}`, `{"roles":["a\nb"]}`, "{\"user\":\"\xff\"}", `{"user":"` + strings.Repeat("x", 256) + `"}`} {
 		if _, _, err := a.Handshake(json.RawMessage(bad), nil); !errors.Is(err, fault.New(fault.Unauthenticated, "")) {
 			t.Errorf("%s: %v", bad, err)
 		}
