@@ -30,7 +30,7 @@ type Config struct {
 	HTTPAddr  string `env:"HTTP_ADDR" envDefault:":8080" doc:"where Socket.IO, REST and health are served"`
 	AdminAddr string `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090" doc:"where metrics and pprof are served, or off; never make it public"`
 
-	RedisURL    string `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; any node of a Redis Cluster, and more of them by ?addr=host:port&addr=…; empty: an embedded Redis, for trying out: one node, nothing is kept"`
+	RedisURL    string `env:"REDIS_URL" doc:"redis://, rediss:// or unix://; any node of a Redis Cluster, and more of them by ?addr=host:port&addr=…; Sentinels by ?master_name=…&addr=host:port; empty: an embedded Redis, for trying out: one node, nothing is kept"`
 	Events      string `env:"EVENTS" envDefault:"redis" doc:"what takes events to the nodes: redis, nats (JetStream), amqp (RabbitMQ) or kafka; see docs/brokers.md"`
 	EventsURL   string `env:"EVENTS_URL" doc:"nats://host:4222, amqp://user:password@host:5672/ or kafka://host:9092,host:9092; needed unless EVENTS=redis"`
 	EventsTopic string `env:"EVENTS_TOPIC" envDefault:"switchyard-events" doc:"the topic, stream or exchange there: of this service alone, the same on every node"`
@@ -198,7 +198,7 @@ func (c Config) Validate() error {
 		}
 	}
 	if _, err := redisconn.Options(c.RedisURL); c.RedisURL != "" && err != nil {
-		wrong("REDIS_URL", "it must look like redis://host:6379/0") // it may hold a password: not shown
+		wrong("REDIS_URL", "%v", err)
 	}
 	c.validateEvents(wrong)
 	if c.NodeID != "" && !nodeIDRE.MatchString(c.NodeID) {

@@ -107,6 +107,8 @@ func TestEveryProblemIsListedAtOnce(t *testing.T) {
 
 const adminHash = "$2a$10$5BApy.WsSF/7BKsl9JZKQuBWKbsvpbQH3S.c9vBtGEeu4sQi43l6u"
 
+const likeRedis = "it must look like redis://host:6379/0, for more nodes of a Cluster redis://host:6379?addr=host2:6379, or for Sentinels redis://host:26379/0?master_name=mymaster&addr=host2:26379"
+
 func TestOneProblem(t *testing.T) {
 	for name, tc := range map[string]struct {
 		env  []string // name, value, ...
@@ -124,8 +126,9 @@ func TestOneProblem(t *testing.T) {
 		"host by name":                       {[]string{"HTTP_ADDR", "no-such-host.invalid:80"}, ""},
 		"port too large":                     {[]string{"HTTP_ADDR", ":65536"}, `HTTP_ADDR: ":65536" is no host:port, like :8080`},
 		"port by name":                       {[]string{"ADMIN_ADDR", ":http"}, `ADMIN_ADDR: ":http" is no host:port, like :8080`},
-		"Redis database":                     {[]string{"REDIS_URL", "redis://x/zero"}, "REDIS_URL: it must look like redis://host:6379/0"},
-		"Redis option":                       {[]string{"REDIS_URL", "redis://x?colour=red"}, "REDIS_URL: it must look like redis://host:6379/0"},
+		"Redis database":                     {[]string{"REDIS_URL", "redis://x/zero"}, "REDIS_URL: " + likeRedis},
+		"Redis option":                       {[]string{"REDIS_URL", "redis://x?colour=red"}, "REDIS_URL: " + likeRedis},
+		"Redis by Sentinels":                 {[]string{"REDIS_URL", "redis://x:26379/1?master_name=m&addr=y:26379"}, ""},
 		"Redis by socket":                    {[]string{"REDIS_URL", "unix:///run/redis.sock?db=1"}, ""},
 		"records for long":                   {[]string{"IDEMPOTENCY_TTL", "1000h"}, "IDEMPOTENCY_TTL: 1000h0m0s is not between 1s and 168h, and not off"},
 		"records off":                        {[]string{"IDEMPOTENCY_TTL", "off"}, ""},

@@ -54,10 +54,7 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 		}
 		log.Warn("REDIS_URL is empty: using an embedded Redis. It is for trying out: nothing is kept, and no other node shares it")
 	}
-	s, err := parse(url)
-	if err == nil {
-		err = s.find(ctx, log)
-	}
+	s, err := find(ctx, url, log)
 	if err != nil {
 		stop()
 		return nil, nil, err
@@ -89,18 +86,15 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Clients, func(), 
 func Connect(ctx context.Context, url string) (redis.UniversalClient, error) {
 	nobody := slog.New(slog.DiscardHandler)
 	quiet(nobody) // the error says it
-	s, err := parse(url)
+	s, err := find(ctx, url, nobody)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.find(ctx, nobody); err != nil {
 		return nil, err
 	}
 	return s.client(*s.opts), nil
 }
 
 // Options are those of every connection to the Redis of a URL, of a Cluster to the node that
-// it names first.
+// it names first, with Sentinels to whatever is the master when it is dialled.
 func Options(url string) (*redis.Options, error) {
 	s, err := parse(url)
 	if err != nil {
@@ -175,7 +169,7 @@ func checkNode(ctx context.Context, rdb *redis.Client, log *slog.Logger) error {
 	return nil
 }
 
-var infoRE = regexp.MustCompile(`(?m)^(redis_version|redis_mode|role|master_host|master_port):(.*?)\r?$`)
+var infoRE = regexp.MustCompile(`(?m)^(redis_version|role|master_host|master_port):(.*?)\r?$`)
 
 // suitable looks at what Redis says of itself.
 func suitable(addr, info string) error {
@@ -194,9 +188,6 @@ func suitable(addr, info string) error {
 		wrong("does not tell its version; %d.0 or newer is needed", oldest)
 	case n < oldest:
 		wrong("is version %s, and %d.0 or newer is needed: upgrade it, or name another", version, oldest)
-	}
-	if says["redis_mode"] == "sentinel" {
-		wrong("is a Sentinel: name the master that it watches, by an address that follows a failover")
 	}
 	if says["role"] == "slave" {
 		wrong("is a read-only replica: name its master, %s:%s", says["master_host"], says["master_port"])

@@ -58,7 +58,7 @@ func TestARedisThatIsNoneForUsIsRefused(t *testing.T) {
 		{"# Server\r\nredis_version:6.2.14\r\nrole:master\r\n", "REDIS_URL: Redis at ADDR is version 6.2.14, and 7.0 or newer is needed: upgrade it, or name another"},
 		{"redis_version:5.0.1\r\nrole:slave\r\nmaster_host:db\r\nmaster_port:6379\r\n", "REDIS_URL: Redis at ADDR is version 5.0.1, and 7.0 or newer is needed: upgrade it, or name another\n" +
 			"REDIS_URL: Redis at ADDR is a read-only replica: name its master, db:6379"},
-		{"redis_version:7.0.15\r\nredis_mode:sentinel\r\n", "REDIS_URL: Redis at ADDR is a Sentinel: name the master that it watches, by an address that follows a failover"},
+		{"redis_version:7.0.15\r\nredis_mode:sentinel\r\n", "REDIS_URL: Redis at ADDR is a Sentinel: add the name of the master that it watches, redis://ADDR/0?master_name=mymaster"},
 		{"role:master\r\n", "REDIS_URL: Redis at ADDR does not tell its version; 7.0 or newer is needed"},
 	} {
 		old, err := server.NewServer("127.0.0.1:0")
