@@ -24,9 +24,10 @@ type Conn struct {
 	mu       sync.Mutex
 	receiver Receiver // nil until the connection is open
 	state    state
-	reason   string      // why it is closing; the first one counts
-	timer    *time.Timer // the next step of the heartbeat, or the end of closing
-	pinged   bool        // a ping waits for its pong
+	reason   string        // why it is closing; the first one counts
+	ending   chan struct{} // see Closing; nil until somebody asks
+	timer    *time.Timer   // the next step of the heartbeat, or the end of closing
+	pinged   bool          // a ping waits for its pong
 
 	queue   *queue     // nil: nothing waits
 	ws      *webSocket // nil on polling
@@ -124,6 +125,27 @@ func (c *Conn) Open() bool {
 	return c.state == open
 }
 
+// Closing returns a channel that is closed when the connection is not open any more.
+func (c *Conn) Closing() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending == nil {
+		c.ending = make(chan struct{})
+		if c.state != open {
+			close(c.ending)
+		}
+	}
+	return c.ending
+}
+
+// end leaves the open state, or closing; c.mu is held.
+func (c *Conn) end(to state) {
+	if c.state == open && c.ending != nil {
+		close(c.ending)
+	}
+	c.state = to
+}
+
 // Send queues frames, one after the other with nothing between them, and does not
 // wait. Volatile ones are dropped while others wait, or nobody polls.
 func (c *Conn) Send(volatile bool, frames ...*Frame) {
@@ -136,7 +158,8 @@ func (c *Conn) Send(volatile bool, frames ...*Frame) {
 	c.enqueue(frames...)
 	if len(c.queue.frames) > c.srv.cfg.QueueMessages || c.queue.bytes > c.srv.cfg.QueueBytes {
 		c.srv.slow.Add(1)
-		c.state, c.reason = closing, SlowConsumer
+		c.end(closing)
+		c.reason = SlowConsumer
 		c.queue = nil
 		if c.timer != nil {
 			c.timer.Reset(0) // not here: the caller may hold what the Receiver needs
@@ -199,7 +222,8 @@ func (c *Conn) close(reason string) {
 	if c.state != open {
 		return
 	}
-	c.state, c.reason = closing, reason
+	c.end(closing)
+	c.reason = reason
 	if c.ws != nil {
 		c.enqueue(closeFrame)
 	}
@@ -223,7 +247,7 @@ func (c *Conn) finish(reason string) {
 		c.reason = reason
 	}
 	reason = c.reason
-	c.state = closed
+	c.end(closed)
 	c.queue = nil
 	ws, probe, receiver := c.ws, c.probe, c.receiver
 	c.timer.Stop()

@@ -112,8 +112,8 @@ func (c *conn) text(b []byte) {
 			c.fail("a CONNECT that is too long")
 			return
 		}
-		if s, _ := c.addressed(b); s != nil { // that one was disconnected just now, or by its client before it was told CONNECT
-			c.goodbye(s)
+		if s, _ := c.addressed(b); s != nil && !c.goodbye(s) { // that one was disconnected just now, or by its client before it was told CONNECT
+			return
 		}
 		b, ok := c.toSlot(b)
 		if !ok {
@@ -128,9 +128,12 @@ func (c *conn) text(b []byte) {
 	}
 }
 
-// goodbye ends a socket for its client, unless the server does so just now.
-func (c *conn) goodbye(s *Socket) {
-	s.awaitReady() // until then the library does not know it and would close everything
+// goodbye ends a socket for its client, unless the server does so just now. False means that
+// it ends with its connection.
+func (c *conn) goodbye(s *Socket) bool {
+	if !s.awaitReady() { // until then the library does not know it and would close everything
+		return false
+	}
 	if s.leaving.CompareAndSwap(false, true) {
 		name := s.namespace
 		if s.slot != "" {
@@ -139,6 +142,7 @@ func (c *conn) goodbye(s *Socket) {
 		c.lib.Emit("data", types.NewStringBufferString(string(packetDisconnect)+name+","))
 	}
 	<-s.done // on another goroutine; a CONNECT that follows is to find it gone
+	return true
 }
 
 // packet handles an event or an acknowledgement. An event with attachments is held
@@ -215,7 +219,9 @@ func (c *conn) event(p packet) {
 	if len(name) == len(p.args[0])-2 { // it has no escapes: the next one can be compared with it
 		c.last = name
 	}
-	s.awaitReady() // nothing is answered before CONNECT
+	if !s.awaitReady() { // nothing is answered before CONNECT
+		return
+	}
 	e := Event{Name: name, Args: p.args[1:], Ack: p.id, Attachments: p.attachments}
 	if w := c.srv.cfg.Watcher; w != nil {
 		w.Received(s, e)

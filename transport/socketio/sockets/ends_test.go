@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/websocket"
 
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/testenv"
@@ -122,5 +123,35 @@ func TestShutdownCutsWhoDoesNotGo(t *testing.T) {
 	cancel()
 	if cut := srv.Shutdown(ctx); cut != 1 || srv.Connections() != 0 || len(h.reasons()) != 1 {
 		t.Errorf("%d were cut, %d are left, %v", cut, srv.Connections(), h.reasons())
+	}
+}
+
+// Who says more while it connects is not waited with for a CONNECT that it is never told,
+// because its connection closes.
+func TestNobodyWaitsForTheConnectOfAConnectionThatCloses(t *testing.T) {
+	t.Parallel()
+	for _, packet := range []string{`42/a,["e"]`, `41/a,`, `40/a,`} {
+		srv, h, url := start(t, sockets.Config{Engine: engineio.Config{WriteTimeout: time.Hour}})
+		deaf := rawsio.DialDeaf(t, url, "/b")
+		if err := deaf.WriteMessage(websocket.TextMessage, []byte(`40/a,{"closed":true}`)); err != nil {
+			t.Fatal(err)
+		}
+		everyone := sockets.Audience{Everyone: true}
+		testenv.WaitFor(t, rawsio.Patience, "the socket", func() bool { return srv.Count("/a", everyone) == 1 })
+		heard := make(chan struct{})
+		go func() {
+			defer close(heard)
+			srv.Find("/a", everyone)[0].Hear(packet[1:])
+		}()
+		select {
+		case <-heard:
+		case <-time.After(rawsio.Patience):
+			t.Errorf("%s: still waits", packet)
+		}
+		_ = deaf.Close()
+		testenv.WaitFor(t, rawsio.Patience, "the ends", func() bool { return len(h.reasons()) == 2 })
+		if got := h.heard(); len(got) > 0 || h.connecting.Load() != 2 {
+			t.Errorf("%s: heard %v after %d were let in", packet, got, h.connecting.Load())
+		}
 	}
 }

@@ -42,6 +42,8 @@ func (h *echo) Connect(s *sockets.Socket) error {
 	case `{"brief":true}`:
 		s.Emit("held", sockets.JSON(json.RawMessage(`1`)))
 		s.OnTold(s.Close)
+	case `{"closed":true}`:
+		s.Close()
 	case `{"unwelcome":true}`:
 		s.Emit("held", sockets.JSON(json.RawMessage(`1`)))
 		s.Disconnect()

@@ -90,8 +90,7 @@ func (c *conn) refused(p packet) bool {
 		}
 		return true
 	}
-	if p.id != NoAck || c.limits.tell(now()) {
-		s.awaitReady() // as for any other event
+	if (p.id != NoAck || c.limits.tell(now())) && s.awaitReady() { // as for any other event
 		c.srv.handler.Exceeded(s, p.id, limit)
 	}
 	return true

@@ -177,7 +177,20 @@ func (s *Socket) tell(connect *engineio.Frame) {
 }
 
 // awaitReady waits until the library knows the socket, which it says from another goroutine.
-func (s *Socket) awaitReady() { <-s.ready }
+// False means that the connection closes before: the library says nothing then.
+func (s *Socket) awaitReady() bool {
+	select {
+	case <-s.ready:
+		return true
+	default:
+	}
+	select {
+	case <-s.ready:
+		return true
+	case <-s.conn.engine.Closing():
+		return false
+	}
+}
 
 // known follows when the library knows the socket.
 func (s *Socket) known() {
