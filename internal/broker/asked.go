@@ -55,6 +55,7 @@ type SocketAnswer struct {
 	User      string          `json:"user,omitempty"`
 	Rooms     []string        `json:"rooms,omitempty"`
 	Transport string          `json:"transport,omitempty"`
+	Session   json.RawMessage `json:"session,omitempty"` // null: left out
 	Body      json.RawMessage `json:"body,omitempty"`
 	Problem   string          `json:"problem,omitempty"` // one of those below
 }

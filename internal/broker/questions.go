@@ -45,7 +45,7 @@ func (a *Asker) List(ctx context.Context, n contract.Namespace, who contract.Who
 		answer := answers[boot]
 		l.More += max(answer.Count-len(answer.Sockets), 0)
 		for _, s := range answer.Sockets {
-			info := contract.SocketInfo{ID: s.ID, User: s.User, Node: nodeOf(boot), Transport: s.Transport}
+			info := contract.SocketInfo{ID: s.ID, User: s.User, Node: nodeOf(boot), Transport: s.Transport, Session: s.Session}
 			for _, r := range s.Rooms {
 				info.Rooms = append(info.Rooms, contract.Room(r))
 			}

@@ -3,6 +3,7 @@ package contract
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -18,6 +19,10 @@ import (
 //
 //	s, ok, err := seat.From(ctx)
 //	return out, []contract.Effect{seat.Set(Seat{Row: 7})}, nil
+//
+// Those of other sockets, wherever they are, come with a Listing:
+//
+//	s, ok, err := seat.Of(listing.Sockets[0])
 type Session[T any] struct {
 	Name string // among the sessions of a namespace
 }
@@ -28,7 +33,23 @@ const MaxSession = 4 << 10
 // From returns the value of the caller's socket as it was when the command was accepted;
 // ok is false if there is none. A follow-up command sees what its cause saw.
 func (s Session[T]) From(ctx context.Context) (value T, ok bool, err error) {
-	all := CallerFrom(ctx).Session
+	return s.read(CallerFrom(ctx).Session)
+}
+
+// ErrNotListed says that a node had sessions of too many sockets to tell.
+var ErrNotListed = errors.New("the session was left out of the listing: list fewer sockets")
+
+// Of returns the value of a socket that was listed, as it was then; ok is false if there is
+// none. It fails with ErrNotListed where the listing says nothing of it: what a node tells of
+// one socket is whole, and beyond MaxListedSessions it leaves sessions out.
+func (s Session[T]) Of(i SocketInfo) (value T, ok bool, err error) {
+	if string(i.Session) == "null" {
+		return value, false, fmt.Errorf("read the session %s: %w", s.Name, ErrNotListed)
+	}
+	return s.read(i.Session)
+}
+
+func (s Session[T]) read(all json.RawMessage) (value T, ok bool, err error) {
 	if len(all) == 0 {
 		return value, false, nil
 	}

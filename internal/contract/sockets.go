@@ -21,7 +21,7 @@ import (
 // (nothing was sent) and timeout (whether it was sent is not known). A node that keeps
 // silent is no error but is Missing.
 type Sockets interface {
-	// List lists sockets, with the rooms they are in, at most MaxListed of a node.
+	// List lists sockets, with their rooms and sessions, at most MaxListed of a node.
 	List(ctx context.Context, n Namespace, who Who) (Listing, error)
 
 	// Count counts sockets.
@@ -33,8 +33,9 @@ type Sockets interface {
 
 // What is asked of one node at a time.
 const (
-	MaxListed = 1000 // sockets that a Listing has at most
-	MaxAsked  = 100  // sockets that one question is put to at most
+	MaxListed         = 1000      // sockets that a Listing has at most
+	MaxListedSessions = 256 << 10 // bytes of their sessions that it has at most, unless one alone has more
+	MaxAsked          = 100       // sockets that one question is put to at most
 )
 
 // Who is some sockets of a namespace, wherever they are. The zero value is all of them.
@@ -61,6 +62,10 @@ type SocketInfo struct {
 	ID, User, Node string
 	Rooms          []Room // sorted
 	Transport      string // now: "polling", or "websocket"
+
+	// Session is what the socket's sessions held, by name: a JSON object, nothing, or null
+	// if it was left out. Read it with Session.Of.
+	Session json.RawMessage
 }
 
 // A Count is the number of sockets on all nodes that have answered.

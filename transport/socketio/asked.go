@@ -51,6 +51,7 @@ func list(all []*sockets.Socket, limit int) broker.Answer {
 		slices.SortFunc(all, func(a, b *sockets.Socket) int { return strings.Compare(a.ID(), b.ID()) })
 		all = all[:max(limit, 0)]
 	}
+	told := 0 // bytes of sessions
 	for _, s := range all {
 		said := broker.SocketAnswer{ID: s.ID(), User: memberOf(s).caller().UserID, Transport: s.Transport()}
 		for _, n := range s.Rooms() {
@@ -59,6 +60,13 @@ func list(all []*sockets.Socket, limit int) broker.Answer {
 			}
 		}
 		slices.Sort(said.Rooms)
+		if session := memberOf(s).session.Load(); session != nil {
+			said.Session = *session
+			if told > 0 && told+len(*session) > contract.MaxListedSessions {
+				said.Session = json.RawMessage("null")
+			}
+			told += len(said.Session)
+		}
 		a.Sockets = append(a.Sockets, said)
 	}
 	return a
