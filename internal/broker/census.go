@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,10 +25,11 @@ type census struct {
 	roster *roster
 	clock  func() time.Time
 
-	known  string               // the life that has said that it lives
-	asked  time.Time            // when the last beat that was answered was sent
-	seen   map[string]*sighting // by life, as of then
-	offset atomic.Int64         // Redis' clock minus ours, in ns
+	known string               // the life that has said that it lives
+	asked time.Time            // when the last beat that was answered was sent
+	seen  map[string]*sighting // by life, as of then
+
+	redisTime redisClock
 }
 
 // A sighting is a gateway's newest beat, and since when there was none after it.
@@ -53,7 +52,7 @@ func newCensus(r *roster) *census {
 }
 
 // now is Redis' clock.
-func (c *census) now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c *census) now() time.Time { return c.redisTime.now() }
 
 // run beats until ctx ends.
 func (c *census) run(ctx context.Context) {
@@ -107,12 +106,8 @@ func (c *census) beat(ctx context.Context) error {
 	if len(got) < 2 {
 		return fmt.Errorf("beat: Redis answered with %d values", len(got))
 	}
-	ms, err := strconv.ParseInt(got[0], 10, 64)
-	if err != nil {
-		return fmt.Errorf("beat: read Redis' time: %w", err)
-	}
-	if took := answered.Sub(asked); took < watchedGap { // else this process may have stood still
-		c.offset.Store(int64(time.UnixMilli(ms).Sub(asked.Add(took / 2))))
+	if err := c.redisTime.read(got[0], asked, answered); err != nil {
+		return fmt.Errorf("beat: %w", err)
 	}
 	switch got[1] {
 	case "0":

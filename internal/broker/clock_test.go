@@ -1,7 +1,11 @@
 package broker
 
 import (
+	"context"
+	"log/slog"
+	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -53,4 +57,72 @@ func TestALeaseFromBeforeTheClockWasSetBack(t *testing.T) {
 			testenv.WaitFor(t, 10*time.Second, "b to take what nobody renews", func() bool { return take("b") > epoch })
 		}
 	})
+}
+
+// A remoteClock answers beats with the time of a Redis whose clock differs, and takes its
+// time on the way there and back.
+type remoteClock struct {
+	beforeEach  // for its dial and pipeline hooks
+	ahead       time.Duration
+	there, back time.Duration
+}
+
+func (r *remoteClock) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(_ context.Context, cmd redis.Cmder) error {
+		time.Sleep(r.there)
+		cmd.(*redis.Cmd).SetVal([]any{strconv.FormatInt(time.Now().Add(r.ahead).UnixMilli(), 10), "1"})
+		time.Sleep(r.back)
+		return nil
+	}
+}
+
+// What is known of Redis' clock survives beats that take long, and is found out anew when
+// a clock was set.
+func TestTheClockOfRedisIsReadFromQuickBeats(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*Lanes) (beat func(context.Context) error, now func() time.Time){
+		"worker": func(l *Lanes) (func(context.Context) error, func() time.Time) {
+			w := &Worker{Lanes: l}
+			return func(ctx context.Context) error { _, err := w.lookAround(ctx); return err }, w.now
+		},
+		"gateway": func(l *Lanes) (func(context.Context) error, func() time.Time) {
+			c := NewGateway(l).census
+			return c.beat, c.now
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &remoteClock{}
+			rdb := redis.NewClient(&redis.Options{}) // which connects to nothing
+			rdb.AddHook(r)
+			defer rdb.Close()
+			synctest.Test(t, func(t *testing.T) {
+				l, err := NewLanes(Config{Node: "n"}, rdb, rdb, slog.New(slog.DiscardHandler))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+				beat, now := start(l)
+				for i, step := range []struct{ ahead, there, back, wrong time.Duration }{
+					{-time.Minute, time.Second, 0, 501 * time.Millisecond}, // nothing better is known
+					{-time.Minute, time.Millisecond, time.Millisecond, 2 * time.Millisecond},
+					{-time.Minute, 0, 1900 * time.Millisecond, 4 * time.Millisecond},
+					{-time.Minute, 1900 * time.Millisecond, 0, 6 * time.Millisecond},
+					{time.Minute, time.Millisecond, time.Millisecond, 2 * time.Millisecond},
+					{-time.Hour, 0, 1900 * time.Millisecond, 951 * time.Millisecond}, // set back, as far as is known
+					{-time.Hour, time.Millisecond, time.Millisecond, 2 * time.Millisecond},
+					{-time.Hour - 50*time.Millisecond, time.Millisecond, time.Millisecond, 2 * time.Millisecond},
+				} {
+					r.ahead, r.there, r.back = step.ahead, step.there, step.back
+					if err := beat(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					if wrong := time.Since(now()) + step.ahead; wrong.Abs() > step.wrong {
+						t.Errorf("after beat %d the clock is wrong by %s", i+1, wrong)
+					}
+					time.Sleep(beatEvery)
+				}
+			})
+		})
+	}
 }

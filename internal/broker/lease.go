@@ -52,21 +52,19 @@ func (w *Worker) beat(ctx context.Context) error {
 	return w.releaseDownTo(ctx, share)
 }
 
-// lookAround says that this worker lives, keeps the offset of Redis' clock and
+// lookAround says that this worker lives, reads Redis' clock and
 // returns the live workers.
 func (w *Worker) lookAround(ctx context.Context) ([]string, error) {
-	before := time.Now()
+	asked := time.Now()
 	live, err := beatScript.Run(ctx, w.rdb, []string{workersKey}, w.boot, leaseFor.Milliseconds()).StringSlice()
-	w.metrics.LeaseTrip.Took(time.Since(before))
+	answered := time.Now()
+	w.metrics.LeaseTrip.Took(answered.Sub(asked))
 	if err != nil {
 		return nil, fmt.Errorf("beat: %w", err)
 	}
-	ms, err := strconv.ParseInt(live[0], 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("beat: read Redis' time: %w", err)
+	if err := w.redisTime.read(live[0], asked, answered); err != nil {
+		return nil, fmt.Errorf("beat: %w", err)
 	}
-	middle := before.Add(time.Since(before) / 2)
-	w.offset.Store(int64(time.UnixMilli(ms).Sub(middle)))
 	return live[1:], nil
 }
 

@@ -30,10 +30,11 @@ type Worker struct {
 
 	nextAsked int // the partition that takeUpTo goes on with; only who beats touches it
 
+	redisTime redisClock
+
 	inFlight atomic.Int64  // entries read and not yet committed
 	room     chan struct{} // signals that there are fewer
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
-	offset   atomic.Int64  // Redis' clock minus ours, in ns
 	alone    chan struct{} // holds one while a suspect runs
 	hung     atomic.Int64  // handlers that were given up and have not returned
 	sweeper  sweeper
@@ -90,7 +91,7 @@ func (w *Worker) Start(ctx context.Context) error {
 }
 
 // now is Redis' clock.
-func (w *Worker) now() time.Time { return time.Now().Add(time.Duration(w.offset.Load())) }
+func (w *Worker) now() time.Time { return w.redisTime.now() }
 
 // follow reads the commands of the owned partitions, those that are the reader's, until
 // ctx ends.
