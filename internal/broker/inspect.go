@@ -52,8 +52,7 @@ func (i *Inspector) Partitions(ctx context.Context) ([]PartitionState, error) {
 	return i.partitions(ctx, func(PartitionState) bool { return true })
 }
 
-// partitions looks at those that are asked for. Only of them the oldest command is fetched:
-// it may be large.
+// partitions looks at those that are asked for. Only of them the oldest command is looked for.
 func (i *Inspector) partitions(ctx context.Context, wanted func(PartitionState) bool) ([]PartitionState, error) {
 	all, now, err := i.states(ctx)
 	all = slices.DeleteFunc(all, func(s PartitionState) bool { return !wanted(s) })
@@ -115,25 +114,18 @@ func (s *PartitionState) owned(fields []any, now time.Time) {
 
 // ages asks how old the oldest commands are. A partition without an answer is left out.
 func (i *Inspector) ages(ctx context.Context, all []PartitionState, now time.Time) (told []PartitionState, err error) {
-	pipe := i.lanes.rdb.Pipeline()
-	oldest := make([]*redis.XMessageSliceCmd, len(all))
-	for k, s := range all {
-		if s.Backlog > 0 {
-			oldest[k] = pipe.XRangeN(ctx, commandStream(s.Partition), "-", "+", 1)
-		}
-	}
-	_, _ = pipe.Exec(ctx) // each has its own error
+	oldest := runScripts(ctx, i.lanes.rdb, firstScript, len(all), func(k int) ([]string, []any) {
+		return []string{commandStream(all[k].Partition)}, nil
+	})
 	var failed []error
 	for k, s := range all {
-		if oldest[k] != nil {
-			first, err := oldest[k].Result()
-			if err != nil {
-				failed = append(failed, fmt.Errorf("look at the oldest command of partition %d: %w", s.Partition, err))
-				continue
-			}
-			if len(first) > 0 {
-				s.OldestMS = max(now.Sub(entryTime(first[0].ID)).Milliseconds(), 0)
-			}
+		id, err := oldest[k].Text()
+		if err != nil && !errors.Is(err, redis.Nil) {
+			failed = append(failed, fmt.Errorf("look at the oldest command of partition %d: %w", s.Partition, err))
+			continue
+		}
+		if s.Backlog > 0 && err == nil {
+			s.OldestMS = max(now.Sub(entryTime(id)).Milliseconds(), 0)
 		}
 		told = append(told, s)
 	}

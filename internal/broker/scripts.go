@@ -19,6 +19,9 @@ var completeSource string
 //go:embed lua/group.lua
 var groupSource string
 
+//go:embed lua/first.lua
+var firstSource string
+
 //go:embed lua/newest.lua
 var newestSource string
 
@@ -42,6 +45,7 @@ var departSource string
 
 var (
 	groupScript    = redis.NewScript(groupSource)
+	firstScript    = redis.NewScript(firstSource)
 	newestScript   = redis.NewScript(newestSource)
 	oldestScript   = redis.NewScript(oldestSource)
 	forwardScript  = redis.NewScript(forwardSource)

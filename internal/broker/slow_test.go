@@ -138,6 +138,36 @@ func TestDeadLettersComeOverASlowLink(t *testing.T) {
 	}
 }
 
+// An operator far from Redis sees how far lanes are behind whose commands are large.
+func TestTheAgesOfLanesComeOverASlowLink(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	rdb := testenv.Client(t, url)
+	const lanes = 64
+	pipe := rdb.Pipeline()
+	pipe.Set(t.Context(), "partitions", lanes, 0)
+	for p := range lanes - 1 {
+		pipe.XAdd(t.Context(), &redis.XAddArgs{Stream: fmt.Sprintf("cmd:{p%d}", p), ID: "1-1", Values: []any{"payload", strings.Repeat("x", bytesOfEntry)}})
+	}
+	if _, err := pipe.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	far, _ := overSlowLinks(t, url)
+	i, err := broker.Inspect(t.Context(), far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := i.Partitions(t.Context())
+	if err != nil || len(all) != lanes {
+		t.Fatalf("%d lanes: %v", len(all), err)
+	}
+	for _, s := range all {
+		if behind := s.Partition < lanes-1; behind != (s.OldestMS > time.Hour.Milliseconds()) {
+			t.Errorf("lane %d is behind by %d ms", s.Partition, s.OldestMS)
+		}
+	}
+}
+
 func TestAWorkerReadsNoMoreThanItMayHaveInFlight(t *testing.T) {
 	t.Parallel()
 	url := testenv.Embedded(t)
