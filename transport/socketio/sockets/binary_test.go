@@ -1,13 +1,16 @@
 package sockets_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/testenv"
+	"github.com/example/switchyard/transport/socketio/engineio"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
@@ -77,5 +80,38 @@ func TestPlaceholdersWithoutAttachments(t *testing.T) {
 	c.Connect("/a", "")
 	if got, want := c.Call("/a", "file", `{"_placeholder":true,"num":0}`), `{"_placeholder":true,"num":0}`; got != want {
 		t.Errorf("acknowledged %s", got)
+	}
+}
+
+// debugLines hands over the lines of level debug.
+type debugLines chan string
+
+func (debugLines) Enabled(context.Context, slog.Level) bool { return true }
+func (d debugLines) WithAttrs([]slog.Attr) slog.Handler     { return d }
+func (d debugLines) WithGroup(string) slog.Handler          { return d }
+func (d debugLines) Handle(_ context.Context, r slog.Record) error {
+	if r.Level == slog.LevelDebug {
+		d <- r.Message
+	}
+	return nil
+}
+
+// Nobody waits for the attachments of a client that has gone.
+func TestAttachmentsOfWhoHasGone(t *testing.T) {
+	t.Parallel()
+	lines := make(debugLines, 10)
+	srv, _, url := start(t, sockets.Config{AttachmentTimeout: testenv.Late, Engine: engineio.Config{Log: slog.New(lines)}})
+	for _, goes := range []bool{true, false} {
+		c := rawsio.Dial(t, url)
+		c.Connect("/a", "")
+		c.Send(`452-/a,["file",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]`)
+		c.SendBinary([]byte{1})
+		if goes {
+			c.Close()
+		}
+		testenv.WaitFor(t, rawsio.Patience, "it to have gone", func() bool { return srv.Connections() == 0 })
+	}
+	if n := len(lines); n != 1 { // of the second one, which was to come in time after the first
+		t.Errorf("%d connections broke the protocol", n)
 	}
 }

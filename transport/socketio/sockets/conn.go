@@ -35,6 +35,7 @@ type conn struct {
 	sockets map[string]*Socket // by namespace
 	left    map[string]bool    // namespaces that it was in
 	slots   []slot
+	late    *time.Timer // of the last partial
 	closed  bool
 }
 
@@ -165,12 +166,21 @@ func (c *conn) packet(b []byte) {
 		return
 	}
 	if p.attachments > 0 {
-		c.partial = &partial{packet: p, late: time.AfterFunc(c.srv.cfg.AttachmentTimeout, func() {
-			c.fail("attachments that did not come in time")
-		})}
+		c.await(p)
 		return
 	}
 	c.event(p)
+}
+
+// await waits for the attachments of a packet.
+func (c *conn) await(p packet) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.late = time.AfterFunc(c.srv.cfg.AttachmentTimeout, func() { c.fail("attachments that did not come in time") })
+	c.partial = &partial{packet: p, late: c.late}
 }
 
 // attach takes one attachment; the last completes the packet.
@@ -240,6 +250,9 @@ func (c *conn) Close(reason string) {
 	c.mu.Lock()
 	c.closed = true
 	c.entry.end()
+	if c.late != nil { // it would keep what has come of a packet
+		c.late.Stop()
+	}
 	all := make([]*Socket, 0, len(c.sockets))
 	for _, s := range c.sockets {
 		all = append(all, s)

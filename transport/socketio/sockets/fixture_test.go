@@ -1,6 +1,7 @@
 package sockets_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -122,7 +123,7 @@ func start(t testing.TB, cfg sockets.Config) (*sockets.Server, *echo, string) {
 	t.Helper()
 	h := &echo{gate: make(chan struct{})}
 	e := &cfg.Engine
-	e.Log = slog.New(slog.DiscardHandler)
+	e.Log = cmp.Or(e.Log, slog.New(slog.DiscardHandler))
 	if e.PingInterval == 0 { // a polling client that has gone is noticed by its silence
 		e.PingInterval, e.PingTimeout = time.Second, testenv.Late
 	}
