@@ -25,7 +25,9 @@ type Handlers struct {
 // outermost; the retry of transient errors is inside it. A panic is an error of the
 // handler inside it, and of the command when it is the middleware's own. A fault is an
 // error to it, too: have Watermill's Retry and PoisonQueue leave those alone (see
-// middleware_test.go). What PoisonQueue takes is answered "internal" and a dead letter.
+// middleware_test.go). What PoisonQueue takes is answered "internal" and a dead letter. Where
+// Timeout has ended the handler's context, the answer is "timeout", as at the end of the
+// command's own time.
 func NewHandlers(c *contract.Catalog, chain ...message.HandlerMiddleware) *Handlers {
 	h := &Handlers{routes: map[string]contract.Route{}, chain: chain}
 	for _, r := range c.Routes {
@@ -54,7 +56,9 @@ func (h *Handlers) server(l *Lanes) serveFunc {
 			return nil, errors.New("a middleware replaced the message's context without keeping its values")
 		}
 		j.command.Input = m.Payload
-		return serve(m.Context(), j)
+		ctx := m.Context() // may have an earlier deadline, by a middleware
+		messages, err := serve(ctx, j)
+		return messages, deadline(ctx, err)
 	}
 	for i := len(h.chain) - 1; i >= 0; i-- {
 		f = h.chain[i](f)

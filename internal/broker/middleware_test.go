@@ -31,7 +31,7 @@ func TestWatermillsMiddleware(t *testing.T) {
 		"a fault":   {func(context.Context) error { return fault.New(fault.Conflict, "it is taken") }, fault.Conflict, 1, ""},
 		"an error":  {func(context.Context) error { return errors.New("the disk is full") }, fault.Internal, 3, "the disk is full"},
 		"a panic":   {func(context.Context) error { panic("oh") }, fault.Internal, 3, "oh"},
-		"a timeout": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, fault.Internal, 3, "deadline exceeded"},
+		"a timeout": {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, fault.Timeout, 1, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
