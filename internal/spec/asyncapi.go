@@ -144,13 +144,12 @@ var handshakeQuery = &jsonschema.Schema{
 }
 
 // sends adds an operation that sends a message of a namespace.
-func (b *builder) sends(n contract.Namespace, name, doc string, payload *jsonschema.Schema, t reflect.Type, o Operation) *Operation {
+func (b *builder) sends(n contract.Namespace, name, doc string, payload *jsonschema.Schema, t reflect.Type, o Operation) {
 	at := channelKey(n.Name)
 	key := messageIn(b.doc.Channels[at], name, send)
 	b.doc.Channels[at].Messages[key] = b.message(name, doc, payload, t)
 	o.Action, o.Summary, o.Channel, o.Messages = send, doc, channelRef(at), []Ref{messageRef(at, key)}
 	b.doc.Operations[sendKey(n, name)] = &o
-	return &o
 }
 
 func (b *builder) event(e contract.EventSpec) {
