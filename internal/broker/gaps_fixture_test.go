@@ -71,6 +71,14 @@ func listen(t *testing.T, url string) *listener {
 	return l
 }
 
+// deleteLane deletes the events, and the next one is of another millisecond: one of the same
+// could have an id that was read, which is what happens when the clock is set back.
+func (l *listener) deleteLane() {
+	l.t.Helper()
+	l.do(l.rdb.Del(l.t.Context(), eventLane))
+	testenv.NextMillisecond(l.t, l.rdb)
+}
+
 // say makes events, one each of a number of commands.
 func (l *listener) say(n int) {
 	l.t.Helper()

@@ -35,20 +35,10 @@ func newGatewayAlone(t *testing.T, url, name string) *gatewayAlone {
 // who watch.
 func (g *gatewayAlone) beat() {
 	g.t.Helper()
-	for begin := g.redisMS(); g.redisMS() == begin; {
-	}
+	testenv.NextMillisecond(g.t, g.rdb)
 	if err := g.census.beat(g.t.Context()); err != nil {
 		g.t.Fatal(err)
 	}
-}
-
-func (g *gatewayAlone) redisMS() int64 {
-	g.t.Helper()
-	now, err := g.rdb.Time(g.t.Context()).Result()
-	if err != nil {
-		g.t.Fatal(err)
-	}
-	return now.UnixMilli()
 }
 
 // watch beats for a while, by its own clock.

@@ -184,3 +184,21 @@ func WaitFor(t testing.TB, within time.Duration, what string, condition func() b
 		time.Sleep(2 * time.Millisecond)
 	}
 }
+
+// NextMillisecond waits until the clock of Redis, by which it numbers the entries of streams,
+// shows another millisecond.
+func NextMillisecond(t testing.TB, rdb redis.UniversalClient) {
+	t.Helper()
+	var begin int64
+	for {
+		now, err := rdb.Time(t.Context()).Result()
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case begin == 0:
+			begin = now.UnixMilli()
+		case now.UnixMilli() != begin:
+			return
+		}
+	}
+}
