@@ -105,6 +105,17 @@ func TestAGatewayStartsOverASlowLink(t *testing.T) {
 	testenv.WaitFor(t, 10*time.Second, "the event", func() bool { return slices.Equal(node.texts(), []string{"heard"}) })
 }
 
+// inspectOverSlowLinks is what yard looks by, far from Redis.
+func inspectOverSlowLinks(t *testing.T, url string) *broker.Inspector {
+	t.Helper()
+	far, _ := overSlowLinks(t, url)
+	i, err := broker.Inspect(t.Context(), far)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
 // An operator far from Redis sees large dead letters, too.
 func TestDeadLettersComeOverASlowLink(t *testing.T) {
 	t.Parallel()
@@ -120,13 +131,9 @@ func TestDeadLettersComeOverASlowLink(t *testing.T) {
 	if _, err := pipe.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	far, _ := overSlowLinks(t, url)
-	i, err := broker.Inspect(t.Context(), far)
-	if err != nil {
-		t.Fatal(err)
-	}
+	i := inspectOverSlowLinks(t, url)
 	seen := 0
-	err = i.EachDeadLetter(t.Context(), func(d broker.DeadLetter) error {
+	err := i.EachDeadLetter(t.Context(), func(d broker.DeadLetter) error {
 		if d.CommandID != fmt.Sprint(seen) {
 			t.Fatalf("number %d is %s", seen, d.CommandID)
 		}
@@ -152,11 +159,7 @@ func TestTheAgesOfLanesComeOverASlowLink(t *testing.T) {
 	if _, err := pipe.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	far, _ := overSlowLinks(t, url)
-	i, err := broker.Inspect(t.Context(), far)
-	if err != nil {
-		t.Fatal(err)
-	}
+	i := inspectOverSlowLinks(t, url)
 	all, err := i.Partitions(t.Context())
 	if err != nil || len(all) != lanes {
 		t.Fatalf("%d lanes: %v", len(all), err)
