@@ -47,8 +47,8 @@ const usage = `usage: yard COMMAND [flags]
 Every other command takes --redis URL (else REDIS_URL is used) and --json.
 `
 
-// A command is one of the tool's, by one word or two. Its flags may stand before, between and after the
-// arguments.
+// A command is one of the tool's, by one word or two. Its flags may stand before, between
+// and after the arguments.
 type command struct {
 	name  string
 	flags func(*flag.FlagSet, *yard)

@@ -45,13 +45,14 @@ type counters struct {
 	last      []mark   // the last event
 	noReplies []bool   // the gateway's reply stream does not exist
 	relayed   []string // up to which entry the relay to another broker has come, where there is one
+	agreed    bool     // Redis has the number of partitions
 }
 
 // keepAsking asks for the counters every second, and for debts at once, until ctx ends.
 func (w *watch) keepAsking(ctx context.Context) {
 	t := time.NewTicker(compareEvery)
 	defer t.Stop()
-	var failed throttle
+	var failed, disagreed throttle
 	for {
 		select {
 		case <-ctx.Done():
@@ -69,6 +70,13 @@ func (w *watch) keepAsking(ctx context.Context) {
 		}
 		w.counters.Store(c)
 		w.know(debts, c)
+		if c.agreed {
+			continue
+		}
+		// Redis was emptied: yard, and who starts next, look for it.
+		if err := w.agreeOnPartitions(ctx); err != nil && ctx.Err() == nil {
+			disagreed.warn(w.log, "cannot tell Redis the number of partitions again", "error", err)
+		}
 	}
 }
 
@@ -91,11 +99,7 @@ func (w *watch) ask(ctx context.Context) (*counters, error) {
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read the counters of events: %w", err)
 	}
-	if agreed.Val() == 0 { // Redis was emptied: the next to start, and yard, look for it
-		if err := w.agreeOnPartitions(ctx); err != nil {
-			return nil, err
-		}
-	}
+	c.agreed = agreed.Val() > 0
 	for p := range w.numberings {
 		c.last = append(c.last, counterOf(owners[p]))
 		c.noReplies = append(c.noReplies, replies[p].Val() == 0)

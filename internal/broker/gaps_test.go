@@ -115,6 +115,21 @@ func TestADeletedLane(t *testing.T) {
 	})
 }
 
+// What was missed is told although the number of partitions is gone, and Redis does not take
+// it again.
+func TestGapsAreToldWithoutANumberOfPartitions(t *testing.T) {
+	t.Parallel()
+	l := listen(t, "redis://"+testenv.RedisServer(t, "a Redis that takes no number of partitions"))
+	l.say(3)
+	l.hears(1, 2, 3)
+	l.on.Store(true)
+	l.say(2)
+	ctx := t.Context()
+	l.do(l.rdb.XTrimMaxLen(ctx, eventLane, 0), l.rdb.Do(ctx, "ACL", "SETUSER", "default", "-set"), l.rdb.Del(ctx, "partitions"))
+	l.on.Store(false)
+	l.isTold(broker.ResyncGap)
+}
+
 // The ids of a deleted lane begin below what was read when the clock was set back.
 func TestALaneWithLowerIDsIsReadFromItsStart(t *testing.T) {
 	t.Parallel()

@@ -57,14 +57,21 @@ func TestAGroupIsToldOfALossBeforeItsFirstEvent(t *testing.T) {
 			if err := rdb.XTrimMaxLen(t.Context(), eventLane, 1).Err(); err != nil {
 				t.Fatal(err)
 			}
-			s = node.lanes.GroupSubscriber("g")
-			defer s.Close()
-			if in, err = s.Subscribe(t.Context(), broker.Events); err != nil {
-				t.Fatal(err)
-			}
-			nextEvent(t, in, "4", broker.ResyncEpoch).Ack()
+			nextEvent(t, node.group(), "4", broker.ResyncEpoch).Ack()
 		})
 	}
+}
+
+// group is what a member of the group g hears, until the test ends.
+func (n *testNode) group() <-chan *message.Message {
+	n.t.Helper()
+	s := n.lanes.GroupSubscriber("g")
+	n.t.Cleanup(func() { _ = s.Close() })
+	in, err := s.Subscribe(n.t.Context(), broker.Events)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return in
 }
 
 // A group of whose lane an older version has kept the position alone has missed nothing.
@@ -78,12 +85,7 @@ func TestAGroupWithoutAMarkHasMissedNothing(t *testing.T) {
 	if err := rdb.HSet(t.Context(), "group:{g events}", "at "+eventLane, third).Err(); err != nil {
 		t.Fatal(err)
 	}
-	s := node.lanes.GroupSubscriber("g")
-	defer s.Close()
-	in, err := s.Subscribe(t.Context(), broker.Events)
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := node.group()
 	nextEvent(t, in, "3", "").Ack()
 }
 
@@ -97,12 +99,7 @@ func TestANewGroupHasMissedNothing(t *testing.T) {
 	if err := rdb.XTrimMaxLen(t.Context(), eventLane, 2).Err(); err != nil {
 		t.Fatal(err)
 	}
-	s := node.lanes.GroupSubscriber("g")
-	defer s.Close()
-	in, err := s.Subscribe(t.Context(), broker.Events)
-	if err != nil {
-		t.Fatal(err)
-	}
+	in := node.group()
 	for n := 3; n < 5; n++ {
 		nextEvent(t, in, fmt.Sprint(n), "").Ack()
 	}

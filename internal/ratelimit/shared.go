@@ -59,8 +59,9 @@ func (s *shared) take(r *contract.Rate, w who) (time.Duration, error) {
 	return wait, nil
 }
 
-// ask asks the counter, which may give up much later than a client should wait: after the
-// time of a connection, or of two.
+// ask asks the counter, on a goroutine of its own: that of package redisrate shares its
+// round trips, so no context ends them, and may give up after the times of two connections.
+// That is much later than a client should wait.
 func (s *shared) ask(r *contract.Rate, w who) (time.Duration, error) {
 	type answer struct {
 		wait time.Duration

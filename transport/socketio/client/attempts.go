@@ -106,8 +106,8 @@ func (l *link) refused(k *conn, c *Client, err error) {
 	}
 }
 
-// attemptFailed takes that an attempt of a client has failed, and ends it if that was the last. How
-// often Dial tries, its context says.
+// attemptFailed counts an attempt of a client that has failed, and ends the client if that
+// was the last. How often Dial tries, its context says.
 func (l *link) attemptFailed(c *Client, err error) {
 	n := c.failed(err)
 	if most := l.opts.reconnect.Attempts; most > 0 && n >= most && l.in.Load() {
