@@ -94,4 +94,4 @@ func same(e sockets.Event) sockets.Payload {
 
 func (fixture) Exceeded(*sockets.Socket, sockets.AckID, sockets.Limit) {} // there are none
 
-func (fixture) Disconnect(*sockets.Socket, []string, string) {}
+func (fixture) Disconnect(*sockets.Socket, string) {}

@@ -166,6 +166,6 @@ func (h *handler) refusal(what string, err error) error {
 }
 
 // Disconnect tells the namespace's use case.
-func (h *handler) Disconnect(s *sockets.Socket, _ []string, reason string) {
+func (h *handler) Disconnect(s *sockets.Socket, reason string) {
 	h.gone(s, reason)
 }

@@ -146,7 +146,7 @@ func (h *handler) Connect(s *sockets.Socket) error {
 }
 
 // Disconnect follows the end of an operator's connection.
-func (h *handler) Disconnect(s *sockets.Socket, _ []string, _ string) {
+func (h *handler) Disconnect(s *sockets.Socket, _ string) {
 	s.Data.(context.CancelFunc)()
 	h.admins.Add(-1)
 }

@@ -35,7 +35,7 @@ func (greeter) Event(s *sockets.Socket, e sockets.Event) {
 	s.Answered()
 }
 
-func (greeter) Disconnect(*sockets.Socket, []string, string) {}
+func (greeter) Disconnect(*sockets.Socket, string) {}
 
 // Of several arguments those are left out whose names say that they are secrets, although
 // the wire has no names.

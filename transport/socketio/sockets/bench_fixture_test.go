@@ -48,7 +48,7 @@ type benchHandler struct{}
 
 func (benchHandler) Connect(*sockets.Socket) error { return nil }
 
-func (benchHandler) Disconnect(*sockets.Socket, []string, string) {}
+func (benchHandler) Disconnect(*sockets.Socket, string) {}
 
 func (benchHandler) Exceeded(*sockets.Socket, sockets.AckID, sockets.Limit) {}
 

@@ -53,18 +53,20 @@ func (srv *Server) enter(namespace string) *rooms {
 	return home
 }
 
-// leave takes a socket out of its namespace; ok is false when it has gone before.
-func (srv *Server) leave(s *Socket) (rooms []string, ok bool) {
-	rooms, ok = s.home.drop(s)
-	if !ok || s.slot == "" {
-		return rooms, ok
+// leave takes a socket out of its namespace; false means that it has gone before.
+func (srv *Server) leave(s *Socket) bool {
+	if !s.home.drop(s) {
+		return false
+	}
+	if s.slot == "" {
+		return true
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	if s.home.holders--; s.home.holders == 0 {
 		delete(srv.dynamic, s.namespace)
 	}
-	return rooms, ok
+	return true
 }
 
 // Namespaces lists the namespaces, of the dynamic ones those that have sockets.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 
 	"github.com/example/switchyard/internal/rawsio"
@@ -54,8 +53,8 @@ func TestDisconnectOnceWithItsReasonAfterWhatWasSent(t *testing.T) {
 		if got[0] != "server namespace disconnect" || got[1] != "client namespace disconnect" || !slices.Contains(last, got[2]) {
 			t.Errorf("reasons %v", got)
 		}
-		if diff := cmp.Diff([]string{"x"}, h.rooms[0]); diff != "" {
-			t.Error(diff)
+		if len(h.rooms) > 0 {
+			t.Errorf("sockets that have gone are in the rooms %v", h.rooms)
 		}
 	})
 }

@@ -26,7 +26,7 @@ type echo struct {
 	mu         sync.Mutex
 	events     []string
 	ended      []string // reasons
-	rooms      [][]string
+	rooms      []string // that sockets were in when they had gone
 	connecting atomic.Int64
 	gate       chan struct{} // closed when those who are to wait have their answer
 }
@@ -100,11 +100,11 @@ func (h *echo) Exceeded(s *sockets.Socket, ack sockets.AckID, limit sockets.Limi
 	s.Ack(ack, sockets.JSON(said))
 }
 
-func (h *echo) Disconnect(s *sockets.Socket, rooms []string, reason string) {
+func (h *echo) Disconnect(s *sockets.Socket, reason string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.ended = append(h.ended, reason)
-	h.rooms = append(h.rooms, rooms)
+	h.rooms = append(h.rooms, s.Rooms()...)
 }
 
 func (h *echo) heard() []string {

@@ -117,21 +117,19 @@ func (r *rooms) named(prefix string) (these, others int) {
 	return these, len(r.members) - these
 }
 
-// drop takes a socket out of everything and returns the rooms it was in; ok is
-// false when it has gone before.
-func (r *rooms) drop(s *Socket) (names []string, ok bool) {
+// drop takes a socket out of everything; false means that it has gone before.
+func (r *rooms) drop(s *Socket) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s.gone {
-		return nil, false
+		return false
 	}
 	s.gone = true
 	delete(r.sockets, s.id)
-	names = slices.Sorted(maps.Keys(s.rooms))
-	for _, name := range names {
+	for name := range s.rooms {
 		r.remove(s, name)
 	}
-	return names, true
+	return true
 }
 
 // each calls f for every socket of an audience, once.

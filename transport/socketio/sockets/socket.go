@@ -218,15 +218,15 @@ func (s *Socket) isReady() {
 func (s *Socket) end(reason string) {
 	s.ended.Store(true)
 	s.conn.unbind(s)
-	names, ok := s.conn.srv.leave(s)
+	first := s.conn.srv.leave(s)
 	s.isReady()
 	s.asks.end()
-	if ok {
+	if first {
 		defer close(s.done)
 		defer s.conn.srv.recovered("disconnect a socket")
 		if w := s.conn.srv.cfg.Watcher; w != nil {
 			w.Disconnected(s, reason)
 		}
-		s.conn.srv.handler.Disconnect(s, names, reason)
+		s.conn.srv.handler.Disconnect(s, reason)
 	}
 }

@@ -99,7 +99,7 @@ type Handler interface {
 
 	// Disconnect follows every Connect that returned nil, once, after the socket has
 	// left its rooms.
-	Disconnect(s *Socket, rooms []string, reason string)
+	Disconnect(s *Socket, reason string)
 }
 
 // An Event is what a client has sent. Its parts may be kept, but for the list of its
