@@ -1,8 +1,6 @@
 package config
 
-import (
-	"golang.org/x/crypto/bcrypt"
-)
+import "golang.org/x/crypto/bcrypt"
 
 // AdminUI is the official Admin UI of Socket.IO, on ADMIN_ADDR; docs/admin-ui.md. It is
 // off without a User.
@@ -25,35 +23,31 @@ const (
 	mostHashCost  = 14
 )
 
-func (a AdminUI) validate(adminAddr string, wrong func(name, format string, args ...any)) {
+func (a AdminUI) validate(k *checker, adminAddr string) {
 	if !a.On() {
 		if a.PasswordHash != "" {
-			wrong("ADMIN_UI_USER", "ADMIN_UI_PASSWORD_HASH is set, but nobody is named who has the password")
+			k.wrong("ADMIN_UI_USER", "ADMIN_UI_PASSWORD_HASH is set, but nobody is named who has the password")
 		}
 		return
 	}
 	if len(a.User) > 100 {
-		wrong("ADMIN_UI_USER", "it has more than 100 bytes")
+		k.wrong("ADMIN_UI_USER", "it has more than 100 bytes")
 	}
 	cost, err := bcrypt.Cost([]byte(a.PasswordHash))
 	switch {
 	case err != nil:
-		wrong("ADMIN_UI_PASSWORD_HASH", "it is no bcrypt hash: make one with yard hash, and write it in single quotes where $ means something")
+		k.wrong("ADMIN_UI_PASSWORD_HASH", "it is no bcrypt hash: make one with yard hash, and write it in single quotes where $ means something")
 	case cost < leastHashCost || cost > mostHashCost:
-		wrong("ADMIN_UI_PASSWORD_HASH", "its cost, %d, is not between %d and %d", cost, leastHashCost, mostHashCost)
+		k.wrong("ADMIN_UI_PASSWORD_HASH", "its cost, %d, is not between %d and %d", cost, leastHashCost, mostHashCost)
 	}
 	if adminAddr == Off {
-		wrong("ADMIN_UI_USER", "the Admin UI is on ADMIN_ADDR, which is off")
+		k.wrong("ADMIN_UI_USER", "the Admin UI is on ADMIN_ADDR, which is off")
 	}
-	if a.Mode != "production" && a.Mode != "development" {
-		wrong("ADMIN_UI_MODE", "%q is not one of production, development", a.Mode)
-	}
+	k.oneOf("ADMIN_UI_MODE", a.Mode, "production", "development")
 	for _, o := range a.Origins {
 		if !isOrigin(o) || o == "*" { // browsers take no * with credentials
-			wrong("ADMIN_UI_ORIGINS", "%q is no origin, like https://admin.socket.io", o)
+			k.wrong("ADMIN_UI_ORIGINS", "%q is no origin, like https://admin.socket.io", o)
 		}
 	}
-	if !isDirectory(a.Dir) {
-		wrong("ADMIN_UI_DIR", "%q is no directory that can be read", a.Dir)
-	}
+	k.directory("ADMIN_UI_DIR", a.Dir)
 }

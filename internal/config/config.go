@@ -9,11 +9,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -164,114 +162,74 @@ var (
 	nodeIDRE    = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
 )
 
-// isDirectory tells whether a directory can be read; none given is well.
-func isDirectory(path string) bool {
-	if path == "" {
-		return true
-	}
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
 // Validate returns every problem, joined.
 func (c Config) Validate() error {
-	var errs []error
-	wrong := func(name, format string, args ...any) {
-		errs = append(errs, fmt.Errorf("%s: %s", name, fmt.Sprintf(format, args...)))
-	}
-	address := func(name, addr string) {
-		_, port, err := net.SplitHostPort(addr)
-		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
-			wrong(name, "%q is no host:port, like :8080", addr)
-		}
-	}
-	oneOf := func(name, value string, allowed ...string) {
-		if !slices.Contains(allowed, value) {
-			wrong(name, "%q is not one of %s", value, strings.Join(allowed, ", "))
-		}
-	}
-	address("HTTP_ADDR", c.HTTPAddr)
+	k := &checker{}
+	k.address("HTTP_ADDR", c.HTTPAddr)
 	if c.AdminAddr != Off {
-		address("ADMIN_ADDR", c.AdminAddr)
+		k.address("ADMIN_ADDR", c.AdminAddr)
 		if c.AdminAddr == c.HTTPAddr && !strings.HasSuffix(c.HTTPAddr, ":0") {
-			wrong("ADMIN_ADDR", "%s is that of HTTP_ADDR: metrics and pprof want a port that is not public, or off", c.AdminAddr)
+			k.wrong("ADMIN_ADDR", "%s is that of HTTP_ADDR: metrics and pprof want a port that is not public, or off", c.AdminAddr)
 		}
 	}
 	if _, err := redisconn.Options(c.RedisURL); c.RedisURL != "" && err != nil {
-		wrong("REDIS_URL", "%v", err)
+		k.wrong("REDIS_URL", "%v", err)
 	}
-	c.validateEvents(wrong)
+	c.validateEvents(k)
 	if c.NodeID != "" && !nodeIDRE.MatchString(c.NodeID) {
-		wrong("NODE_ID", "%q must have 1 to 100 letters, digits, - or _", c.NodeID)
+		k.wrong("NODE_ID", "%q must have 1 to 100 letters, digits, - or _", c.NodeID)
 	}
-	oneOf("ROLE", c.Role, "all", "gateway", "worker")
+	k.oneOf("ROLE", c.Role, "all", "gateway", "worker")
 	if c.RedisURL == "" && (c.Role == "gateway" || c.Role == "worker") {
-		wrong("ROLE", "%q needs REDIS_URL: no other node reaches an embedded Redis", c.Role)
+		k.wrong("ROLE", "%q needs REDIS_URL: no other node reaches an embedded Redis", c.Role)
 	}
 	if c.DocsEnabled != "" {
-		oneOf("DOCS_ENABLED", c.DocsEnabled, "true", "false")
+		k.oneOf("DOCS_ENABLED", c.DocsEnabled, "true", "false")
 	}
-	oneOf("AUTH_MODE", c.AuthMode, auth.None, auth.JWT)
-	c.validateTokens(wrong)
+	c.validateTokens(k)
 	for _, o := range c.CORSOrigins {
 		if !isOrigin(o) {
-			wrong("CORS_ORIGINS", "%q is no origin, like https://app.example, and not *", o)
+			k.wrong("CORS_ORIGINS", "%q is no origin, like https://app.example, and not *", o)
 		}
 	}
 	if _, err := proxies.Parse(c.TrustedProxies); err != nil {
-		wrong("TRUSTED_PROXIES", "%v", err)
+		k.wrong("TRUSTED_PROXIES", "%v", err)
 	}
-	if !isDirectory(c.StaticDir) {
-		wrong("STATIC_DIR", "%q is no directory that can be read", c.StaticDir)
-	}
-	c.validateLanes(wrong)
-	c.Sockets.validate(wrong)
-	c.Tracing.validate(wrong, oneOf)
-	c.AdminUI.validate(c.AdminAddr, wrong)
+	k.directory("STATIC_DIR", c.StaticDir)
+	c.validateLanes(k)
+	c.Sockets.validate(k)
+	c.Tracing.validate(k)
+	c.AdminUI.validate(k, c.AdminAddr)
 	if _, err := logging.ParseLevels(c.LogLevel); err != nil {
 		for mistake := range strings.SplitSeq(err.Error(), "\n") {
-			wrong("LOG_LEVEL", "%s", mistake)
+			k.wrong("LOG_LEVEL", "%s", mistake)
 		}
 	}
 	if c.LogFormat != "" {
-		oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
+		k.oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	}
-	return errors.Join(errs...)
+	return errors.Join(k.errs...)
 }
 
 // validateLanes checks what the lanes are told, and how a node drains.
-func (c Config) validateLanes(wrong func(name, format string, args ...any)) {
-	if c.CommandTimeout < 100*time.Millisecond || c.CommandTimeout > time.Hour {
-		wrong("COMMAND_TIMEOUT", "%s is not between 100ms and 1h", c.CommandTimeout)
-	}
-	if c.Partitions < 1 || c.Partitions > 1024 {
-		wrong("PARTITIONS", "%d is not between 1 and 1024", c.Partitions)
-	}
+func (c Config) validateLanes(k *checker) {
+	between(k, "COMMAND_TIMEOUT", c.CommandTimeout, 100*time.Millisecond, time.Hour)
+	between(k, "PARTITIONS", c.Partitions, 1, 1024)
 	if d := time.Duration(c.IdempotencyTTL); d != 0 && (d < time.Second || d > 7*24*time.Hour) {
-		wrong("IDEMPOTENCY_TTL", "%s is not between 1s and 168h, and not off", d)
+		k.wrong("IDEMPOTENCY_TTL", "%s is not between 1s and 168h, and not off", d)
 	}
-	if c.InFlight < 1 || c.InFlight > 1_000_000 {
-		wrong("NODE_IN_FLIGHT", "%d is not between 1 and 1000000", c.InFlight)
-	}
-	if c.Backlog < 1 || c.Backlog > 1_000_000 {
-		wrong("PARTITION_BACKLOG", "%d is not between 1 and 1000000", c.Backlog)
-	}
-	if c.MaxOutput < 1024 || c.MaxOutput > 1<<28 {
-		wrong("MAX_OUTPUT", "%d is not between 1024 and %d", c.MaxOutput, 1<<28)
-	}
+	between(k, "NODE_IN_FLIGHT", c.InFlight, 1, 1_000_000)
+	between(k, "PARTITION_BACKLOG", c.Backlog, 1, 1_000_000)
+	between(k, "MAX_OUTPUT", c.MaxOutput, 1024, 1<<28)
 	if c.DLQMax < c.Partitions || c.DLQMax > 100_000_000 {
-		wrong("DLQ_MAX", "%d is not between %d (PARTITIONS) and 100000000", c.DLQMax, c.Partitions)
+		k.wrong("DLQ_MAX", "%d is not between %d (PARTITIONS) and 100000000", c.DLQMax, c.Partitions)
 	}
 	if c.Strict && c.RedisURL == "" {
-		wrong("STRICT", "on needs REDIS_URL: an embedded Redis has no replica")
+		k.wrong("STRICT", "on needs REDIS_URL: an embedded Redis has no replica")
 	}
-	if c.DrainDelay < 0 || c.DrainDelay > time.Minute {
-		wrong("DRAIN_DELAY", "%s is not between 0s and 1m", c.DrainDelay)
-	}
-	if c.DrainSpread < 0 || c.DrainSpread > 10*time.Minute {
-		wrong("DRAIN_SPREAD", "%s is not between 0s and 10m", c.DrainSpread)
-	}
+	between(k, "DRAIN_DELAY", c.DrainDelay, 0, time.Minute)
+	between(k, "DRAIN_SPREAD", c.DrainSpread, 0, 10*time.Minute)
 	if c.CheckOutputs < 0 || c.CheckOutputs > 1_000_000 {
-		wrong("CHECK_OUTPUTS", "%d is not between 1 and 1000000, and not off", c.CheckOutputs)
+		k.wrong("CHECK_OUTPUTS", "%d is not between 1 and 1000000, and not off", c.CheckOutputs)
 	}
 }

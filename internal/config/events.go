@@ -14,20 +14,20 @@ var eventsSchemes = map[string][]string{
 
 var topicRE = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`) // what all brokers take
 
-func (c Config) validateEvents(wrong func(name, format string, args ...any)) {
+func (c Config) validateEvents(k *checker) {
 	schemes, known := eventsSchemes[c.Events]
 	first, _, _ := strings.Cut(c.EventsURL, ",")
 	switch u, err := url.Parse(first); {
 	case !known:
-		wrong("EVENTS", "%q is not one of redis, nats, amqp, kafka", c.Events)
+		k.wrong("EVENTS", "%q is not one of redis, nats, amqp, kafka", c.Events)
 	case schemes == nil && c.EventsURL != "":
-		wrong("EVENTS_URL", "it is set, but EVENTS is redis: set EVENTS, or remove it")
+		k.wrong("EVENTS_URL", "it is set, but EVENTS is redis: set EVENTS, or remove it")
 	case schemes != nil && (err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme)):
-		wrong("EVENTS_URL", "EVENTS=%s needs a URL like %s://host:port", c.Events, schemes[0]) // it may hold a password: not shown
+		k.wrong("EVENTS_URL", "EVENTS=%s needs a URL like %s://host:port", c.Events, schemes[0]) // it may hold a password: not shown
 	case schemes != nil && c.RedisURL == "":
-		wrong("EVENTS", "%q needs REDIS_URL: an embedded Redis has one node", c.Events)
+		k.wrong("EVENTS", "%q needs REDIS_URL: an embedded Redis has one node", c.Events)
 	}
 	if !topicRE.MatchString(c.EventsTopic) {
-		wrong("EVENTS_TOPIC", "%q must have 1 to 200 letters, digits, - or _", c.EventsTopic)
+		k.wrong("EVENTS_TOPIC", "%q must have 1 to 200 letters, digits, - or _", c.EventsTopic)
 	}
 }

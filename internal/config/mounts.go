@@ -37,10 +37,10 @@ func ParseMount(s string) (Mount, error) {
 		return m, fmt.Errorf("%s: no namespace is given that is served there", path)
 	}
 	if len(m.Transports) == 0 {
-		m.Transports = []string{"polling", "websocket"}
+		m.Transports = transports
 	}
 	for _, t := range m.Transports {
-		if !isTransport(t) {
+		if !slices.Contains(transports, t) {
 			return m, fmt.Errorf("%s: %q is not one of polling, websocket", path, t)
 		}
 	}
@@ -53,22 +53,22 @@ func ParseMount(s string) (Mount, error) {
 }
 
 // validateMounts reports what is wrong with SOCKET_MOUNTS.
-func (s Sockets) validateMounts(wrong func(name, format string, args ...any)) {
+func (s Sockets) validateMounts(k *checker) {
 	paths, namespaces := []string{s.Path}, []string{}
 	for _, text := range s.Mounts {
 		m, err := ParseMount(text)
 		if err != nil {
-			wrong("SOCKET_MOUNTS", "%v", err)
+			k.wrong("SOCKET_MOUNTS", "%v", err)
 			continue
 		}
 		for _, p := range paths {
 			if strings.HasPrefix(m.Path, p) || strings.HasPrefix(p, m.Path) {
-				wrong("SOCKET_MOUNTS", "%s and %s are the same path, or one is below the other", m.Path, p)
+				k.wrong("SOCKET_MOUNTS", "%s and %s are the same path, or one is below the other", m.Path, p)
 			}
 		}
 		for _, n := range m.Namespaces {
 			if slices.Contains(namespaces, n) {
-				wrong("SOCKET_MOUNTS", "the namespace %s is given twice", n)
+				k.wrong("SOCKET_MOUNTS", "the namespace %s is given twice", n)
 			}
 		}
 		paths, namespaces = append(paths, m.Path), append(namespaces, m.Namespaces...)
@@ -77,15 +77,4 @@ func (s Sockets) validateMounts(wrong func(name, format string, args ...any)) {
 
 func isMountPath(path string) bool {
 	return strings.HasPrefix(path, "/") && strings.HasSuffix(path, "/") && path != "/" && !strings.ContainsAny(path, "{} ")
-}
-
-func isTransport(name string) bool { return name == "polling" || name == "websocket" }
-
-func isOrigin(o string) bool {
-	u, err := url.Parse(o)
-	if err != nil || o == "*" {
-		return err == nil
-	}
-	usual := map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	return u.Scheme != "" && u.Host != "" && o == strings.ToLower(u.Scheme+"://"+u.Host) && (usual == "" || u.Port() != usual)
 }

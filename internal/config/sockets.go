@@ -30,49 +30,37 @@ type Sockets struct {
 	QueueBytes        int           `env:"QUEUE_BYTES" envDefault:"4194304" doc:"bytes that wait for one slow client before it is cut"`
 }
 
-func (s Sockets) validate(wrong func(name, format string, args ...any)) {
+var transports = []string{"polling", "websocket"}
+
+func (s Sockets) validate(k *checker) {
 	if !isMountPath(s.Path) {
-		wrong("SOCKET_PATH", "%q must begin and end with /, like /socket.io/", s.Path)
+		k.wrong("SOCKET_PATH", "%q must begin and end with /, like /socket.io/", s.Path)
 	}
 	for _, t := range s.Transports {
-		if !isTransport(t) {
-			wrong("SOCKET_TRANSPORTS", "%q is not one of polling, websocket", t)
-		}
+		k.oneOf("SOCKET_TRANSPORTS", t, transports...)
 	}
-	if s.Parser != "json" && s.Parser != "msgpack" {
-		wrong("SOCKET_PARSER", "%q is not one of json, msgpack", s.Parser)
-	}
+	k.oneOf("SOCKET_PARSER", s.Parser, "json", "msgpack")
 	if len(s.Transports) == 0 {
-		wrong("SOCKET_TRANSPORTS", "none is left to connect with")
+		k.wrong("SOCKET_TRANSPORTS", "none is left to connect with")
 	}
-	s.validateMounts(wrong)
-	duration := func(name string, d, least, most time.Duration) {
-		if d < least || d > most {
-			wrong(name, "%s is not between %s and %s", d, least, most)
-		}
-	}
-	duration("PING_INTERVAL", s.PingInterval, 100*time.Millisecond, time.Hour)
-	duration("PING_TIMEOUT", s.PingTimeout, 100*time.Millisecond, time.Hour)
-	duration("CONNECT_TIMEOUT", s.ConnectTimeout, 100*time.Millisecond, time.Hour)
-	duration("WRITE_TIMEOUT", s.WriteTimeout, 100*time.Millisecond, time.Hour)
-	duration("HEADER_TIMEOUT", s.HeaderTimeout, 100*time.Millisecond, time.Hour)
-	duration("IDLE_TIMEOUT", s.IdleTimeout, time.Second, time.Hour)
-	duration("ATTACHMENT_TIMEOUT", s.AttachmentTimeout, 100*time.Millisecond, time.Hour)
-	number := func(name string, n, least, most int64) {
-		if n < least || n > most {
-			wrong(name, "%d is not between %d and %d", n, least, most)
-		}
-	}
-	number("MAX_PAYLOAD", s.MaxPayload, 1024, 1<<30)
-	number("MAX_ATTACHMENTS", int64(s.MaxAttachments), 1, 1000)
-	number("ATTACHMENT_BYTES", int64(s.AttachmentBytes), 1024, 1<<30)
-	number("MAX_NAMESPACES", int64(s.MaxNamespaces), 1, 1000)
-	number("CONNS_PER_ADDRESS", int64(s.ConnsPerAddress), 0, 1<<20)
-	number("SOCKET_RATE", int64(s.Rate), 0, 1_000_000)
-	number("SOCKET_UNACKED", int64(s.Unacked), 0, 1_000_000)
-	number("QUEUE_MESSAGES", int64(s.QueueMessages), 16, 1<<20)
-	number("QUEUE_BYTES", int64(s.QueueBytes), 64<<10, 1<<30)
+	s.validateMounts(k)
+	between(k, "PING_INTERVAL", s.PingInterval, 100*time.Millisecond, time.Hour)
+	between(k, "PING_TIMEOUT", s.PingTimeout, 100*time.Millisecond, time.Hour)
+	between(k, "CONNECT_TIMEOUT", s.ConnectTimeout, 100*time.Millisecond, time.Hour)
+	between(k, "WRITE_TIMEOUT", s.WriteTimeout, 100*time.Millisecond, time.Hour)
+	between(k, "HEADER_TIMEOUT", s.HeaderTimeout, 100*time.Millisecond, time.Hour)
+	between(k, "IDLE_TIMEOUT", s.IdleTimeout, time.Second, time.Hour)
+	between(k, "ATTACHMENT_TIMEOUT", s.AttachmentTimeout, 100*time.Millisecond, time.Hour)
+	between(k, "MAX_PAYLOAD", s.MaxPayload, 1024, 1<<30)
+	between(k, "MAX_ATTACHMENTS", s.MaxAttachments, 1, 1000)
+	between(k, "ATTACHMENT_BYTES", s.AttachmentBytes, 1024, 1<<30)
+	between(k, "MAX_NAMESPACES", s.MaxNamespaces, 1, 1000)
+	between(k, "CONNS_PER_ADDRESS", s.ConnsPerAddress, 0, 1<<20)
+	between(k, "SOCKET_RATE", s.Rate, 0, 1_000_000)
+	between(k, "SOCKET_UNACKED", s.Unacked, 0, 1_000_000)
+	between(k, "QUEUE_MESSAGES", s.QueueMessages, 16, 1<<20)
+	between(k, "QUEUE_BYTES", s.QueueBytes, 64<<10, 1<<30)
 	if int64(s.QueueBytes) < s.MaxPayload {
-		wrong("QUEUE_BYTES", "%d is less than MAX_PAYLOAD, %d", s.QueueBytes, s.MaxPayload)
+		k.wrong("QUEUE_BYTES", "%d is less than MAX_PAYLOAD, %d", s.QueueBytes, s.MaxPayload)
 	}
 }

@@ -36,9 +36,9 @@ func (t Tracing) URL() string {
 
 // validate holds to what is built in only who is to be traced: the variables belong to all
 // programs of an environment, and another one's must not keep a node from starting.
-func (t Tracing) validate(wrong func(name, format string, args ...any), oneOf func(name, value string, allowed ...string)) {
+func (t Tracing) validate(k *checker) {
 	if t.Exporter != "" {
-		oneOf("OTEL_TRACES_EXPORTER", t.Exporter, "otlp", "none")
+		k.oneOf("OTEL_TRACES_EXPORTER", t.Exporter, "otlp", "none")
 	}
 	if !t.On() {
 		return
@@ -48,17 +48,17 @@ func (t Tracing) validate(wrong func(name, format string, args ...any), oneOf fu
 			continue
 		}
 		if u, err := url.Parse(endpoint); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			wrong(name, "it must look like http://host:4318") // it may hold a password: not shown
+			k.wrong(name, "it must look like http://host:4318") // it may hold a password: not shown
 		}
 	}
 	protocol, value := "OTEL_EXPORTER_OTLP_PROTOCOL", t.Protocol
 	if t.TracesProtocol != "" {
 		protocol, value = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", t.TracesProtocol
 	}
-	oneOf(protocol, value, "http/protobuf", "http/json")
+	k.oneOf(protocol, value, "http/protobuf", "http/json")
 	if _, err := tracing.ParseSampler(t.Sampler, ""); err != nil {
-		wrong("OTEL_TRACES_SAMPLER", "%v", err)
+		k.wrong("OTEL_TRACES_SAMPLER", "%v", err)
 	} else if _, err := tracing.ParseSampler(t.Sampler, t.SamplerArg); err != nil {
-		wrong("OTEL_TRACES_SAMPLER_ARG", "%v", err)
+		k.wrong("OTEL_TRACES_SAMPLER_ARG", "%v", err)
 	}
 }
