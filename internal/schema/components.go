@@ -103,6 +103,8 @@ func (c *Components) component(name string, s *jsonschema.Schema, nullable, stri
 	return ref
 }
 
+var separators = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
 // union makes of a struct whose kind is one of several one component for each kind.
 func (c *Components) union(name string, s, kind *jsonschema.Schema) {
 	union := &jsonschema.Schema{Description: "One of several, told apart by kind."}
@@ -117,62 +119,4 @@ func (c *Components) union(name string, s, kind *jsonschema.Schema) {
 		union.OneOf = append(union.OneOf, &jsonschema.Schema{Ref: c.prefix + part})
 	}
 	c.Schemas[name] = union
-}
-
-// names are the types that have a name in documents, by it.
-type names map[string]reflect.Type
-
-// claim takes the names of a type and of those in it. Two types of one name are an error:
-// a document would show one of them in place of both.
-func (n names) claim(t reflect.Type) error {
-	if _, ok := overrides[t]; ok || t == timeType {
-		return nil
-	}
-	switch t.Kind() {
-	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
-		return n.claim(t.Elem())
-	case reflect.Struct:
-		if name := Name(t); t.Name() != "" {
-			if other, ok := n[name]; ok && other != t {
-				return fmt.Errorf("%s.%s and %s.%s are both %s in documents; rename one", t.PkgPath(), t.Name(), other.PkgPath(), other.Name(), name)
-			}
-			n[name] = t
-		}
-		for f := range fields(t) {
-			if err := n.claim(f.Type); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-var (
-	qualified = regexp.MustCompile(`(?:[\w.~-]+/)*(\w+)\.(\w+)`)
-	letters   = regexp.MustCompile(`[A-Za-z0-9]+`)
-
-	separators = regexp.MustCompile(`[^A-Za-z0-9]+`)
-)
-
-// Name is what documents and other languages call a named type: chat.Message is
-// ChatMessage, however many nouns have messages. The words of the machinery are bare.
-func Name(t reflect.Type) string {
-	name := qualified.ReplaceAllStringFunc(t.String(), func(s string) string {
-		m := qualified.FindStringSubmatch(s)
-		pkg, name := exported(m[1]), exported(m[2])
-		if pkg == "Contract" || pkg == "Fault" || strings.HasPrefix(name, pkg) {
-			return name
-		}
-		return pkg + name
-	})
-	return exported(name)
-}
-
-// exported makes one capitalized word of a text.
-func exported(s string) string {
-	var b strings.Builder
-	for _, w := range letters.FindAllString(s, -1) {
-		b.WriteString(strings.ToUpper(w[:1]) + w[1:])
-	}
-	return b.String()
 }
