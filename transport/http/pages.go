@@ -39,6 +39,44 @@ type Pages struct {
 	Other http.Handler
 }
 
+// pages are Pages that are served.
+type pages struct {
+	Pages
+	tags sync.Map // of files that have no time, like those of embed.FS: name -> its ETag
+}
+
+// withPages serves pages where the mux has no route, and answers with a problem where
+// there is none either.
+func withPages(mux *http.ServeMux, p *pages) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		refusal, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r) // which sets the path's values
+			return
+		}
+		said := &headOnly{header: http.Header{}}
+		refusal.ServeHTTP(said, r) // sets Allow
+		if said.status == http.StatusMethodNotAllowed {
+			w.Header()["Allow"] = said.header["Allow"]
+			refuse(w, said.status)
+			return
+		}
+		if !p.serve(w, r) {
+			refuse(w, http.StatusNotFound)
+		}
+	})
+}
+
+// headOnly keeps the status and the header of an answer and lets its body go.
+type headOnly struct {
+	header http.Header
+	status int
+}
+
+func (h *headOnly) Header() http.Header         { return h.header }
+func (h *headOnly) WriteHeader(status int)      { h.status = status }
+func (h *headOnly) Write(b []byte) (int, error) { return len(b), nil }
+
 // serve serves a page; false means that there is none.
 func (p *pages) serve(w http.ResponseWriter, r *http.Request) bool {
 	if p.Files != nil && p.file(w, r) {
@@ -49,12 +87,6 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	}
 	return false
-}
-
-// pages are Pages that are served.
-type pages struct {
-	Pages
-	tags sync.Map // of files that have no time, like those of embed.FS: name -> its ETag
 }
 
 const fileTimeout = 5 * time.Minute // for a client to take a file
