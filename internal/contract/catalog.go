@@ -1,10 +1,6 @@
 package contract
 
-import (
-	"net/http"
-	"regexp"
-	"slices"
-)
+import "slices"
 
 // A Catalog is everything the service says. Make it with NewCatalog.
 type Catalog struct {
@@ -59,18 +55,6 @@ func (c *Catalog) Route(operation string) (Route, bool) {
 	return c.Routes[i], true
 }
 
-var (
-	versionRE        = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
-	namespaceRE      = regexp.MustCompile(`^/$|^(/[a-z0-9][a-z0-9_-]*|/([a-z0-9][a-z0-9_-]*)?\{[a-z_]+\})+$`)
-	namespaceParamRE = regexp.MustCompile(`\{[a-z_]+\}`)
-	operationRE      = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
-	eventRE          = regexp.MustCompile(`^[a-z][a-z0-9_.:-]*$`)
-	httpPathRE       = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+|/\{[a-z_]+\})+$`)
-	pathParamRE      = regexp.MustCompile(`\{[a-z_]+\}`)
-	httpMethods      = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	reserved         = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", Resync, Refresh}
-)
-
 // Resync is the event that tells clients of every namespace that they may have missed
 // events. No use case raises it.
 const Resync = "resync"
@@ -86,6 +70,8 @@ type ResyncPayload struct {
 // The socket takes over the token's roles and time, and commands sent after it have
 // them. User and tenant must stay the same. No use case serves it.
 const Refresh = "auth.refresh"
+
+var reserved = []string{"connect", "connect_error", "disconnect", "disconnecting", "error", Resync, Refresh}
 
 // Reserved tells whether no command, event or question can have a name on the wire.
 func Reserved(event string) bool { return slices.Contains(reserved, event) }

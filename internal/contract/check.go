@@ -3,10 +3,23 @@ package contract
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
+)
+
+// What names must look like.
+var (
+	versionRE   = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+	namespaceRE = regexp.MustCompile(`^/$|^(/[a-z0-9][a-z0-9_-]*|/([a-z0-9][a-z0-9_-]*)?\{[a-z_]+\})+$`)
+	operationRE = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$`)
+	eventRE     = regexp.MustCompile(`^[a-z][a-z0-9_.:-]*$`)
+	httpPathRE  = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+|/\{[a-z_]+\})+$`)
+	paramRE     = regexp.MustCompile(`\{[a-z_]+\}`) // of a namespace, or of an HTTP path
+	httpMethods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 )
 
 // Check returns every mistake in the declarations, joined. What is wrong with
@@ -179,7 +192,7 @@ func (k *checker) http(who string, h HTTP) {
 	if !httpPathRE.MatchString(h.Path) {
 		k.wrong(who, "the HTTP path must look like /v1/rooms/{room}")
 	}
-	shape := pathParamRE.ReplaceAllString(h.Path, "{}")
+	shape := paramRE.ReplaceAllString(h.Path, "{}")
 	k.unique(who, "the route "+h.Method+" "+shape)
 	switch first, ok := k.paths[shape]; {
 	case !ok:

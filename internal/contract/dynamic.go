@@ -142,12 +142,12 @@ func (n Namespace) shape() string {
 	if n.Name == "/" {
 		return "/main"
 	}
-	return namespaceParamRE.ReplaceAllString(n.Name, "{}")
+	return paramRE.ReplaceAllString(n.Name, "{}")
 }
 
 // dynamic checks what holds for patterns.
 func (k *checker) dynamic(who string, n Namespace) {
-	params := namespaceParamRE.FindAllString(n.Name, -1)
+	params := paramRE.FindAllString(n.Name, -1)
 	slices.Sort(params)
 	if len(slices.Compact(params)) < strings.Count(n.Name, "{") {
 		k.wrong(who, "two of its parts in braces have the same name")
