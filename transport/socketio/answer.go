@@ -21,19 +21,37 @@ func (h *handler) reply(s *sockets.Socket, cmd *command, ack sockets.AckID, r br
 	switch {
 	case r.Late:
 	case r.Code != "":
-		say(s, ack, r.Body)
+		answerProblem(s, ack, r.Body)
 	default:
 		s.Ack(ack, payload(cmd.out, r.Body))
 	}
 }
 
-// answer answers with a problem an event that is not sent on.
-func (*handler) answer(s *sockets.Socket, e sockets.Event, o *metrics.Operation, p fault.Problem) {
-	o.Answered(p.Code)
-	say(s, e.Ack, p.JSON())
+// apply applies what a reply changes of its socket: rooms and session.
+func (h *handler) apply(s *sockets.Socket, r broker.Reply) {
+	h.join(s, r.Join, r.Trace)
+	h.leave(s, r.Leave)
+	if len(r.Session) == 0 {
+		return
+	}
+	var changes map[string]json.RawMessage
+	err := json.Unmarshal(r.Session, &changes)
+	if err == nil {
+		err = memberOf(s).change(changes)
+	}
+	if err != nil {
+		h.log.Error("cannot change the session of a socket", "socket", s.ID(), "error", err)
+	}
 }
 
-func say(s *sockets.Socket, ack sockets.AckID, problem json.RawMessage) {
+// refuse answers with a problem an event that is not sent on.
+func (*handler) refuse(s *sockets.Socket, e sockets.Event, o *metrics.Operation, p fault.Problem) {
+	o.Answered(p.Code)
+	answerProblem(s, e.Ack, p.JSON())
+}
+
+// answerProblem sends a problem as the acknowledgement, or as an "error" event to who wants none.
+func answerProblem(s *sockets.Socket, ack sockets.AckID, problem json.RawMessage) {
 	if ack == sockets.NoAck {
 		s.Emit("error", sockets.JSON(problem))
 		return
@@ -43,7 +61,7 @@ func say(s *sockets.Socket, ack sockets.AckID, problem json.RawMessage) {
 
 // Exceeded answers a command that is one too many of its connection.
 func (h *handler) Exceeded(s *sockets.Socket, ack sockets.AckID, limit sockets.Limit) {
-	say(s, ack, h.exceeded[limit])
+	answerProblem(s, ack, h.exceeded[limit])
 }
 
 // exceeded are the problems of the limits. They are the same for everybody: a flood is

@@ -13,7 +13,7 @@ import (
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
-const maxSaid = 64 << 10 // bytes of one client's answer
+const maxReply = 64 << 10 // bytes of one client's answer
 
 // Answer answers a question about the sockets of this node. What the question sees is
 // what is there when Answer is called; done comes later.
@@ -53,21 +53,21 @@ func list(all []*sockets.Socket, limit int) broker.Answer {
 	}
 	told := 0 // bytes of sessions
 	for _, s := range all {
-		said := broker.SocketAnswer{ID: s.ID(), User: memberOf(s).caller().UserID, Transport: s.Transport()}
+		one := broker.SocketAnswer{ID: s.ID(), User: memberOf(s).caller().UserID, Transport: s.Transport()}
 		for _, n := range s.Rooms() {
 			if room, ok := strings.CutPrefix(n, roomPrefix); ok {
-				said.Rooms = append(said.Rooms, room)
+				one.Rooms = append(one.Rooms, room)
 			}
 		}
-		slices.Sort(said.Rooms)
+		slices.Sort(one.Rooms)
 		if session := memberOf(s).session.Load(); session != nil {
-			said.Session = *session
+			one.Session = *session
 			if told > 0 && told+len(*session) > contract.MaxListedSessions {
-				said.Session = json.RawMessage("null")
+				one.Session = json.RawMessage("null")
 			}
-			told += len(said.Session)
+			told += len(one.Session)
 		}
-		a.Sockets = append(a.Sockets, said)
+		a.Sockets = append(a.Sockets, one)
 	}
 	return a
 }
@@ -94,10 +94,10 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 	}
 	for i, s := range all {
 		replied := func(args []json.RawMessage, err error) {
-			said := said(asked, args, err)
-			said.ID = s.ID()
+			reply := replyOf(asked, args, err)
+			reply.ID = s.ID()
 			mu.Lock()
-			a.Sockets[i] = said
+			a.Sockets[i] = reply
 			left--
 			last := left == 0
 			mu.Unlock()
@@ -118,8 +118,8 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 
 var errUnknown = errors.New("no such question is in the catalog")
 
-// said is a client's reply, checked.
-func said(ask *ask, args []json.RawMessage, err error) (a broker.SocketAnswer) {
+// replyOf is a client's reply, checked.
+func replyOf(ask *ask, args []json.RawMessage, err error) (a broker.SocketAnswer) {
 	switch {
 	case errors.Is(err, errUnknown):
 		a.Problem = broker.ProblemUnknown
@@ -134,7 +134,7 @@ func said(ask *ask, args []json.RawMessage, err error) (a broker.SocketAnswer) {
 	default:
 		body, err := argument(ask.answer, args)
 		switch {
-		case err != nil || len(body) > maxSaid:
+		case err != nil || len(body) > maxReply:
 			a.Problem = broker.ProblemBad
 		case ask.Answer.Validate(body) != nil:
 			a.Problem = broker.ProblemBad

@@ -36,6 +36,18 @@ func newAsk(a *schema.Ask) *ask {
 	return &ask{Ask: a, question: contract.ShapeOf(a.Question), answer: contract.ShapeOf(a.AskSpec.Answer)}
 }
 
+// commandOf finds the command that clients call by an event, and its arguments. The command
+// for any other event gets the event's name with them. Nil: there is neither.
+func (h *handler) commandOf(m *member, e sockets.Event) (cmd *command, args []json.RawMessage) {
+	if cmd = h.commands[name{m.home.Name, e.Name}]; cmd != nil && e.Name != contract.AnyOther {
+		return cmd, e.Args
+	}
+	if cmd = h.commands[name{m.home.Name, contract.AnyOther}]; cmd != nil {
+		args = []json.RawMessage{encoded(contract.Other{Event: e.Name, Args: append([]json.RawMessage{}, e.Args...)})}
+	}
+	return cmd, args
+}
+
 // accept makes the input of a command, and decides whether it is sent on. Whatever came
 // counts for its rates first.
 func (c *command) accept(caller contract.Caller, args []json.RawMessage) (input json.RawMessage, a contract.Admission, err error) {
@@ -46,6 +58,21 @@ func (c *command) accept(caller contract.Caller, args []json.RawMessage) (input 
 		a, err = c.AcceptPassed(caller, input)
 	}
 	return input, a, err
+}
+
+// notAccepted tells the client why its command is not sent on, and ends the socket if the
+// guard that has refused says so.
+func (h *handler) notAccepted(s *sockets.Socket, e sockets.Event, cmd *command, user string, err error) {
+	problem := fault.ProblemOf(byPosition(cmd.in.Args, err), "")
+	if problem.Code == fault.Internal {
+		h.log.Error("cannot admit a command", "operation", cmd.Operation, "error", err)
+	}
+	h.refuse(s, e, cmd.metrics, problem)
+	var denied *contract.Denial
+	if errors.As(err, &denied) && denied.Disconnect {
+		h.log.Info("a guard disconnected a socket", "guard", denied.Guard, "operation", cmd.Operation, "socket", s.ID(), "user", user)
+		s.Disconnect()
+	}
 }
 
 // argument is what the contract knows as the input: the one argument, where none is an

@@ -86,7 +86,7 @@ func (h *handler) admit(s *sockets.Socket, to *home, params map[string]string) e
 	s.Join(userPrefix + caller.UserID)
 	var trace tracing.Header
 	if to.connect != nil {
-		if trace, err = h.ask(s, to, connecting); err != nil {
+		if trace, err = h.askUseCase(s, to, connecting); err != nil {
 			return err
 		}
 	}
@@ -99,9 +99,9 @@ func (h *handler) admit(s *sockets.Socket, to *home, params map[string]string) e
 	return nil
 }
 
-// ask lets the namespace's use case decide. Its effects are there before the client is
+// askUseCase lets the namespace's use case decide. Its effects are there before the client is
 // told that it is connected. It returns the trace of the answer.
-func (h *handler) ask(s *sockets.Socket, to *home, c contract.Connecting) (trace tracing.Header, err error) {
+func (h *handler) askUseCase(s *sockets.Socket, to *home, c contract.Connecting) (trace tracing.Header, err error) {
 	caller := memberOf(s).caller()
 	input, err := json.Marshal(h.withoutSecrets(c))
 	if err != nil {

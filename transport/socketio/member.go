@@ -41,6 +41,32 @@ func memberOf(s *sockets.Socket) *member { return s.Data.(*member) }
 // caller is who the socket's commands are from.
 func (m *member) caller() contract.Caller { return *m.by.Load() }
 
+// change changes sessions by name; null takes one away.
+func (m *member) change(changes map[string]json.RawMessage) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.sessions == nil {
+		m.sessions = map[string]json.RawMessage{}
+	}
+	for name, value := range changes {
+		if string(value) == "null" {
+			delete(m.sessions, name)
+			continue
+		}
+		m.sessions[name] = value
+	}
+	if len(m.sessions) == 0 {
+		m.session.Store(nil)
+		return nil
+	}
+	all, err := json.Marshal(m.sessions)
+	if err != nil {
+		return err
+	}
+	m.session.Store((*json.RawMessage)(&all))
+	return nil
+}
+
 // join puts a socket in rooms. Of one that went, or was refused, while its command ran the
 // rooms are told, as of one that was in. What that says belongs to the trace of the
 // command that put the socket in. Who is in already enters anew: others may have taken this

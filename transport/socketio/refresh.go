@@ -24,7 +24,7 @@ func (h *handler) refresh(s *sockets.Socket, e sockets.Event) {
 		if problem.Code == fault.Internal {
 			h.log.Error("cannot refresh a token", "error", err)
 		}
-		h.answer(s, e, h.metrics.Operation(contract.Refresh), problem)
+		h.refuse(s, e, h.metrics.Operation(contract.Refresh), problem)
 		return
 	}
 	h.metrics.Operation(contract.Refresh).Answered("")

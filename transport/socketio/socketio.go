@@ -117,19 +117,6 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 // ServeHTTP serves Socket.IO's requests, websockets and polling.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.sockets.ServeHTTP(w, r) }
 
-// Connections counts the clients connected to this node.
-func (g *Gateway) Connections() int { return g.sockets.Connections() }
-
-// SlowConsumers counts the clients that this node has cut because they took too
-// little of what they were sent.
-func (g *Gateway) SlowConsumers() uint64 { return g.sockets.SlowConsumers() }
-
-// Exhausted counts the commands refused because their connection sent too many a second,
-// or had too many without an answer.
-func (g *Gateway) Exhausted() (rate, unacked uint64) {
-	return g.sockets.Refused(sockets.RateLimit), g.sockets.Refused(sockets.OpenLimit)
-}
-
 // Hold puts off writing to clients until Release, for whoever hands over many replies and
 // events in a moment: what goes to one client leaves together then. Release follows soon.
 func (g *Gateway) Hold() { g.sockets.Hold() }
@@ -163,7 +150,7 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 	defer func() {
 		if v := recover(); v != nil {
 			h.log.Error("a command's declaration panicked", "namespace", s.Namespace(), "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-			h.answer(s, e, h.metrics.Operation(""), fault.ProblemOf(fmt.Errorf("panic: %v", v), ""))
+			h.refuse(s, e, h.metrics.Operation(""), fault.ProblemOf(fmt.Errorf("panic: %v", v), ""))
 		}
 		if !submitted {
 			s.Done()
@@ -175,32 +162,18 @@ func (h *handler) Event(s *sockets.Socket, e sockets.Event) {
 		return
 	}
 	m := memberOf(s)
-	cmd, ok := h.commands[name{m.home.Name, e.Name}]
-	if !ok || e.Name == contract.AnyOther {
-		if cmd, ok = h.commands[name{m.home.Name, contract.AnyOther}]; ok {
-			e.Args = []json.RawMessage{encoded(contract.Other{Event: e.Name, Args: append([]json.RawMessage{}, e.Args...)})}
-		}
-	}
-	if !ok {
-		h.answer(s, e, h.metrics.Operation(""), fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
+	cmd, args := h.commandOf(m, e)
+	if cmd == nil {
+		h.refuse(s, e, h.metrics.Operation(""), fault.ProblemOf(fault.New(fault.NotFound, "the namespace %s has no such event", s.Namespace()), ""))
 		return
 	}
 	caller := m.caller()
 	if session := m.session.Load(); session != nil {
 		caller.Session = *session
 	}
-	input, admission, err := cmd.accept(caller, e.Args)
+	input, admission, err := cmd.accept(caller, args)
 	if err != nil {
-		problem := fault.ProblemOf(byPosition(cmd.in.Args, err), "")
-		if problem.Code == fault.Internal {
-			h.log.Error("cannot admit a command", "operation", cmd.Operation, "error", err)
-		}
-		h.answer(s, e, cmd.metrics, problem)
-		var denied *contract.Denial
-		if errors.As(err, &denied) && denied.Disconnect {
-			h.log.Info("a guard disconnected a socket", "guard", denied.Guard, "operation", cmd.Operation, "socket", s.ID(), "user", caller.UserID)
-			s.Disconnect()
-		}
+		h.notAccepted(s, e, cmd, caller.UserID, err)
 		return
 	}
 	submitted = true
