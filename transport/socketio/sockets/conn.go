@@ -122,7 +122,7 @@ func (c *conn) text(b []byte) {
 			return
 		}
 		c.exceeded = c.overrun()
-		c.asked(1)
+		c.pend(1)
 		c.lib.Emit("data", types.NewStringBuffer(b))
 	default:
 		c.fail("a packet of an unknown type")

@@ -11,12 +11,18 @@ import (
 type frames []*engineio.Frame
 
 // eventFrames is an event, or with an id a question.
-func eventFrames(namespace, event string, id AckID, p Payload) frames {
+func (srv *Server) eventFrames(namespace, event string, id AckID, p Payload) frames {
+	if srv.cfg.Parser == ParserMsgpack {
+		return msgpackFrames(packetEvent, namespace, id, event, p)
+	}
 	return packetFrames(packetEvent, packetBinaryEvent, namespace, id, quote(event), p)
 }
 
 // ackFrames is the answer to an event.
-func ackFrames(namespace string, id AckID, p Payload) frames {
+func (srv *Server) ackFrames(namespace string, id AckID, p Payload) frames {
+	if srv.cfg.Parser == ParserMsgpack {
+		return msgpackFrames(packetAck, namespace, id, "", p)
+	}
 	return packetFrames(packetAck, packetBinaryAck, namespace, id, nil, p)
 }
 

@@ -69,7 +69,7 @@ func (l *libraryConn) Write(data io.Reader, _ *enginepacket.Options, _ engine.Se
 		return l
 	}
 	if len(b) > 0 && (b[0] == packetConnect || b[0] == packetConnectError) {
-		defer l.conn.asked(-1)
+		defer l.conn.pend(-1)
 	}
 	b = l.conn.fromSlot(b)
 	frame := engineio.Text(string(b))

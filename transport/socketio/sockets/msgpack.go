@@ -122,19 +122,3 @@ func toMsgpack(packet []byte) (*engineio.Frame, error) {
 	}
 	return engineio.Binary(b), nil
 }
-
-// eventFrames is an event, or with an id a question.
-func (srv *Server) eventFrames(namespace, event string, id AckID, p Payload) frames {
-	if srv.cfg.Parser == ParserMsgpack {
-		return msgpackFrames(packetEvent, namespace, id, event, p)
-	}
-	return eventFrames(namespace, event, id, p)
-}
-
-// ackFrames is the answer to an event.
-func (srv *Server) ackFrames(namespace string, id AckID, p Payload) frames {
-	if srv.cfg.Parser == ParserMsgpack {
-		return msgpackFrames(packetAck, namespace, id, "", p)
-	}
-	return ackFrames(namespace, id, p)
-}

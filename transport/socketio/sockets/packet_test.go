@@ -89,6 +89,7 @@ func FuzzInline(f *testing.F) {
 
 func TestFrames(t *testing.T) {
 	t.Parallel()
+	srv := new(Server)
 	several := func(text string, binary ...string) Payload {
 		return Payload{JSON: json.RawMessage(text), Spread: true, Binary: binary}
 	}
@@ -97,28 +98,28 @@ func TestFrames(t *testing.T) {
 		p.Names, p.full = []string{"a", "b", "c", "d"}, full
 		return p
 	}
-	event := func(namespace, name string, p Payload) frames { return eventFrames(namespace, name, NoAck, p) }
+	event := func(namespace, name string, p Payload) frames { return srv.eventFrames(namespace, name, NoAck, p) }
 	for want, got := range map[string]frames{
 		`42/chat,["a\"b",{"x":1}]`: event("/chat", `a"b`, JSON(json.RawMessage(`{"x":1}`))),
 		`42["a"]`:                  event("/", "a", several(`[]`)),
 		`42["b"]`:                  event("/", "b", several(` { } `)),
 		`42["a",1,2]`:              event("/", "a", several(`[1,2]`)),
 		`42["a",1,[2],"\""]`:       event("/", "a", several(`{"x":1,"y":[2],"z":"\""}`)),
-		`4212["q",1]`:              eventFrames("/", "q", 12, JSON(json.RawMessage("1"))),
-		`437[1]`:                   ackFrames("/", 7, JSON(json.RawMessage("1"))),
-		`437[]`:                    ackFrames("/", 7, several("[]")),
+		`4212["q",1]`:              srv.eventFrames("/", "q", 12, JSON(json.RawMessage("1"))),
+		`437[1]`:                   srv.ackFrames("/", 7, JSON(json.RawMessage("1"))),
+		`437[]`:                    srv.ackFrames("/", 7, several("[]")),
 		`452-/x,["a",{"_placeholder":true,"num":0},{"b":[null,{"_placeholder":true,"num":1},"?"]}] 1 2,3`: event("/x", "a",
 			several(`{"y":"AQ==","z":{"b":[null,"AgM=","?"]}}`, "/y", "/z/b/*")),
-		`461-/x,7[{"_placeholder":true,"num":0}] 1`: ackFrames("/x", 7, Payload{JSON: json.RawMessage(`"AQ=="`), Binary: []string{""}}),
-		`430[1,null,null,2]`:                        ackFrames("/", 0, named(`{"a":1,"d":2}`, false)),
-		`431[1]`:                                    ackFrames("/", 1, named(`{"a":1}`, false)),
-		`432[]`:                                     ackFrames("/", 2, named(`{}`, false)),
-		`433[1,null,null,null]`:                     ackFrames("/", 3, named(` { "a" : 1 } `, true)),
-		`434[null,null,null,null]`:                  ackFrames("/", 4, named(`{}`, true)),
-		`435[1,null,null,null,9]`:                   ackFrames("/", 5, named(`{"a":1,"z":9}`, true)), // of a later version
-		`436[1,2]`:                                  ackFrames("/", 6, Payload{JSON: json.RawMessage("[1,2]"), Spread: true, Names: []string{"a", "b", "c"}}),
-		`461-8[null,{"_placeholder":true,"num":0},null,[]] 1`: ackFrames("/", 8, named(`{"b":"AQ==","d":[]}`, false)),
-		`43/x,7[null]`: ackFrames("/x", 7, Payload{JSON: json.RawMessage(`null`), Binary: []string{""}}),
+		`461-/x,7[{"_placeholder":true,"num":0}] 1`: srv.ackFrames("/x", 7, Payload{JSON: json.RawMessage(`"AQ=="`), Binary: []string{""}}),
+		`430[1,null,null,2]`:                        srv.ackFrames("/", 0, named(`{"a":1,"d":2}`, false)),
+		`431[1]`:                                    srv.ackFrames("/", 1, named(`{"a":1}`, false)),
+		`432[]`:                                     srv.ackFrames("/", 2, named(`{}`, false)),
+		`433[1,null,null,null]`:                     srv.ackFrames("/", 3, named(` { "a" : 1 } `, true)),
+		`434[null,null,null,null]`:                  srv.ackFrames("/", 4, named(`{}`, true)),
+		`435[1,null,null,null,9]`:                   srv.ackFrames("/", 5, named(`{"a":1,"z":9}`, true)), // of a later version
+		`436[1,2]`:                                  srv.ackFrames("/", 6, Payload{JSON: json.RawMessage("[1,2]"), Spread: true, Names: []string{"a", "b", "c"}}),
+		`461-8[null,{"_placeholder":true,"num":0},null,[]] 1`: srv.ackFrames("/", 8, named(`{"b":"AQ==","d":[]}`, false)),
+		`43/x,7[null]`: srv.ackFrames("/x", 7, Payload{JSON: json.RawMessage(`null`), Binary: []string{""}}),
 	} {
 		text := got[0].String()
 		for _, f := range got[1:] {

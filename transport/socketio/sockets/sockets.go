@@ -18,9 +18,12 @@
 //   - Joining (server.go): a socket is bound in the namespace's middleware, before
 //     the client hears CONNECT, so that no event comes before its handler. Its id is
 //     never made of the connection's, which is a secret.
+//   - Dynamic namespaces (dynamic.go): the library would keep each for ever, or lose it while
+//     somebody comes.
 //   - Limits (limits.go): what one connection may send, before it costs anything.
 //   - Rooms and broadcasts (rooms.go, frame.go): an index of our own under one lock,
 //     and one encoded frame shared by all sockets that get it.
+//   - The end (shutdown.go): a connection is sent away when its client waits for no answer.
 //   - Panics: what runs on a goroutine of the library or of a client is recovered
 //     and logged, and is that packet's end only.
 //
