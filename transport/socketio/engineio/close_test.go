@@ -130,3 +130,20 @@ func TestACloseIsAnsweredUnderLoad(t *testing.T) {
 		t.Errorf("%d ends of %d clients", ends, clients)
 	}
 }
+
+// Whoever waits for a connection to close learns of it also when it was the client that said so.
+func TestClosingIsToldOfAClientsCloseFrame(t *testing.T) {
+	t.Parallel()
+	s := start(t, engineio.Config{})
+	ws := s.dial("EIO=4&transport=websocket")
+	c := s.opened(1)
+	closing := c.Closing()
+	if err := ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-closing:
+	case <-time.After(patience):
+		t.Error("Closing is not closed")
+	}
+}

@@ -233,7 +233,8 @@ func (s *webSocket) confirm() error {
 		c.mu.Unlock()
 		return nil
 	}
-	c.state, c.reason = closing, TransportClose // nothing more is sent
+	c.end(closing) // nothing more is sent
+	c.reason = TransportClose
 	c.mu.Unlock()
 	s.last(closeFrame)
 	return errClosed
