@@ -40,14 +40,6 @@ type Conn struct {
 	probed  bool          // and has been heard: polls are to end
 }
 
-type state byte
-
-const (
-	open    state = iota
-	closing       // what is queued still goes out
-	closed
-)
-
 func newConn(srv *Server, r *http.Request, q url.Values, eio3 bool, host string) *Conn {
 	c := &Conn{
 		srv: srv, id: newID(), eio3: eio3, header: r.Header, query: q,
@@ -125,27 +117,6 @@ func (c *Conn) Open() bool {
 	return c.state == open
 }
 
-// Closing returns a channel that is closed when the connection is not open any more.
-func (c *Conn) Closing() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ending == nil {
-		c.ending = make(chan struct{})
-		if c.state != open {
-			close(c.ending)
-		}
-	}
-	return c.ending
-}
-
-// end leaves the open state, or closing; c.mu is held.
-func (c *Conn) end(to state) {
-	if c.state == open && c.ending != nil {
-		close(c.ending)
-	}
-	c.state = to
-}
-
 // Send queues frames, one after the other with nothing between them, and does not
 // wait. Volatile ones are dropped while others wait, or nobody polls.
 func (c *Conn) Send(volatile bool, frames ...*Frame) {
@@ -158,7 +129,7 @@ func (c *Conn) Send(volatile bool, frames ...*Frame) {
 	c.enqueue(frames...)
 	if len(c.queue.frames) > c.srv.cfg.QueueMessages || c.queue.bytes > c.srv.cfg.QueueBytes {
 		c.srv.slow.Add(1)
-		c.end(closing)
+		c.become(closing)
 		c.reason = SlowConsumer
 		c.queue = nil
 		if c.timer != nil {
@@ -205,93 +176,3 @@ func (c *Conn) drain() {
 		c.srv.writers.hurry()
 	}
 }
-
-// Close ends the connection after everything queued has been sent. The client may
-// connect again.
-func (c *Conn) Close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.close(ForcedClose)
-}
-
-// Cut ends the connection now, whatever is queued.
-func (c *Conn) Cut() { c.finish(ForcedClose) }
-
-// close begins the end; c.mu is held.
-func (c *Conn) close(reason string) {
-	if c.state != open {
-		return
-	}
-	c.end(closing)
-	c.reason = reason
-	if c.ws != nil {
-		c.enqueue(closeFrame)
-	}
-	if c.timer != nil { // for a client that does not come to fetch the rest
-		c.timer.Reset(c.srv.cfg.WriteTimeout)
-		if c.ws == nil && !c.polling {
-			c.timer.Reset(min(lastPoll, c.srv.cfg.WriteTimeout))
-		}
-	}
-	c.drain()
-}
-
-// finish ends the connection now. It must not be called with c.mu held.
-func (c *Conn) finish(reason string) {
-	c.mu.Lock()
-	if c.state == closed || c.receiver == nil { // open looks after the latter
-		c.mu.Unlock()
-		return
-	}
-	if c.reason == "" {
-		c.reason = reason
-	}
-	reason = c.reason
-	c.end(closed)
-	c.queue = nil
-	ws, probe, receiver := c.ws, c.probe, c.receiver
-	c.timer.Stop()
-	c.wakePoll()
-	c.mu.Unlock()
-
-	for _, w := range []*webSocket{ws, probe} {
-		if w != nil {
-			_ = w.Close() // nothing is to be done for it any more
-		}
-	}
-	c.srv.remove(c)
-	c.srv.cfg.Traffic.ended(reason)
-	defer c.srv.recovered()
-	receiver.Close(reason)
-}
-
-// fail ends the connection of a client that breaks the protocol.
-func (c *Conn) fail(reason, what string) {
-	c.srv.cfg.Log.Debug("closed a connection that broke the protocol", "what", what, "address", c.address)
-	c.mu.Lock()
-	c.close(reason)
-	polling := c.ws == nil
-	c.mu.Unlock()
-	if polling { // the poll that waits hears of it; a websocket has a close frame queued
-		c.finish(reason)
-	}
-}
-
-// leave follows the client's goodbye. A poll that it has sent in the same moment may
-// still be on its way, and gets an orderly answer.
-func (c *Conn) leave() {
-	c.mu.Lock()
-	missing := c.ws == nil && !c.polling && c.state == open
-	if missing {
-		c.close(TransportClose)
-	}
-	c.mu.Unlock()
-	if !missing {
-		c.finish(TransportClose)
-	}
-}
-
-const (
-	lastPoll = time.Second // for the poll of a client that has none under way at the end
-	slowPoll = 128 << 10   // bytes a second that a client reads at least of the answer before that
-)

@@ -233,7 +233,7 @@ func (s *webSocket) confirm() error {
 		c.mu.Unlock()
 		return nil
 	}
-	c.end(closing) // nothing more is sent
+	c.become(closing) // nothing more is sent
 	c.reason = TransportClose
 	c.mu.Unlock()
 	s.last(closeFrame)
