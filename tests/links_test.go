@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -125,6 +126,25 @@ func TestLinksToSettings(t *testing.T) {
 				t.Errorf("%s names %s, which is no setting", from, name)
 			}
 		}
+	}
+}
+
+// The way of a command that doc.go shows is there to be followed.
+func TestLinksOfTheWayOfACommand(t *testing.T) {
+	t.Parallel()
+	steps := regexp.MustCompile(`(?m)^//\t(\S+) +(\w+)\.(\w+) `).FindAllStringSubmatch(text(t, "../doc.go"), -1)
+	for _, step := range steps {
+		files, err := filepath.Glob(filepath.Join("..", step[1], "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		method := regexp.MustCompile(`(?m)^func \(\w+ \*` + step[2] + `\) ` + step[3] + `\(`)
+		if !slices.ContainsFunc(files, func(f string) bool { return method.MatchString(text(t, f)) }) {
+			t.Errorf("doc.go names %s.%s, which %s does not have", step[2], step[3], step[1])
+		}
+	}
+	if len(steps) < 8 {
+		t.Errorf("%d steps: has their form changed?", len(steps))
 	}
 }
 
