@@ -38,8 +38,8 @@ func (c *Client) tell(list []func(error), reason error) {
 	}
 }
 
-// A Resync tells that events may have been missed, see the README: ask for the state that
-// you show.
+// A Resync tells that events may have been missed: ask for the state that you show, see
+// docs/clients.md.
 type Resync struct {
 	Rooms  []contract.Room `json:"rooms"`  // none: any
 	Reason string          `json:"reason"` // "gap" or "epoch"
