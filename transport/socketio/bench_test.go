@@ -19,6 +19,7 @@ import (
 	"github.com/example/switchyard/internal/cors"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/metrics"
+	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/schema"
 	"github.com/example/switchyard/transport/socketio"
 	"github.com/example/switchyard/transport/socketio/sockets"
@@ -124,19 +125,8 @@ func dialBench(b *testing.B, address, user string) *benchClient {
 	return c
 }
 
-// masked is a client's short text frame, with a mask that is not zero.
-func masked(text string) []byte {
-	mask := [4]byte{0x12, 0x34, 0x56, 0x78}
-	f := []byte{0x81, 0x80 | byte(len(text))}
-	if len(text) >= 126 {
-		f = []byte{0x81, 0x80 | 126, byte(len(text) >> 8), byte(len(text))}
-	}
-	f = append(f, mask[:]...)
-	for i := range len(text) {
-		f = append(f, text[i]^mask[i%4])
-	}
-	return f
-}
+// masked is a client's text frame.
+func masked(text string) []byte { return rawsio.Frame(0x81, text) }
 
 // BenchmarkCommand is the way of a command from its bytes to the lanes.
 func BenchmarkCommand(b *testing.B) {

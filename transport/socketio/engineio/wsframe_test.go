@@ -11,28 +11,12 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/internal/testenv"
 	"github.com/example/switchyard/transport/socketio/engineio"
 )
 
-// frame is one frame of a client, masked.
-func frame(first byte, payload string) []byte {
-	b := []byte{first}
-	switch n := len(payload); {
-	case n < 126:
-		b = append(b, 0x80|byte(n))
-	case n < 1<<16:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 0x80|127), uint64(n))
-	}
-	key := [4]byte{0xde, 0xad, 0xbe, 0xef}
-	b = append(b, key[:]...)
-	for i := range len(payload) {
-		b = append(b, payload[i]^key[i%4])
-	}
-	return b
-}
+var frame = rawsio.Frame // of a client
 
 // raw dials, and sends bytes of the test's own making.
 func (s *site) raw() (*websocket.Conn, net.Conn) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/zishang520/socket.io/v2/socket"
 
+	"github.com/example/switchyard/internal/rawsio"
 	"github.com/example/switchyard/transport/socketio/engineio"
 	"github.com/example/switchyard/transport/socketio/sockets"
 )
@@ -146,17 +147,8 @@ func dialBareWith(address string, packets ...string) (*bare, error) {
 	return c, conn.SetReadDeadline(time.Time{})
 }
 
-// masked is a client's text frame with a mask that changes nothing.
-func masked(text string) []byte {
-	b := []byte{0x81}
-	switch n := len(text); {
-	case n < 126:
-		b = append(b, 0x80|byte(n))
-	default:
-		b = binary.BigEndian.AppendUint16(append(b, 0x80|126), uint16(n))
-	}
-	return append(append(b, 0, 0, 0, 0), text...)
-}
+// masked is a client's text frame.
+func masked(text string) []byte { return rawsio.Frame(0x81, text) }
 
 // frame reads one frame of less than 64 KiB.
 func (c *bare) frame() ([]byte, error) {
