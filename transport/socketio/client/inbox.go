@@ -54,10 +54,15 @@ func (b *inbox) put(e Raw) error {
 	b.came++
 	e.place = b.came
 	all := b.handlersOf(e.Name)
-	handled, err := begin(all, e)
+	due, err := begin(all, e)
 	e.begun = slices.ContainsFunc(all, func(h *handler) bool { return h.begin != nil })
-	if err != nil || len(all) > 0 && !handled || len(all) == 0 && b.hand(e) {
+	switch {
+	case err != nil:
 		return err
+	case len(all) > 0 && !due: // each of its handlers has begun
+		return nil
+	case len(all) == 0 && b.hand(e): // somebody waited for it
+		return nil
 	}
 	for len(b.due)+len(b.kept) >= b.maxEvents || b.bytes+e.size > b.maxBytes {
 		switch {
@@ -66,7 +71,7 @@ func (b *inbox) put(e Raw) error {
 			b.bytes -= b.kept[0].size
 			b.kept[0] = Raw{} // lets go of its memory
 			b.kept = b.kept[1:]
-		case handled:
+		case due:
 			return ErrOverflow
 		default:
 			b.lose(e.Name)
@@ -74,7 +79,7 @@ func (b *inbox) put(e Raw) error {
 		}
 	}
 	b.bytes += e.size
-	if handled {
+	if due {
 		b.tell(item{event: e})
 	} else {
 		b.kept = append(b.kept, e)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 )
 
-// How a client comes in, what it hears, and how it goes.
+// How a client comes in, what it hears, and how it goes. Over each connection it tries, and
+// asks by CONNECT; the attempt is settled when it arrives or is refused, see link.refused. It
+// loses the connection, and tries over the next one (attempts.go), until its end, or leaves.
 
 // hear takes a packet of the namespace. An error ends the connection.
 func (c *Client) hear(k *conn, p *packet) error {
