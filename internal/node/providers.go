@@ -35,8 +35,12 @@ import (
 // Set provides a Node, and from the settings what its parts want to be told.
 var Set = wire.NewSet(
 	wire.Struct(new(Node), "*"),
-	NewLogger, OpenTracing, OpenRedis, OpenEvents, Contract, LanesConfig, SocketsConfig, NewDocs, NewLanes, NewHandlers, Authenticator, Origins, Proxies, Mounts, Pages, NewAdmin, NewAdminUI, NewAdminRecord, metrics.New,
-	wire.Bind(new(contract.Dispatcher), new(*broker.Lanes)),
+	NewLogger, OpenTracing, metrics.New,
+	OpenRedis, OpenEvents,
+	Contract, NewHandlers, // the catalog, checked and served
+	LanesConfig, NewLanes, wire.Bind(new(contract.Dispatcher), new(*broker.Lanes)),
+	SocketsConfig, Mounts, Origins, Proxies, Authenticator, Pages, NewDocs, // the public port
+	NewAdmin, NewAdminUI, NewAdminRecord, // the admin port
 )
 
 // NewLogger logs text on a terminal, else JSON.
