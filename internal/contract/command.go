@@ -177,7 +177,7 @@ func (c *Command[In, Out]) admit(caller Caller, body []byte, decode Decode) (Adm
 			return Admission{}, &InputError{err}
 		}
 	}
-	if err := ask(c.Guards, caller, *in); err != nil {
+	if err := pass(c.Guards, caller, *in); err != nil {
 		return Admission{}, err
 	}
 	var a Admission

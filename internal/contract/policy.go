@@ -92,8 +92,8 @@ type Denial struct {
 func (d *Denial) Error() string { return d.Err.Error() }
 func (d *Denial) Unwrap() error { return d.Err }
 
-// ask returns the denial of the first guard that refuses.
-func ask[In any](guards []Guard[In], by Caller, in In) error {
+// pass returns the denial of the first guard that refuses.
+func pass[In any](guards []Guard[In], by Caller, in In) error {
 	for i := range guards {
 		if err := guards[i].Allow(by, in); err != nil {
 			return &Denial{Err: err, Guard: guards[i].Name, Disconnect: guards[i].Disconnect}
@@ -147,7 +147,7 @@ func (p *Policy) around(r Route) Route {
 			if by.Namespace != "" { // of a pattern
 				req.Namespace = by.Namespace
 			}
-			if err := ask(guards, by, req); err != nil || inner == nil {
+			if err := pass(guards, by, req); err != nil || inner == nil {
 				return err
 			}
 			return inner(by, input)
@@ -206,7 +206,7 @@ func (c *Catalog) Use(p Policy) *Catalog {
 // enter it. Its error is a *Denial.
 func (c *Catalog) MayConnect(n Namespace, by Caller, h Connecting) error {
 	for _, p := range slices.Backward(c.used) {
-		if err := ask(p.Connect, by, h); err != nil {
+		if err := pass(p.Connect, by, h); err != nil {
 			return err
 		}
 	}
@@ -239,5 +239,5 @@ func (p *Policy) mayConnect(by Caller, h Connecting) error {
 	if err := p.outer.mayConnect(by, h); err != nil {
 		return err
 	}
-	return ask(p.Connect, by, h)
+	return pass(p.Connect, by, h)
 }
