@@ -38,7 +38,7 @@ func (s *Service) advance(ctx context.Context, in AdvanceInput) (contract.None, 
 		switch err := s.work(ctx, t, in.Step); {
 		case errors.As(err, &reason):
 			t.Failed = cmp.Or(reason.Detail, string(reason.Code))
-		case err != nil && ctx.Err() != nil: // wrapped it would be the answer "timeout", which nobody waits for, and no dead letter
+		case err != nil && ctx.Err() != nil: // not wrapped, or it would be the answer "timeout", which leaves no dead letter to replay
 			return none, nil, fmt.Errorf("step %d of task %s was not done in time", in.Step, t.ID)
 		case err != nil:
 			return none, nil, fmt.Errorf("step %d of task %s: %w", in.Step, t.ID, err)

@@ -76,7 +76,8 @@ const (
 	refuse
 )
 
-// poll takes the body of the answer to a poll, which is over unless it has to wait.
+// poll takes the body of the answer to a poll, which is over unless it has to wait. One that
+// yields ends for an upgrade, with nothing.
 func (c *Conn) poll(yield bool) (body []byte, n next) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,11 +85,11 @@ func (c *Conn) poll(yield bool) (body []byte, n next) {
 	switch {
 	case c.state != open && c.reason == TransportClose: // the client closed it with a packet of its own
 		body, n = noopFrame.appendPayload(nil, c.eio3), answerLast
-	case c.state == open && c.ws == nil && c.queue.waiting() == 0 && c.probed && yield:
+	case c.state == open && c.ws == nil && c.queue.waiting() == 0 && c.probed && yield: // a websocket waits to take over
 		body = noopFrame.appendPayload(nil, c.eio3)
 	case c.state == closed:
 		body = goodbyeFrame.appendPayload(nil, c.eio3)
-	case c.ws != nil:
+	case c.ws != nil: // it has taken over
 		n = refuse
 	case c.state == open && c.queue.waiting() == 0:
 		return nil, wait

@@ -12,6 +12,11 @@ import (
 
 // A Socket is one client's connection to one namespace. Its methods are safe for
 // concurrent use; after the client has gone they do nothing.
+//
+// Its life: Server.admit makes it, has the Handler decide (Connect), and binds it to its
+// connection; tell tells the client CONNECT, and what was held until then; known, a moment
+// later, follows the library's own notice, before which it could not end a socket; end, on
+// whichever goroutine notices first, takes it out of everything.
 type Socket struct {
 	// Data is the Handler's own. Set it in Connect.
 	Data any
