@@ -68,12 +68,32 @@ func TestOrderAndCallsInHandlers(t *testing.T) {
 	}
 }
 
+// A passing context is one whose deadline passes when a channel is closed.
+type passing struct {
+	context.Context
+	when <-chan struct{}
+}
+
+func (p passing) Done() <-chan struct{} { return p.when }
+
+func (p passing) Err() error {
+	select {
+	case <-p.when:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestCallsEndInTime(t *testing.T) {
 	t.Parallel()
+	first, second := make(chan struct{}), make(chan struct{}) // closed when the server has heard them
 	c := dial(t, serve(t, func(p *peer) {
 		p.admit()
 		p.hear("42/hall,0")
+		close(first)
 		p.hear("42/hall,1")
+		close(second)
 		p.say(`43/hall,0[{"n":1}]`) // nobody waits for it
 		p.say(`43/hall,9[{"n":1}]`) // nor for this, which nobody asked
 		p.hear("42/hall,2")
@@ -82,13 +102,12 @@ func TestCallsEndInTime(t *testing.T) {
 		p.say(`43/hall,3["nine"]`)
 		p.linger()
 	}))
-	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
+	short := passing{t.Context(), first}
 	if _, err := client.Call(short, c, square, number{1}); !errors.Is(err, client.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, client.ErrNotSent) {
 		t.Errorf("late: %v", err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(time.Millisecond, cancel)
+	context.AfterFunc(passing{t.Context(), second}, cancel)
 	if _, err := client.Call(gone, c, square, number{1}); !errors.Is(err, context.Canceled) || errors.Is(err, client.ErrTimeout) {
 		t.Errorf("given up: %v", err)
 	}
