@@ -157,6 +157,28 @@ func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, err
 	return c.Policy.around(r)
 }
 
+// Run serves a command for a caller: Serve, with the dependencies closed after it.
+// This is what runs commands; Serve alone closes nothing.
+func (r *Route) Run(ctx context.Context, by Caller, input []byte) (out Outcome, err error) {
+	e := &execution{Context: ctx, caller: by}
+	e.caller.Operation = r.Operation
+	e.caller.Namespace, e.caller.Params = r.Namespace.Name, nil
+	if r.Namespace.Dynamic() {
+		if params, ok := r.Namespace.Match(by.Namespace); ok {
+			e.caller.Namespace, e.caller.Params = by.Namespace, params
+		}
+	}
+	outcome := ErrPanicked
+	defer func() {
+		if err = e.scope.end(outcome); err != nil {
+			out = Outcome{}
+		}
+	}()
+	out, err = r.Serve(e, input)
+	outcome = err
+	return out, err
+}
+
 // fit decodes for Admit: what does not fit is the client's mistake.
 func fit(body []byte, into any) error {
 	if json.Unmarshal(body, into) != nil {

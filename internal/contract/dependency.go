@@ -144,25 +144,3 @@ func (c closer) close(outcome error) (err error) {
 	}
 	return err
 }
-
-// Run serves a command for a caller: Serve, with the dependencies closed after it.
-// This is what runs commands; Serve alone closes nothing.
-func (r *Route) Run(ctx context.Context, by Caller, input []byte) (out Outcome, err error) {
-	e := &execution{Context: ctx, caller: by}
-	e.caller.Operation = r.Operation
-	e.caller.Namespace, e.caller.Params = r.Namespace.Name, nil
-	if r.Namespace.Dynamic() {
-		if params, ok := r.Namespace.Match(by.Namespace); ok {
-			e.caller.Namespace, e.caller.Params = by.Namespace, params
-		}
-	}
-	outcome := ErrPanicked
-	defer func() {
-		if err = e.scope.end(outcome); err != nil {
-			out = Outcome{}
-		}
-	}()
-	out, err = r.Serve(e, input)
-	outcome = err
-	return out, err
-}
