@@ -216,6 +216,9 @@ func (k *conn) engine(data []byte, up *upgrade) error {
 			case <-time.After(pause): // or nobody would notice when the connection is lost
 			}
 		}
+	case enginePong: // to nobody
+	default: // perhaps a proxy's page: the next poll would be answered so at once, and the next
+		return fmt.Errorf("%w: a packet that a server does not send: %.100q", ErrProtocol, data)
 	}
 	return nil
 }
