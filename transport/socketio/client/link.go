@@ -59,9 +59,13 @@ func newLink(to string, o options) (*link, error) {
 		return nil, fmt.Errorf("dial: %w", err)
 	}
 	l := &link{url: *u, opts: o, jar: jar, ended: make(chan struct{}), clients: map[string]*Client{}, parting: map[string]*parting{}}
-	l.web = http.Client{Jar: jar, Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: o.tls, MaxResponseHeaderBytes: 64 << 10,
-	}}
+	l.web = http.Client{
+		Jar: jar, Transport: &http.Transport{
+			Proxy: http.ProxyFromEnvironment, TLSClientConfig: o.tls, MaxResponseHeaderBytes: 64 << 10,
+		},
+		// As with websockets: a post would come as a GET, and headers go to whoever is named.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	return l, nil
 }

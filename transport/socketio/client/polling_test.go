@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -45,5 +46,46 @@ func TestAnswersThatAreNotTheServers(t *testing.T) {
 		if !errors.Is(c.Err(), client.ErrProtocol) {
 			t.Errorf("%s: %v", answer, c.Err())
 		}
+	}
+}
+
+// Who is sent elsewhere does not go there: a post would lose what it brings, and a header may
+// be a secret.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	var visits atomic.Int64
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		visits.Add(1)
+		fmt.Fprint(w, "ok")
+	}))
+	t.Cleanup(elsewhere.Close)
+	away := func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere.URL, http.StatusFound) }
+	server := httptest.NewServer(http.HandlerFunc(away))
+	t.Cleanup(server.Close)
+	polling := client.Transports(client.Polling)
+	if _, err := client.Dial(soon(t), server.URL, hall, polling); !errors.Is(err, client.ErrUnreachable) || !strings.Contains(err.Error(), "302 Found") {
+		t.Error(err)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		c := dial(t, polled(t, func(w http.ResponseWriter, r *http.Request) {
+			switch r.Method {
+			case method:
+				away(w, r)
+			case http.MethodGet:
+				<-r.Context().Done()
+			default:
+				fmt.Fprint(w, "ok")
+			}
+		}), polling, client.Reconnect(client.Reconnection{Off: true}))
+		if err := c.EmitRaw(soon(t), "news"); err != nil && !errors.Is(err, client.ErrDisconnected) {
+			t.Error(err)
+		}
+		within(t, "the end", c.Done())
+		if !strings.Contains(c.Err().Error(), "302 Found") {
+			t.Errorf("%s: %v", method, c.Err())
+		}
+	}
+	if n := visits.Load(); n > 0 {
+		t.Errorf("it went elsewhere %d times", n)
 	}
 }
