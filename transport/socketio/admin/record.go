@@ -40,6 +40,7 @@ const (
 	kept         = 1024 // entries
 	eventsSecond = 100  // events of clients recorded in one second; what connects and joins is always
 	maxShown     = 1024 // bytes of an argument
+	maxArguments = 16   // of an event
 )
 
 var _ sockets.Watcher = (*Record)(nil)
@@ -170,6 +171,10 @@ func (r *Record) event(kind string, s *sockets.Socket, name string, args func() 
 	event := []any{short(name)}
 	names, values := args()
 	for i, value := range values {
+		if i == maxArguments {
+			event = append(event, fmt.Sprintf("(%d more)", len(values)-i))
+			break
+		}
 		argument := ""
 		if i < len(names) {
 			argument = names[i]

@@ -2,12 +2,14 @@ package admin
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/example/switchyard/internal/contract"
+	"github.com/example/switchyard/transport/socketio/sockets"
 )
 
 func newTestRecord() *Record { return NewRecord(contract.NewCatalog()) }
@@ -68,6 +70,18 @@ func TestArgumentsAsTheyMayBeShown(t *testing.T) {
 	}
 	if n := len(r.values(many)); n > maxValues {
 		t.Errorf("%d headers", n)
+	}
+}
+
+// However many arguments a client sends, an entry is small: so many are kept, and told at once.
+func TestArgumentsThatAreShownAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newTestRecord()
+	one := json.RawMessage(`"` + strings.Repeat("x", maxShown-2) + `"`)
+	r.Received(new(sockets.Socket), sockets.Event{Name: "flood", Args: slices.Repeat([]json.RawMessage{one}, 900)})
+	entries, _, _ := r.since(0)
+	if n := len(entries[0].Args); n > 20*maxShown || !strings.Contains(string(entries[0].Args), `"(884 more)"`) {
+		t.Errorf("an entry of %d bytes", n)
 	}
 }
 
