@@ -69,7 +69,7 @@ func New(c *schema.Contract, lanes Lanes, a *auth.Authenticator, origins cors.Po
 		if cmd.HTTP.Path == "" {
 			continue
 		}
-		r := &route{cmd: cmd, lanes: lanes, auth: a, origins: origins, metrics: count.Operation(cmd.Operation), log: log}
+		r := &route{cmd: cmd, lanes: lanes, auth: a, origins: origins, health: health, metrics: count.Operation(cmd.Operation), log: log}
 		if err := handle(mux, cmd.HTTP.Method+" "+cmd.HTTP.Path, unhurried(r)); err != nil {
 			return nil, fmt.Errorf("command %q: %w", cmd.Operation, err)
 		}

@@ -27,6 +27,7 @@ type route struct {
 	lanes   Lanes
 	auth    *auth.Authenticator
 	origins cors.Policy
+	health  *Health
 	metrics *metrics.Operation
 	log     *slog.Logger
 }
@@ -39,7 +40,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			rt.log.Error("cannot admit a command", "operation", rt.cmd.Operation, "error", err)
 		}
 		rt.metrics.Answered(problem.Code)
-		write(w, problem)
+		rt.write(w, problem)
 		return
 	}
 	replies := make(chan broker.Reply, 1)
@@ -51,7 +52,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	select {
 	case reply := <-replies:
 		rt.metrics.Answered(reply.Code)
-		write(w, reply)
+		rt.write(w, reply)
 	case <-r.Context().Done(): // the client has gone
 	}
 }
@@ -128,7 +129,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // write answers with a reply as it is.
-func write(w http.ResponseWriter, r broker.Reply) {
+func (rt *route) write(w http.ResponseWriter, r broker.Reply) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // anew: the reply may have taken long
 	status, contentType := http.StatusOK, "application/json"
 	if r.Code != "" {
@@ -139,6 +140,9 @@ func write(w http.ResponseWriter, r broker.Reply) {
 	}
 	if r.Code == fault.Unauthenticated {
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if _, draining := rt.health.Draining(); draining {
+		w.Header().Set("Connection", "close") // or all that follows comes here, where it is refused
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(r.Body)))

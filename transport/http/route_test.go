@@ -45,6 +45,20 @@ func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 	}
 }
 
+// Who keeps its connection calls another node when this one drains, whatever is between them.
+func TestANodeThatDrainsKeepsNoConnectionsOfCallers(t *testing.T) {
+	t.Parallel()
+	_, health, h := serve(t, auth.None)
+	for _, want := range []string{"", "close"} {
+		for target, status := range map[string]int{"/v1/boards/b1": 200, "/v1/boards/%00": 400} {
+			if w := request(h, "GET", target, ""); w.Code != status || w.Header().Get("Connection") != want {
+				t.Errorf("%s: %d, Connection: %q, want %q", target, w.Code, w.Header().Get("Connection"), want)
+			}
+		}
+		health.Drain()
+	}
+}
+
 // pipes is a listener of connections in memory, whose deadlines follow the clock of
 // a synctest bubble.
 type pipes struct {
