@@ -2,8 +2,10 @@ package engineio_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -36,6 +38,21 @@ func TestPollWaitsForAMessage(t *testing.T) {
 	s.post(q, "4late")
 	if got := <-answer; got != "4late" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// Who is refused keeps no connection to a node that may be shutting down: the next attempt is
+// to reach another one, whatever is between them.
+func TestWhoIsRefusedKeepsNoConnection(t *testing.T) {
+	t.Parallel()
+	s := start(t, engineio.Config{Allow: func(*http.Request) error { return errors.New("not here") }})
+	resp, err := http.Get(s.url + "/?" + polling)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != 403 || !resp.Close {
+		t.Errorf("%s, closed: %t", resp.Status, resp.Close)
 	}
 }
 

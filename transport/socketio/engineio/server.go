@@ -126,6 +126,7 @@ func (srv *Server) handshake(w http.ResponseWriter, r *http.Request, q url.Value
 	if srv.cfg.Allow != nil {
 		if err := srv.cfg.Allow(r); err != nil {
 			srv.refused.Add(1)
+			w.Header().Set("Connection", "close") // the next attempt may reach another node
 			reject(w, forbidden(err))
 			return
 		}
