@@ -33,15 +33,16 @@ git add --all
 step "copied"
 
 # Each block of the walkthrough is a file to write, or a diff to apply. Somebody may have
-# written it all by hand already: then what is there is tried.
+# written it all by hand already: then what is there is tried. gonew has renamed the module in
+# Go, and not in the README.
 if [ -e usecases/chat/wave.go ]; then
   step "written before"
 else
-  awk '/<!-- walkthrough -->/ { on = 1 } /<!-- \/walkthrough -->/ { on = 0 }
+  awk -v module="$(go list -m)" '/<!-- walkthrough -->/ { on = 1 } /<!-- \/walkthrough -->/ { on = 0 }
     on && /^```go / { file = $2; next }
     on && /^```diff/ { file = "../walkthrough.diff"; next }
     /^```/ { file = "" }
-    file { print > file }' README.md
+    file { gsub("github.com/example/switchyard", module); print > file }' README.md
   git apply --recount ../walkthrough.diff
   written="$(git ls-files --modified --others --exclude-standard)"
   step "written: $(echo $written)"

@@ -45,6 +45,15 @@ func gonewAndInit(t *testing.T, dir string) {
 	}
 	must(t, dir, "go", "list", "-deps", "./...") // all that is imported is there; vet compiles it below
 	must(t, dir, "go", "test", "-vet=off", "./cmd/contract", "./cmd/server", "./usecases/...", "./internal/config", "./internal/spec")
+	t.Run("its walkthrough", func(t *testing.T) { // whose README gonew does not change
+		const what, js = "the README's walkthrough after gonew", "../../tests/js"
+		testenv.NodeModules(t, what, js)
+		modules, err := filepath.Abs(js + "/node_modules")
+		if err != nil {
+			t.Fatal(err)
+		}
+		must(t, dir, "bash", "scripts/first-command.sh", modules)
+	})
 	if out, err := in(dir, nil, "make", "verify"); err == nil || !strings.Contains(out, "git init") {
 		t.Errorf("make verify without git: %v\n%s", err, out)
 	}
