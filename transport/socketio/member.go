@@ -195,6 +195,7 @@ func (g *Gateway) Evict() {
 			in := len(m.stays) > 0 || m.stay != nil
 			m.mu.Unlock()
 			if in {
+				s.Hide() // whoever found it would never hear that it is gone
 				s.Close()
 				n++
 			}

@@ -2,6 +2,8 @@ package socketio_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -127,4 +129,52 @@ func TestEvict(t *testing.T) {
 	testenv.WaitFor(t, 20*time.Second, "the other to be left", func() bool { return g.Connections() == 1 })
 	g.Emit(emitter.Emission{Namespace: "/board", Event: "n", Payload: json.RawMessage(`1`), To: emitter.Audience{Everyone: true}})
 	out.Expect("/board", "n")
+}
+
+// Whoever was told that they are gone is not found any more, also while their client does
+// not come to fetch the end: nobody would be told again.
+func TestWhoIsEvictedIsNotFound(t *testing.T) {
+	t.Parallel()
+	g, _, url := start(t)
+	request := func(method, sid, body string) string {
+		req, err := http.NewRequestWithContext(t.Context(), method, url+"/socket.io/?EIO=4&transport=polling"+sid, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		said, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(said)
+	}
+	var opened struct{ SID string }
+	if err := json.Unmarshal([]byte(request("GET", "", "")[1:]), &opened); err != nil {
+		t.Fatal(err)
+	}
+	sid := "&sid=" + opened.SID
+	request("POST", sid, `40/board,{"user":"alice"}`)
+	request("GET", sid, "") // the last: it polls no more
+	alice := emitter.Audience{Users: []string{"alice"}}
+	g.Move("/board", alice, []string{"b1"}, false)
+	found := func() (counts []int) {
+		for _, q := range []broker.Question{{Room: "b1"}, {User: "alice"}, {}} {
+			for _, q.Action = range []string{broker.AskList, broker.AskCount} {
+				q.Namespace, q.Limit = "/board", 10
+				g.Answer(q, func(a broker.Answer) { counts = append(counts, a.Count) })
+			}
+		}
+		return counts
+	}
+	if diff := cmp.Diff([]int{1, 1, 1, 1, 1, 1}, found()); diff != "" {
+		t.Fatal(diff)
+	}
+	g.Evict()
+	if diff := cmp.Diff(make([]int, 6), found()); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -117,6 +117,14 @@ func (r *rooms) named(prefix string) (these, others int) {
 	return these, len(r.members) - these
 }
 
+// hide takes a socket out of its rooms and of the namespace, which it is still to leave.
+func (r *rooms) hide(s *Socket) {
+	r.leave(s, r.of(s))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sockets, s.id)
+}
+
 // drop takes a socket out of everything; false means that it has gone before.
 func (r *rooms) drop(s *Socket) bool {
 	r.mu.Lock()

@@ -151,6 +151,10 @@ func (s *Socket) Connection() string { return s.conn.engine.ID() }
 // before arrives first. The client comes back by itself.
 func (s *Socket) Close() { s.conn.engine.Close() }
 
+// Hide has nobody find the socket any more, nor send to it, until it has ended: a client
+// that does not come to fetch the end may take a while.
+func (s *Socket) Hide() { s.home.hide(s) }
+
 // write sends a packet, but never before CONNECT.
 func (s *Socket) write(f frames, volatile bool) {
 	if s.ended.Load() {
