@@ -77,7 +77,10 @@ func (g *Gateway) Answering(f func(q Question, done func(Answer))) { g.answer = 
 const (
 	maxAnswers  = 1000        // entries kept of a stream of answers
 	keepAnswers = time.Minute // of a process that reads them no longer
-	answerEarly = 50 * time.Millisecond
+
+	// A node answers before the asker gives up, by a tenth of the time within these bounds:
+	// the answer has a way to go, and has what others have said beside one who is silent.
+	answerEarly, answerEarliest = 50 * time.Millisecond, 500 * time.Millisecond
 )
 
 // asked answers a question.
@@ -104,7 +107,7 @@ func (g *Gateway) asked(e entry) error {
 	q.Limit, _ = strconv.Atoi(md[metaLimit])
 	now := g.census.now()
 	left := entryTime(e.id).Add(time.Duration(timeout) * time.Millisecond).Sub(now)
-	q.Within = left - min(answerEarly, left/4) // the answer has a way to go
+	q.Within = left - min(max(left/10, answerEarly), left/4, answerEarliest)
 	if left <= 0 || g.answer == nil {
 		return nil
 	}

@@ -106,6 +106,36 @@ func TestAQuestionWhileNobodyIsKnownToHoldSockets(t *testing.T) {
 	}
 }
 
+// One client keeps silent, so its node answers when the time is over: what the others have
+// said still has its way to go, which takes a while where Redis is far or a machine is busy.
+func TestTheAnswersBesideASilentOneComeInTime(t *testing.T) {
+	t.Parallel()
+	url := testenv.Embedded(t)
+	lanes := func(node string) *Lanes {
+		l, err := NewLanes(Config{Node: node, Partitions: 4}, testenv.Client(t, url), testenv.Client(t, url), slog.New(slog.NewTextHandler(t.Output(), nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	const way = 150 * time.Millisecond
+	g := NewGateway(lanes("far"))
+	g.Answering(func(q Question, done func(Answer)) {
+		time.AfterFunc(q.Within+way, func() {
+			done(Answer{Count: 2, Sockets: []SocketAnswer{{ID: "quick", Body: []byte(`1`)}, {ID: "silent", Problem: ProblemLate}}})
+		})
+	})
+	if err := g.Start(t.Context(), func(*Event) error { return nil }, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.Close)
+	spec := contract.AskSpec{Name: "question", Namespace: contract.Namespace{Name: "/test"}, Timeout: 5 * time.Second}
+	if r, err := NewAsker(lanes("near")).Ask(t.Context(), spec, contract.InRoom("r"), "x"); err != nil || len(r.Missing) > 0 || len(r.Sockets) != 2 {
+		t.Errorf("the room says %+v, %v", r, err)
+	}
+}
+
 // A process that has asked and ends has no failure to tell: nobody waits for an answer.
 func TestWhoHasAskedEndsWithoutAWord(t *testing.T) {
 	t.Parallel()

@@ -83,7 +83,7 @@ type Ask[Question, Answer any] struct {
 	Namespace Namespace
 	Name      string // wire name, "confirm"; permanent
 	Doc       string // one sentence
-	// Timeout is how long the client has. Zero, or more than the handler's own context
+	// Timeout is how long the answer may take. Zero, or more than the handler's own context
 	// leaves: until shortly before that ends.
 	Timeout time.Duration
 }
