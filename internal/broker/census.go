@@ -89,8 +89,18 @@ func (c *census) keepBeating(ctx context.Context) error {
 	return c.beat(ctx)
 }
 
-// beat says that this gateway lives and looks who else does.
+// beat says that this gateway lives and looks who else does. In its next life it says so at
+// once: until then nobody expects it to answer for its sockets.
 func (c *census) beat(ctx context.Context) error {
+	gone, err := c.beatOnce(ctx)
+	if gone && err == nil {
+		_, err = c.beatOnce(ctx)
+	}
+	return err
+}
+
+// beatOnce tells whether this life was found gone.
+func (c *census) beatOnce(ctx context.Context) (gone bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
 	life, first := c.roster.current(), ""
@@ -101,27 +111,27 @@ func (c *census) beat(ctx context.Context) error {
 	got, err := gatewaysScript.Run(ctx, c.rdb, []string{gatewaysKey}, life, first).StringSlice()
 	answered := c.clock()
 	if err != nil {
-		return fmt.Errorf("beat: %w", err)
+		return false, fmt.Errorf("beat: %w", err)
 	}
 	if len(got) < 2 {
-		return fmt.Errorf("beat: Redis answered with %d values", len(got))
+		return false, fmt.Errorf("beat: Redis answered with %d values", len(got))
 	}
 	if err := c.redisTime.read(got[0], asked, answered); err != nil {
-		return fmt.Errorf("beat: %w", err)
+		return false, fmt.Errorf("beat: %w", err)
 	}
 	switch got[1] {
 	case "0":
-		return c.disown(ctx, life)
+		return true, c.disown(ctx, life)
 	case "-1":
 		c.roster.beginAnew(life, false)
-		return nil
+		return true, nil
 	}
 	if life != c.known {
 		c.known = life
 		c.roster.list(life)
 	}
 	c.observe(got[2:], asked, answered)
-	return nil
+	return false, nil
 }
 
 // disown follows a beat that found this life gone: the others have ended it, or Redis

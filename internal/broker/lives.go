@@ -16,6 +16,7 @@ func (r *roster) beginAnew(life string, forgotten bool) {
 		return
 	}
 	r.life++
+	r.owed = r.owed || !forgotten
 	if forgotten {
 		r.stale = append(r.stale, life)
 		for p := range r.queues {
@@ -31,7 +32,6 @@ func (r *roster) beginAnew(life string, forgotten bool) {
 	signal(r.wake)
 	if !forgotten {
 		r.log.Warn("other gateways took this one for dead and tell that its sockets are gone: they must connect again")
-		r.ended()
 	}
 }
 

@@ -17,14 +17,19 @@ func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
 	onBothRedis(t, func(t *testing.T, url string) {
 		for name, wake := range map[string]func(*gatewayAlone){
 			"by its beat":  func(g *gatewayAlone) { g.beat() },
-			"by its write": func(g *gatewayAlone) { g.write() },
+			"by its write": func(g *gatewayAlone) { g.write(); g.beat() },
 		} {
 			if err := testenv.Client(t, url).FlushDB(t.Context()).Err(); err != nil {
 				t.Fatal(err)
 			}
 			frozen, b := newGatewayAlone(t, url, "frozen"), newGatewayAlone(t, url, "b")
 			ended := 0
-			frozen.roster.ended = func() { ended++ }
+			frozen.roster.ended = func() {
+				ended++ // whoever comes back is asked for at once: the others are to know that this one lives
+				if err := frozen.rdb.ZScore(t.Context(), gatewaysKey, frozen.roster.current()).Err(); err != nil {
+					t.Errorf("%s: its next life is not among the gateways: %v", name, err)
+				}
+			}
 			known := frozen.enter("known")
 			twice := frozen.enter("twice")
 			frozen.write()

@@ -29,11 +29,12 @@ import (
 // only if it was not, it goes into the next life.
 type roster struct {
 	*Lanes
-	ended func() // called when others have ended this gateway's life
+	ended func() // called when others have ended this gateway's life, once its next one is among the gateways
 
 	mu     sync.Mutex
 	life   int
 	listed string        // the life that is among the gateways: only then somebody would miss it
+	owed   bool          // ended is still to be called
 	stale  []string      // lives that are to be forgotten
 	queues []rosterQueue // by partition
 	turn   int           // the partition that is written first
@@ -135,12 +136,18 @@ var errRosterFull = fault.New(fault.Unavailable, "this node cannot tell the othe
 func (s *stay) Leave()           { s.r.add(s, stayEnds, nil) }
 func (s *stay) End(input []byte) { s.r.add(s, staySubmits, input) }
 
-// list notes that a life is among the gateways.
+// list notes that a life is among the gateways. Only then the sockets of the life before
+// are sent away: who comes back is in rooms at once, and must be found there.
 func (r *roster) list(life string) {
 	r.mu.Lock()
 	r.listed = life
+	owed := r.owed
+	r.owed = false
 	r.mu.Unlock()
 	signal(r.wake)
+	if owed {
+		r.ended()
+	}
 }
 
 // add queues a change. Of a stay that has ended nothing more is heard.
