@@ -90,31 +90,60 @@ func converse(t *testing.T, file string, nodes map[string]string) {
 		t.Fatal(err)
 	}
 	c := &conversation{t: t, nodes: nodes, people: map[string]*person{}, names: map[string]string{}}
-	for _, section := range archive.Files {
-		for i, line := range strings.Split(string(section.Data), "\n") {
-			line = strings.TrimSpace(line)
-			if line == "" || strings.HasPrefix(line, "#") {
-				continue
-			}
-			switch section.Name {
-			case "people":
-				c.introduce(line)
-			case "conversation":
-				t.Logf("%s:%d: %s", filepath.Base(file), i+1, line)
-				c.say(line)
-			default:
-				t.Fatalf("%s: unknown section %q", file, section.Name)
-			}
+	for _, l := range linesOf(archive) {
+		switch l.section {
+		case "people":
+			c.introduce(l.text)
+		case "conversation":
+			t.Logf("%s:%d: %s", filepath.Base(file), l.number, l.text)
+			c.say(l.text)
+		default:
+			t.Fatalf("%s: unknown section %q", file, l.section)
 		}
 	}
 	c.end()
+}
+
+// A line of a conversation that says something.
+type line struct {
+	section, text string
+	number        int // in its file
+}
+
+func linesOf(archive *txtar.Archive) (all []line) {
+	number := strings.Count(string(archive.Comment), "\n")
+	for _, section := range archive.Files {
+		number++ // its name
+		for text := range strings.Lines(string(section.Data)) {
+			number++
+			if text = strings.TrimSpace(text); text != "" && !strings.HasPrefix(text, "#") {
+				all = append(all, line{section.Name, text, number})
+			}
+		}
+	}
+	return all
+}
+
+// Whoever reads of a line in a failed test finds it, and a request has any method of a route.
+func TestLinesOfAConversation(t *testing.T) {
+	t.Parallel()
+	text := "A story.\n\n-- people --\nalice@1 /chat {}\n-- conversation --\n# A comment.\n\nREST@1 > DELETE /v1/rooms/lobby as alice,staff\n"
+	lines := linesOf(txtar.Parse([]byte(text)))
+	if len(lines) != 2 || !restRE.MatchString(lines[1].text) {
+		t.Fatalf("read %+v", lines)
+	}
+	for _, l := range lines {
+		if got := strings.Split(text, "\n")[l.number-1]; got != l.text {
+			t.Errorf("line %d is %q, and not %q", l.number, got, l.text)
+		}
+	}
 }
 
 var (
 	personRE  = regexp.MustCompile(`^(\w+)@(\w+)\s+(/\S+)\s*(.*)$`)
 	sayRE     = regexp.MustCompile(`^(\w+)\s+(>>?)\s+(\S+)\s+(.*)$`)
 	hearRE    = regexp.MustCompile(`^(\w+)\s+<\s+(\S+)\s+(.*)$`)
-	restRE    = regexp.MustCompile(`^REST@(\w+)\s+>\s+(GET|POST)\s+(\S+)\s+as\s+(\S+)\s*(.*)$`)
+	restRE    = regexp.MustCompile(`^REST@(\w+)\s+>\s+(GET|POST|PUT|PATCH|DELETE)\s+(\S+)\s+as\s+(\S+)\s*(.*)$`)
 	answerRE  = regexp.MustCompile(`^REST\s+<\s+(.*)$`)
 	comesGoes = regexp.MustCompile(`^(\w+)\s+(connects|disconnects)$`)
 	ignoresRE = regexp.MustCompile(`^(\w+)\s+ignores\s+(\S+)$`)
