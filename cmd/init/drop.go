@@ -34,7 +34,7 @@ const faulty = "tests/faults"
 // beside are tests that need others which go with the example: helpers, and the programs
 // that they run; and those that hold documents to naming tests of it.
 var beside = []string{"internal/load/truth_test.go", "tests/cluster_test.go", "tests/javascript_test.go", "tests/python_test.go", "tests/readme_test.go", "tests/guarantees_test.go", "tests/security_doc_test.go",
-	"tests/page_test.go", "scripts/first-command.sh"}
+	"tests/page_test.go", "tests/victim_test.go", "scripts/first-command.sh"}
 
 // smallest is the service that is left: one command, its tests, and what tests of whole
 // nodes say to it. Go does not look into a folder that begins with a _.

@@ -88,6 +88,7 @@ func initWithoutTheExample(t *testing.T, dir string) {
 			t.Errorf("%s is still there:\n%s", pattern, out)
 		}
 	}
+	must(t, dir, "go", "tool", "-modfile=tools.mod", "golangci-lint", "run", "--allow-parallel-runners", "--enable-only", "unused", "./tests") // helpers of tests that are gone
 }
 
 // initialised holds a tree to what `make init` has promised.
