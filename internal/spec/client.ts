@@ -24,7 +24,7 @@ export function isProblem(answer: unknown): answer is Problem {
  * For commands with one argument; for others there is socket.emitWithAck, which has their types as well.
  *
  * Sends a command and waits for its acknowledgement, a result or a problem; it never throws for either.
- * Without an answer in time it gives the problem "timeout": the outcome is not known then.
+ * Without an answer, in time or before the connection ends, it gives the problem "timeout": the outcome is not known then.
  */
 export async function call<Hears extends Events, Says extends Events, E extends keyof Says & string>(
   socket: Socket<Hears, Says>,
@@ -34,10 +34,11 @@ export async function call<Hears extends Events, Says extends Events, E extends 
 ): Promise<Result<Says, E> | Problem> {
   try {
     return await (socket as unknown as Socket).timeout(timeoutMS).emitWithAck(event, input);
-  } catch {
+  } catch (error) {
+    const cut = error instanceof Error && error.message === "socket has been disconnected"; // as socket.io-client says it
     return {
       kind: "error", type: "about:blank", title: "Gateway Timeout", status: 504, code: "timeout",
-      detail: `no answer within ${timeoutMS} ms`,
+      detail: cut ? "the connection ended before the answer" : `no answer within ${timeoutMS} ms`,
     };
   }
 }

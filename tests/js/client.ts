@@ -49,10 +49,13 @@ async function main(): Promise<void> {
   assert(!isProblem(started));
   assert.equal((await finished).task_id, started.task_id);
 
-  // No answer in time is a problem like any other.
+  // No answer in time is a problem like any other, and so is a connection that ends before it.
+  const cut = call(alice, "join", { room });
   alice.disconnect();
+  const broken = await cut;
+  assert(isProblem(broken) && broken.code === "timeout" && broken.detail === "the connection ended before the answer");
   const late = await call(alice, "join", { room }, 50);
-  assert(isProblem(late) && late.code === "timeout" && late.status === 504);
+  assert(isProblem(late) && late.code === "timeout" && late.status === 504 && late.detail === "no answer within 50 ms");
   bob.disconnect();
   tasks.disconnect();
 }
