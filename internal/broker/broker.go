@@ -211,6 +211,7 @@ type Lanes struct {
 	publisher *Publisher
 	metrics   *metrics.Metrics
 	unseen    throttle // partitions that cannot be told of
+	unserved  throttle // commands that no use case here serves
 }
 
 // NewLanes makes the lanes of one process. Commands and reads take two clients, so

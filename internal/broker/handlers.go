@@ -96,7 +96,7 @@ func retryTransient(next serveFunc) serveFunc {
 func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.Message, error) {
 	route, ok := h.routes[c.Operation]
 	if !ok {
-		return nil, fmt.Errorf("no use case serves %q; does another version of the service run?", c.Operation)
+		return nil, l.unknown(c)
 	}
 	caller := c.Caller
 	caller.Lane = c.lane()
@@ -109,6 +109,18 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 		return nil, fmt.Errorf("%s: output: %w", c.Operation, err)
 	}
 	return l.results(c, route.Namespace.For(caller), out)
+}
+
+// unknown is why a command does not run that this node has no use case for. While nodes are
+// replaced by those of another version, who waits for it tries again until one is there that
+// knows it: a dead letter would have it done twice. What nobody waits for is an accident.
+func (l *Lanes) unknown(c *Command) error {
+	err := fmt.Errorf("no use case serves %q; does another version of the service run?", c.Operation)
+	if c.replyTo == "" {
+		return err
+	}
+	l.unserved.error(l.log, "a command was not run", "command", c.ID, "error", err)
+	return fault.New(fault.Unavailable, "no node that knows this command was there to run it; nothing happened").After(time.Second)
 }
 
 // accept queues one admitted entry for its key.

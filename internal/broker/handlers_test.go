@@ -26,17 +26,44 @@ func executed(t *testing.T, replyTo string, serve func(context.Context) error, c
 	route := declared.Handle(func(ctx context.Context, _ contract.None) (contract.None, []contract.Effect, error) {
 		return contract.None{}, nil, serve(ctx)
 	})
+	answer, _, log = executedBy(t, replyTo, []contract.Route{route}, chain...)
+	return answer, log
+}
+
+// executedBy runs the command where these use cases are.
+func executedBy(t *testing.T, replyTo string, routes []contract.Route, chain ...message.HandlerMiddleware) (answer []*message.Message, dead *message.Message, log string) {
+	t.Helper()
 	var out strings.Builder
-	l := &Lanes{cfg: Config{Partitions: 1, CommandTimeout: time.Minute}, log: slog.New(slog.NewTextHandler(&out, nil)), metrics: metrics.New()}
-	w := NewWorker(l, NewHandlers(contract.NewCatalog([]contract.Route{route}), chain...))
+	l := &Lanes{cfg: Config{Partitions: 1, CommandTimeout: time.Minute, MaxOutput: 1000}, log: slog.New(slog.NewTextHandler(&out, nil)), metrics: metrics.New()}
+	w := NewWorker(l, NewHandlers(contract.NewCatalog(routes), chain...))
 	sent := &Command{ID: "some-id", Operation: "x.e", Input: []byte("{}"), replyTo: replyTo}
 	e := entry{id: fmt.Sprintf("%d-0", time.Now().UnixMilli()), uuid: sent.ID, metadata: string(sent.encoded()), payload: sent.Input}
 	c, err := parseCommand(e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer = w.execute(&job{p: newPartition(0), entry: e, command: c})
-	return answer, out.String()
+	j := &job{p: newPartition(0), entry: e, command: c}
+	answer = w.execute(j)
+	return answer, j.dead, out.String()
+}
+
+// While nodes are replaced by those of another version, a command may come to one that does
+// not know it. Its caller tries again, so nobody is to replay it; what nobody waits for is kept.
+func TestACommandOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ replyTo, answers string }{
+		"somebody waits": {"gateway", `"code":"unavailable"`},
+		"nobody waits":   {"", ""},
+	} {
+		answer, dead, log := executedBy(t, tc.replyTo, nil)
+		var told strings.Builder
+		for _, m := range answer {
+			told.Write(m.Payload)
+		}
+		if !strings.Contains(told.String(), tc.answers) || (dead == nil) != (tc.replyTo != "") || !strings.Contains(log, "another version") {
+			t.Errorf("%s: answer %s, dead letter %v, log %q", name, &told, dead, log)
+		}
+	}
 }
 
 func TestWhatNobodyIsToldIsLogged(t *testing.T) {
