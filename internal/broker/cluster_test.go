@@ -2,13 +2,16 @@ package broker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/fault"
@@ -179,6 +182,22 @@ func subscribeOnACluster(t *testing.T, cluster *testenv.RedisCluster, n *testNod
 	cancel()
 	if err := <-tailed; err != nil {
 		t.Errorf("tail: %v", err)
+	}
+}
+
+// Nothing was published yet when the node goes that REDIS_URL names: the others are known all
+// the same.
+func TestAPublisherOutlivesTheNamedNodeOfACluster(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "a Redis Cluster whose named node is gone")
+	p := broker.NewPublisher(testenv.ClusterClient(t, cluster), slog.New(slog.DiscardHandler))
+	topic := "topic"
+	for !errors.Is(cluster.Nodes[1].Get(t.Context(), topic).Err(), redis.Nil) { // another node's
+		topic += "s"
+	}
+	cluster.Kill(0)
+	if err := errors.Join(p.Publish(topic, message.NewMessage("id", nil)), p.Close()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -137,6 +137,10 @@ func (s *server) ask(ctx context.Context, addr string) (answered bool, err error
 		return true, errors.New("REDIS_URL: the nodes of a Redis Cluster are reached by TCP: name one as redis://host:port")
 	case !s.cluster && len(s.addrs) > 1:
 		return true, fmt.Errorf("REDIS_URL names %d addresses, but %s is no node of a Redis Cluster: name one Redis, or for Sentinels add master_name=…", len(s.addrs), addr)
+	case s.cluster:
+		if err := s.learn(ctx); err != nil {
+			return s.refuses(addr, err)
+		}
 	}
 	return true, nil
 }
@@ -163,9 +167,13 @@ func (s *server) refuses(addr string, err error) (final bool, _ error) {
 
 // client opens connections that are like the options.
 func (s *server) client(o redis.Options) client {
-	if !s.cluster {
-		return redis.NewClient(&o)
+	if s.cluster {
+		return s.clusterClient(&o)
 	}
+	return redis.NewClient(&o)
+}
+
+func (s *server) clusterClient(o *redis.Options) *redis.ClusterClient {
 	c := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: s.addrs, ClientName: o.ClientName, Protocol: o.Protocol, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
 		Dialer: o.Dialer, MaxRetries: -1, DialTimeout: o.DialTimeout, DialerRetries: o.DialerRetries,

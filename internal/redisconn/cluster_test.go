@@ -47,6 +47,28 @@ func TestOpenFindsACluster(t *testing.T) {
 	}
 }
 
+// A client that is used for the first time when the node is gone that the URL names knows
+// the others all the same.
+func TestTheNamedNodeOfAClusterMayGo(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "a Redis Cluster whose named node is gone")
+	c, stop, err := redisconn.Open(t.Context(), cluster.URL, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	key := "k"
+	for !errors.Is(cluster.Nodes[1].Get(t.Context(), key).Err(), redis.Nil) { // another node's
+		key += "k"
+	}
+	cluster.Kill(0)
+	for name, rdb := range map[string]redis.Cmdable{"commands": c.Commands, "reads": c.Reads, "stores": c.Stores} {
+		if err := rdb.Set(t.Context(), key, "v", 0).Err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // What a client of a cluster has sent may have been done, whatever became of the
 // connection: it is not sent again.
 func TestNothingIsSentTwiceToACluster(t *testing.T) {
