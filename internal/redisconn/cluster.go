@@ -185,8 +185,12 @@ func (s *server) clusterClient(o *redis.Options) *redis.ClusterClient {
 	return c
 }
 
-// Careful makes a cluster client follow redirections and send nothing twice.
-func Careful(c *redis.ClusterClient) { c.AddHook(hook{c}) }
+// Careful makes a cluster client follow redirections and send nothing twice. No node may be
+// known to it yet.
+func Careful(c *redis.ClusterClient) {
+	c.OnNewNode(func(node *redis.Client) { node.AddHook(knower{}) })
+	c.AddHook(hook{c})
+}
 
 // A client is what redis.Client and redis.ClusterClient have in common.
 type client interface {

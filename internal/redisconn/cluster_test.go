@@ -1,10 +1,12 @@
 package redisconn_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,6 +68,35 @@ func TestTheNamedNodeOfAClusterMayGo(t *testing.T) {
 		if err := rdb.Set(t.Context(), key, "v", 0).Err(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A node that was taken out of a Cluster and runs on knows of no slots. It is asked no more
+// than one that is down.
+func TestANodeThatHasLeftTheCluster(t *testing.T) {
+	t.Parallel()
+	const what = "a node that has left its Redis Cluster"
+	cluster, left := testenv.Cluster(t, what), testenv.LeftCluster(t, what)
+	c, stop, err := redisconn.Open(t.Context(), "redis://"+left+"?addr="+cluster.Nodes[0].Options().Addr, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	rdb, ok := c.Commands.(*redis.ClusterClient)
+	if !ok {
+		t.Fatalf("it is a %T", c.Commands)
+	}
+	for range 30 { // each asks one of them for the slots
+		var masters atomic.Int64
+		err := rdb.ForEachMaster(t.Context(), func(context.Context, *redis.Client) error { masters.Add(1); return nil })
+		if n := masters.Load(); err != nil || n != int64(len(cluster.Nodes)) {
+			t.Fatalf("there are %d masters: %v", n, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	if _, err = redisconn.Connect(ctx, "redis://"+left); err == nil || !strings.Contains(err.Error(), "is in no Redis Cluster") {
+		t.Errorf("nobody else is named: %v", err)
 	}
 }
 

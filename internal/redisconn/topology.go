@@ -2,6 +2,7 @@ package redisconn
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -24,4 +25,33 @@ func (s *server) learn(ctx context.Context) error {
 	})
 	s.addrs = slices.Clip(s.addrs) // clients append to it, each for itself
 	return err
+}
+
+// A knower is a node that is asked who has which slots. One that was taken out of its Cluster
+// and runs on would say for a while that nobody has any: what is sent would go anywhere, one
+// command here and the next there. So that is an error, after which another one is asked.
+type knower struct{}
+
+var _ redis.Hook = knower{}
+
+var errNoSlots = errors.New("it knows of no slots: it is in no Redis Cluster, or in one that is not made yet")
+
+// DialHook changes nothing.
+func (knower) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook looks at answers to CLUSTER SLOTS.
+func (knower) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if slots, ok := cmd.(*redis.ClusterSlotsCmd); ok && err == nil && len(slots.Val()) == 0 {
+			err = errNoSlots
+			cmd.SetErr(err)
+		}
+		return err
+	}
+}
+
+// ProcessPipelineHook changes nothing.
+func (knower) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }

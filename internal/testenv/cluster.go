@@ -44,6 +44,19 @@ func Cluster(t testing.TB, what string) *RedisCluster {
 	return c
 }
 
+// LeftCluster starts a node that is like one that was taken out of its Redis Cluster and runs
+// on, and returns its address.
+func LeftCluster(t testing.TB, what string) string {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		LeaveOut(t, what, "no redis-server on the PATH")
+	}
+	alone := &RedisCluster{}
+	alone.startNode(t, path)
+	return alone.Nodes[0].Options().Addr
+}
+
 func (c *RedisCluster) startNode(t testing.TB, path string) {
 	t.Helper()
 	port, bus := FreePort(t), FreePort(t)
