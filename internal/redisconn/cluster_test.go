@@ -1,6 +1,7 @@
 package redisconn_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -99,6 +100,41 @@ func TestANodeThatHasLeftTheCluster(t *testing.T) {
 		t.Errorf("nobody else is named: %v", err)
 	}
 }
+
+// A master that is away when a process starts is waited for: it comes back, or another has
+// its place soon.
+func TestAMasterThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "a node of a Redis Cluster that is away")
+	cluster.Kill(1)
+	waits := make(chan struct{}, 1)
+	log := slog.New(slog.NewTextHandler(writer(func(line []byte) {
+		if bytes.Contains(line, []byte("waiting for Redis")) {
+			waits <- struct{}{}
+		}
+	}), nil))
+	opened := make(chan error, 1)
+	go func() {
+		_, stop, err := redisconn.Open(t.Context(), cluster.URL, log)
+		if err == nil {
+			stop()
+		}
+		opened <- err
+	}()
+	select {
+	case <-waits:
+	case err := <-opened:
+		t.Fatalf("it did not wait: %v", err)
+	}
+	cluster.Restart(t, 1)
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
+type writer func(line []byte)
+
+func (w writer) Write(line []byte) (int, error) { w(line); return len(line), nil }
 
 // What a client of a cluster has sent may have been done, whatever became of the
 // connection: it is not sent again.

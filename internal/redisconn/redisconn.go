@@ -134,12 +134,11 @@ func (c *Clients) check(ctx context.Context, log *slog.Logger) error {
 	if c.Embedded {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	switch rdb := c.Commands.(type) {
 	case *redis.Client:
 		return checkNode(ctx, rdb, log)
 	case *redis.ClusterClient:
+		awaitMasters(ctx, rdb, log)
 		return rdb.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
 			return checkNode(ctx, node, log.With("redis", node.Options().Addr))
 		})
@@ -149,6 +148,8 @@ func (c *Clients) check(ctx context.Context, log *slog.Logger) error {
 
 // checkNode reports all that makes a Redis useless for us at once.
 func checkNode(ctx context.Context, rdb *redis.Client, log *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	info, err := rdb.Info(ctx).Result()
 	if err != nil {
 		return fmt.Errorf("REDIS_URL: ask Redis at %s what it is: %w", rdb.Options().Addr, err)

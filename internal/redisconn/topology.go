@@ -3,8 +3,10 @@ package redisconn
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,6 +27,28 @@ func (s *server) learn(ctx context.Context) error {
 	})
 	s.addrs = slices.Clip(s.addrs) // clients append to it, each for itself
 	return err
+}
+
+// awaitMasters waits until all masters of a Cluster answer: one may have gone just now, and a
+// replica have its place soon. What is wrong after that, who asks them finds out.
+func awaitMasters(ctx context.Context, c *redis.ClusterClient, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	ping := func(ctx context.Context, node *redis.Client) error { return node.Ping(ctx).Err() }
+	for told := false; ; told = true {
+		err := c.ForEachMaster(ctx, ping)
+		if err == nil {
+			return
+		}
+		if !told {
+			log.Warn("waiting for Redis", "error", err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // A knower is a node that is asked who has which slots. One that was taken out of its Cluster
