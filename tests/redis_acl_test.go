@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,13 +19,8 @@ import (
 // work, are refused nothing of it, and may do no more.
 func TestRedisUsersHaveTheRightsThatTheyNeed(t *testing.T) {
 	t.Parallel()
-	example, err := os.ReadFile("../deployments/redis/users.acl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "users.acl") // with passwords: as it is, it lets nobody in
-	text := strings.ReplaceAll(string(example), " off resetpass ", " on resetpass >hunter2 ")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	file := filepath.Join(t.TempDir(), "users.acl")
+	if err := os.WriteFile(file, []byte(usersWithPasswords(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address := testenv.RedisServer(t, "users of Redis", "--aclfile", file)
@@ -35,15 +31,7 @@ func TestRedisUsersHaveTheRightsThatTheyNeed(t *testing.T) {
 	rawsio.Dial(t, node.AdminURL).Connect("/admin", `{"sessionId":"`+logIn(t, node).session+`"}`)
 	operate(t, url("yard"), admin)
 
-	denied, err := admin.ACLLog(t.Context(), 100).Result()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range denied {
-		if d.Object != "config|get" && d.Object != "client|setinfo" { // for a warning at the start, and for the name of the library; the first would show passwords
-			t.Errorf("%s was refused %s (%s)", d.Username, d.Object, d.ClientInfo.LastCmd)
-		}
-	}
+	nothingWasRefused(t, admin)
 	may := func(user string, allowed bool, args ...any) {
 		t.Helper()
 		if err := testenv.Client(t, url(user)).Do(t.Context(), args...).Err(); (err == nil) != allowed {
@@ -64,6 +52,69 @@ func TestRedisUsersHaveTheRightsThatTheyNeed(t *testing.T) {
 	may("yard", false, "SET", "partitions", "1")
 }
 
+// On a Redis Cluster they ask besides who has which slots, and follow one that moves.
+func TestRedisUsersHaveTheRightsThatTheyNeedOnACluster(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "users of a Redis Cluster")
+	for _, node := range cluster.Nodes {
+		for line := range strings.Lines(usersWithPasswords(t)) {
+			args := []any{"ACL", "SETUSER"}
+			for _, word := range strings.Fields(line)[1:] {
+				args = append(args, word)
+			}
+			if args[2] == "default" { // we are
+				continue
+			}
+			if err := node.Do(t.Context(), args...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	url := func(user string) string { return "redis://" + user + ":hunter2@" + cluster.Nodes[0].Options().Addr }
+	c := rawsio.Dial(t, siotest.Cluster(t, 1, siotest.Redis(url("node")))[0].URL)
+	c.Connect("/chat", "")
+	post := func() (waits []func() string) {
+		for i := range 64 {
+			waits = append(waits, c.Begin("/chat", "message", fmt.Sprintf(`{"room":"room-%d","text":"x"}`, i)))
+		}
+		return waits
+	}
+	waits := post() // in all lanes
+	cluster.MoveSlot(t, "cmd:{p0}", func() { waits = append(waits, post()...) })
+	for _, wait := range waits {
+		if answer := wait(); strings.Contains(answer, `"error"`) {
+			t.Error(answer)
+		}
+	}
+	operate(t, url("yard"), testenv.ClusterClient(t, cluster))
+	for _, node := range cluster.Nodes {
+		nothingWasRefused(t, node)
+	}
+}
+
+// usersWithPasswords is the file of users, which as it is lets nobody in.
+func usersWithPasswords(t *testing.T) string {
+	t.Helper()
+	example, err := os.ReadFile("../deployments/redis/users.acl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(example), " off resetpass ", " on resetpass >hunter2 ")
+}
+
+func nothingWasRefused(t *testing.T, admin *redis.Client) {
+	t.Helper()
+	denied, err := admin.ACLLog(t.Context(), 100).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range denied {
+		if d.Object != "config|get" && d.Object != "client|setinfo" { // for a warning at the start, and for the name of the library; the first would show passwords
+			t.Errorf("%s was refused %s (%s)", d.Username, d.Object, d.ClientInfo.LastCmd)
+		}
+	}
+}
+
 // converseAs has nodes of a Redis user hold conversations.
 func converseAs(t *testing.T, url string, admin *redis.Client) {
 	t.Helper()
@@ -79,7 +130,7 @@ func converseAs(t *testing.T, url string, admin *redis.Client) {
 }
 
 // operate does all that the operator's tool can do.
-func operate(t *testing.T, url string, admin *redis.Client) {
+func operate(t *testing.T, url string, admin redis.UniversalClient) {
 	t.Helper()
 	program := siotest.Program(t, "cmd/yard")
 	yard := func(args ...string) string {
