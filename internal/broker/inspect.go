@@ -242,7 +242,11 @@ func follow(ctx context.Context, t *tail, turn *sync.Mutex, see func(LaneEntry) 
 	defer t.reader.close()
 	for ctx.Err() == nil {
 		all, err := t.next(ctx)
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case redis.HasErrorPrefix(err, "MOVED "): // where a slot is now is soon known, see elsewhere
+			sleep(ctx, migratingPoll)
+		default:
 			return err
 		}
 		for _, f := range all {

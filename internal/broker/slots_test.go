@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/example/switchyard/internal/broker"
 	"github.com/example/switchyard/internal/contract"
@@ -39,6 +41,40 @@ func TestASlotMovesWhileCommandsFlow(t *testing.T) {
 	f.awaitMore(t, 0)
 	f.end()
 	f.check(t, book, a, b)
+}
+
+// Who tails a lane goes on with it where its slot has moved.
+func TestASlotMovesWhileALaneIsTailed(t *testing.T) {
+	t.Parallel()
+	cluster := testenv.Cluster(t, "tailing a lane of a Redis Cluster")
+	rdb := testenv.ClusterClient(t, cluster)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	if err := rdb.Set(ctx, "partitions", 1, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	i, err := broker.Inspect(ctx, rdb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard, tailed := make(chan string), make(chan error, 1)
+	go func() {
+		tailed <- i.Tail(ctx, "evt", true, func(e broker.LaneEntry) error { heard <- e.Payload; return nil })
+	}()
+	for _, payload := range []string{"before", "after"} {
+		if err := rdb.XAdd(ctx, &redis.XAddArgs{Stream: "evt:{p0}", Values: []any{"_watermill_message_uuid", "id", "payload", payload}}).Err(); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case got := <-heard:
+			if got != payload {
+				t.Errorf("it hears %q in place of %q", got, payload)
+			}
+		case err := <-tailed:
+			t.Fatalf("it ends: %v", err)
+		}
+		cluster.MoveSlot(t, "evt:{p0}", func() {})
+	}
 }
 
 // A master of the Cluster may be away for as long as no replica takes its place: what was
