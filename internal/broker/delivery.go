@@ -40,6 +40,18 @@ func newDelivery(out chan *message.Message, log *slog.Logger) *delivery {
 	return &delivery{out: out, log: log, events: map[string]*sequence{}}
 }
 
+// handAll hands over what a read has brought.
+func (d *delivery) handAll(ctx context.Context, t *tail, all []found) bool {
+	for _, f := range all {
+		for _, e := range f.entries {
+			if !d.hand(ctx, t.streams[f.stream], e) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // hand hands one entry over; false means that ctx has ended before it was acknowledged.
 func (d *delivery) hand(ctx context.Context, stream string, e entry) bool {
 	d.turn.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -124,6 +125,27 @@ func (t *tail) next(ctx context.Context) ([]found, error) {
 		t.last[f.stream] = strings.Clone(f.entries[len(f.entries)-1].id) // which would keep the whole read
 	}
 	return all, err
+}
+
+// A handOver hands over what a read has brought; false means that ctx has ended before
+// all was acknowledged.
+type handOver func(ctx context.Context, t *tail, all []found) bool
+
+// follow hands over what comes until ctx ends.
+func (t *tail) follow(ctx context.Context, log *slog.Logger, what string, hand handOver) {
+	defer t.reader.close()
+	var wait backoff
+	for ctx.Err() == nil {
+		all, err := t.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			wait.sleep(ctx, log, what, err)
+			continue
+		}
+		wait.reset()
+		if !hand(ctx, t, all) {
+			return
+		}
+	}
 }
 
 // A batchSize is how many entries of a stream a reader asks for. A connection that is
