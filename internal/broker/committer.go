@@ -24,9 +24,6 @@ type committer struct {
 	unhappy throttle
 	refused throttle
 	buried  deadLetters
-
-	stop context.CancelFunc
-	done chan struct{}
 }
 
 const (
@@ -39,19 +36,7 @@ const (
 )
 
 func newCommitter(w *Worker) *committer {
-	return &committer{w: w, apart: map[*partition]*setApart{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
-}
-
-func (c *committer) start() {
-	ctx, stop := context.WithCancel(context.Background())
-	c.stop = stop
-	go c.run(ctx)
-}
-
-// close stops; what is queued is not committed, and the next owner runs it again.
-func (c *committer) close() {
-	c.stop()
-	<-c.done
+	return &committer{w: w, apart: map[*partition]*setApart{}, wake: make(chan struct{}, 1)}
 }
 
 func (c *committer) add(done *completion) {
@@ -110,8 +95,8 @@ func (c *committer) next(now time.Time) (chunks []*chunk) {
 	return chunks
 }
 
+// run commits until ctx ends; what is queued then, the next owner runs again.
 func (c *committer) run(ctx context.Context) {
-	defer close(c.done)
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {

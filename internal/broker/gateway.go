@@ -97,7 +97,7 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	g.wg.Go(func() { g.roster.run(run) })
 	g.wg.Go(func() { g.census.run(run) })
 	g.wg.Go(func() { g.watch.keepAsking(run) })
-	g.wg.Go(func() { g.pending.run(run) })
+	g.wg.Go(func() { every(run, sweepEvery, g.pending.sweep) })
 	return nil
 }
 

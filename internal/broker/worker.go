@@ -37,15 +37,16 @@ type Worker struct {
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
 	alone    chan struct{} // holds one while a suspect runs
 	hung     atomic.Int64  // handlers that were given up and have not returned
-	sweeper  sweeper
 
 	undecodable, hangs, unread, spoilt throttle
 
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours
 
-	stop             context.CancelFunc
+	stop             context.CancelFunc // of beating and reading, which end first
 	beating, reading sync.WaitGroup
+	halt             context.CancelFunc // of what finishes commands
+	finishing        sync.WaitGroup
 }
 
 const (
@@ -84,9 +85,11 @@ func (w *Worker) Start(ctx context.Context) error {
 	for _, r := range w.readers() {
 		w.reading.Go(func() { w.follow(run, r) })
 	}
-	w.sweeper.start(w.sweep)
-	w.commits.start()
-	w.lookups.start()
+	finish, halt := context.WithCancel(context.Background())
+	w.halt = halt
+	w.finishing.Go(func() { every(finish, sweepEvery, func(time.Time) { w.sweep() }) })
+	w.finishing.Go(func() { w.commits.run(finish) })
+	w.finishing.Go(func() { w.lookups.run(finish) })
 	return nil
 }
 
@@ -223,8 +226,7 @@ func (w *Worker) Close() {
 	for _, p := range w.ownedPartitions() {
 		w.lose(p)
 	}
-	w.lookups.close()
-	w.sweeper.close()
-	w.commits.close()
+	w.halt()
+	w.finishing.Wait()
 	w.pool.close()
 }
