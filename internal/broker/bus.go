@@ -40,10 +40,6 @@ type Bus interface {
 // ErrTooLarge is what a Bus says of a message that its broker refuses for its size.
 var ErrTooLarge = errors.New("the message is larger than the broker takes")
 
-// metaEntry is where a message of a Bus was in Redis: "<partition>/<entry>". Its number
-// is in fieldSeq.
-const metaEntry = "_entry"
-
 // toBus makes a message of an entry. It shares the entry's memory.
 func toBus(partition int, e entry) (*message.Message, error) {
 	m, err := decode(e)

@@ -14,15 +14,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 )
 
-// The names in the metadata of dead letters, besides what the command itself said.
-const (
-	metaDeadOrigin   = "_dead_origin"   // stream
-	metaDeadEntry    = "_dead_entry"    // its id there
-	metaDeadReason   = "_dead_reason"   // one error, without a stack
-	metaDeadAttempts = "_dead_attempts" // number
-	deadPrefix       = "_dead_"
-)
-
 const maxReason = 500 // bytes of a dead letter's reason, and of a log line's
 
 // deadCommand is the dead letter of a command that failed by accident: what was sent,

@@ -11,12 +11,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// MetaMissed is in the metadata of a message of Events when events of its lane before it
-// are gone: the subscriber was behind by more than the lane keeps (ResyncGap), or Redis has
-// lost its last writes (ResyncEpoch). What is made of all events, like a projection, is to
-// be made anew.
-const MetaMissed = "_missed"
-
 // A delivery hands entries over to Watermill, one at a time, until each is acknowledged.
 // Safe for concurrent use.
 type delivery struct {

@@ -34,14 +34,6 @@ func historyKey(partition int, e contract.EventSpec, key string) string {
 
 const fieldKept = "payload" // as lua/complete.lua writes it
 
-// A toKeep is one message of a completion that is to be kept.
-type toKeep struct {
-	message int // its index
-	log     string
-	most    string // a number
-	place   int    // index of log among the partition's keys, as Lua counts; while it is committed
-}
-
 // Before returns the events before a position, the newest last.
 func (h *History) Before(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
 	if limit < 1 { // to Redis it is an error, or no limit

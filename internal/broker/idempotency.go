@@ -103,8 +103,6 @@ func digest(input []byte) string {
 	return string(sum[:16])
 }
 
-const metaInput = "input" // in a record: digest of the command's input
-
 // newRecord is the record of a command that has run: the digest of its input and its
 // reply. There is none if the reply is no outcome.
 func newRecord(input string, reply *message.Message) string {

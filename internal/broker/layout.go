@@ -2,8 +2,11 @@ package broker
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/example/switchyard/internal/msgpack"
 )
 
 // arguments lays out one run as lua/complete.lua wants it.
@@ -131,4 +134,50 @@ func (l *layout) place(done *completion, m *message.Message) int {
 		return slices.Index(l.keys[l.own:], l.lanes.replyStream(done.p.number, done.replyTo)) + 1
 	}
 	return 3
+}
+
+// A destination is the kind of stream that a message goes to.
+type destination int
+
+const (
+	toReply destination = iota
+	toEvents
+	toCommands
+)
+
+// destinationOf tells where a message that a command brought about is committed to.
+// Its metadata says it: commands name an operation, events a namespace. A reply that
+// changes rooms or the session goes with the events, in the order of the lane.
+func destinationOf(m *message.Message) destination {
+	switch {
+	case m.Metadata[metaOperation] != "":
+		return toCommands
+	case m.Metadata[MetaNamespace] != "", m.Metadata[metaJoin] != "", m.Metadata[metaLeave] != "", m.Metadata[metaSession] != "":
+		return toEvents
+	}
+	return toReply
+}
+
+func isForGateway(m *message.Message) bool { return destinationOf(m) == toReply }
+
+// appendWithReply is appendMetadata for an event on which a reply travels.
+func appendWithReply(b []byte, m, reply *message.Message) []byte {
+	md, r := m.Metadata, reply.Metadata
+	on := [...]pair{
+		{metaReplyTo, r[metaReplyTo]}, {metaCode, r[metaCode]}, {metaJoin, r[metaJoin]}, {metaLeave, r[metaLeave]}, {metaSession, r[metaSession]},
+		{metaReply, unsafe.String(unsafe.SliceData(reply.Payload), len(reply.Payload))}, // which nobody changes
+	}
+	n := len(md)
+	for _, p := range on {
+		if p.value != "" {
+			n++
+		}
+	}
+	b = appendTexts(msgpack.AppendMap(b, n), md)
+	for _, p := range on {
+		if p.value != "" {
+			b = msgpack.AppendText(msgpack.AppendText(b, p.name), p.value)
+		}
+	}
+	return b
 }
