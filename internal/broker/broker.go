@@ -50,7 +50,7 @@
 //
 // A partition is in one slot, and so is every command and every run of a script. A read
 // is one too: each partition has a loop and a connection of its own for it, and events
-// are still handed over one at a time (shards.go). The clients follow redirections, and
+// are still handed over one at a time (cluster.go). The clients follow redirections, and
 // send nothing twice. While a slot moves, Redis refuses whatever names several of its
 // keys unless it has them all: commits wait and are tried again, and each stream is read
 // by itself.

@@ -2,10 +2,8 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"strings"
 	"time"
 
@@ -145,24 +143,5 @@ func (t *tail) follow(ctx context.Context, log *slog.Logger, what string, hand h
 		if !hand(ctx, t, all) {
 			return
 		}
-	}
-}
-
-// A batchSize is how many entries of a stream a reader asks for. A connection that is
-// too slow for as many would bring the same ones too late for ever, and entries that are
-// large would take a lot of memory at once.
-type batchSize struct{ now, max int64 }
-
-const largeReply = 8 << 20 // bytes
-
-// adapt halves the size after a read that took too long or brought too much, and
-// doubles it after one that is far from either.
-func (b *batchSize) adapt(err error, bytes int) {
-	var timeout net.Error
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout(), err == nil && bytes > largeReply:
-		b.now = max(b.now/2, 1)
-	case err == nil && bytes < largeReply/4:
-		b.now = min(2*b.now, b.max)
 	}
 }
