@@ -15,7 +15,7 @@
 //	kept:{p3}:<event key> the newest of an event that is kept, for each key
 //	idem:{p3}:<hash>      the outcome of a command with an idempotency key
 //	dlq:{p3}              dead letters: commands that failed by accident
-//	ans:<boot>            answers of the nodes' sockets to one process, see asked.go
+//	ans:<boot>            answers of the nodes' sockets to one process, see question.go
 //	roster:{p3}:<life>    commands to submit when sockets of a gateway are gone, see roster.go
 //	fwd:{p3}:<command>    that a follow-up command was sent on to this partition, and so is not again
 //
@@ -100,7 +100,7 @@
 // no number: they are emitted and not counted.
 //
 // Who sends sockets away asks the same counters first, and waits until what they count was
-// handed over: a gateway that was cut off is behind (behind.go).
+// handed over: a gateway that was cut off is behind (catchup.go).
 //
 // # Another broker for events
 //

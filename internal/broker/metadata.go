@@ -11,7 +11,7 @@ import (
 	"github.com/example/switchyard/internal/tracing"
 )
 
-// The names in the metadata of messages, as streams.go describes them to others. Those of
+// The names in the metadata of messages, as streams_doc.go describes them to others. Those of
 // commands:
 const (
 	metaOperation   = "operation"
@@ -65,7 +65,7 @@ const (
 
 	// MetaAction is set on requests to all nodes: "join", "leave" (users, sockets, rooms),
 	// "close" (rooms) or "disconnect" (users, sockets, reason). Those that want an answer
-	// are in asked.go.
+	// are in question.go.
 	MetaAction = "action"
 	MetaReason = "reason"
 )
