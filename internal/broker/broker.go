@@ -137,7 +137,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/google/wire"
@@ -240,40 +239,6 @@ const Events = "events"
 
 // Boot names this process on the lanes.
 func (l *Lanes) Boot() string { return l.boot }
-
-func commandStream(p int) string { return "cmd:{p" + strconv.Itoa(p) + "}" }
-func ownerKey(p int) string      { return "own:{p" + strconv.Itoa(p) + "}" }
-func recordPrefix(p int) string  { return "idem:{p" + strconv.Itoa(p) + "}:" }
-func eventStream(p int) string   { return "evt:{p" + strconv.Itoa(p) + "}" }
-func deadStream(p int) string    { return "dlq:{p" + strconv.Itoa(p) + "}" }
-
-// replyStream is where a gateway reads its replies: one for those of all partitions,
-// since each stream has a price at each read. On a Redis Cluster it must be where the
-// partition is.
-func (l *Lanes) replyStream(p int, boot string) string {
-	if onCluster(l.rdb) {
-		return "rep:{p" + strconv.Itoa(p) + "}:" + boot
-	}
-	return "rep:" + boot
-}
-
-// eventStreams are the streams of all partitions, by partition.
-func (l *Lanes) eventStreams() []string {
-	s := make([]string, l.cfg.Partitions)
-	for p := range s {
-		s[p] = eventStream(p)
-	}
-	return s
-}
-
-// partition is the lane of a key: FNV-1a, the same on every node and for ever.
-func (l *Lanes) partition(key string) int {
-	h := uint64(14695981039346656037)
-	for i := range len(key) {
-		h = (h ^ uint64(key[i])) * 1099511628211
-	}
-	return int((h ^ h>>32) % uint64(l.cfg.Partitions))
-}
 
 // Times of the lanes. A lease is renewed at every beat; a worker that could not
 // renew for freshFor starts no handler, well before another may take over.

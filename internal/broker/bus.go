@@ -84,7 +84,9 @@ type lateness struct {
 
 // Through has the gateway hear events from a Bus, by the name that its relays have. Call
 // it before Start.
-func (g *Gateway) Through(name string, b Bus) { g.hearing = &hearing{bus: b, key: g.relayKey(name)} }
+func (g *Gateway) Through(name string, b Bus) {
+	g.hearing = &hearing{bus: b, key: groupKey(relayGroup(name), Events)}
+}
 
 // hear follows the Bus until ctx ends.
 func (g *Gateway) hear(ctx context.Context, in <-chan *message.Message) {

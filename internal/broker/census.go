@@ -39,7 +39,6 @@ type sighting struct {
 }
 
 const (
-	gatewaysKey = "gateways"
 	deadAfter   = 5 * time.Second // without a beat that we would have seen
 	watchedGap  = 2 * time.Second // between two of our own beats, after which we have not watched
 	deadStandIn = 5 * time.Second // how much longer a gateway waits whose turn it is not

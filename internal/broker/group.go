@@ -67,7 +67,7 @@ func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 	}
 	m := &member{
 		GroupSubscriber: s, topic: topic, id: uuid.NewString(),
-		key: "group:{" + s.name + " " + topic + "}", in: in,
+		key: groupKey(s.name, topic), in: in,
 	}
 	out := make(chan *message.Message)
 	m.follower = func() handOver { return m.oneByOne(out) }

@@ -260,7 +260,7 @@ func (w *Worker) forward(j *job) {
 	c := *j.command
 	c.forward = false
 	target := w.partition(c.lane())
-	keys := []string{commandStream(target), fmt.Sprintf("fwd:{p%d}:%s", target, c.ID)}
+	keys := []string{commandStream(target), forwardKey(target, c.ID)}
 	var wait backoff
 	for !j.p.lost.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), roundTripMax)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -25,12 +24,6 @@ var _ contract.History = (*History)(nil)
 
 // NewHistory makes a history that reads over a client of its own.
 func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{l, rdb} }
-
-// historyKey is the stream of an event and a key. No two have the same: neither a
-// namespace nor an event has a space in its name.
-func historyKey(partition int, e contract.EventSpec, key string) string {
-	return "kept:{p" + strconv.Itoa(partition) + "}:" + e.Namespace.Name + " " + e.Name + " " + key
-}
 
 const fieldKept = "payload" // as lua/complete.lua writes it
 

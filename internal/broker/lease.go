@@ -11,8 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-const workersKey = "workers"
-
 // keepBeating renews, takes and releases partitions until ctx ends.
 func (w *Worker) keepBeating(ctx context.Context) {
 	t := time.NewTicker(beatEvery)

@@ -10,12 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The key "partitions" has their number, and while it is changed "16 to 32", or "16 to 32?"
-// while nothing was moved yet.
+// What the key "partitions" says besides a number, see partitionsKey.
 const (
-	partitionsKey = "partitions"
-	changesTo     = " to "
-	looking       = "?"
+	changesTo = " to "
+	looking   = "?"
 )
 
 // agreeOnPartitions keeps the number of partitions in Redis: a node that counted

@@ -108,14 +108,13 @@ func (i *Inspector) atRest(ctx context.Context, n int) error {
 // stays: it is from an earlier number of partitions, and was not found any more.
 func (i *Inspector) relocate(ctx context.Context, n int) (int, error) {
 	var moved atomic.Int64
-	to := &Lanes{cfg: Config{Partitions: n}}
 	err := i.eachKey(ctx, "kept:{p*", func(key string) error {
 		p, rest, _ := strings.Cut(strings.TrimPrefix(key, "kept:{p"), "}:")
 		names := strings.SplitN(rest, " ", 3) // namespace, event, and the key, which may have spaces
-		if len(names) < 3 || p != strconv.Itoa(i.lanes.partition(names[2])) || p == strconv.Itoa(to.partition(names[2])) {
+		if len(names) < 3 || p != strconv.Itoa(i.lanes.partition(names[2])) || p == strconv.Itoa(partitionOf(names[2], n)) {
 			return nil
 		}
-		target := "kept:{p" + strconv.Itoa(to.partition(names[2])) + "}:" + rest
+		target := "kept:{p" + strconv.Itoa(partitionOf(names[2], n)) + "}:" + rest
 		ok, err := i.move(ctx, key, target)
 		if err != nil {
 			return fmt.Errorf("move %q to %q: %w", key, target, err)

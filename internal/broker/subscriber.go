@@ -43,15 +43,6 @@ func (l *Lanes) Subscriber() *Subscriber {
 	})
 }
 
-// streamsOf are the streams of a topic. Who counted the partitions differently would miss
-// the events of some.
-func (l *Lanes) streamsOf(ctx context.Context, topic string) ([]string, error) {
-	if topic == Events {
-		return l.eventStreams(), l.agreeOnPartitions(ctx)
-	}
-	return []string{topic}, nil
-}
-
 func newSubscriber(log *slog.Logger, tail func(context.Context, string) (*tail, error)) *Subscriber {
 	return &Subscriber{subscriptions: newSubscriptions(), log: log, tail: tail}
 }
