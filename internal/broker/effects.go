@@ -14,8 +14,8 @@ import (
 // results turns what a handler returned into the messages to commit: effects in
 // their order, then the reply, if it is of use. An answer says that all is committed,
 // so it comes last.
-func (l *Lanes) results(c *Command, namespace contract.Namespace, out contract.Outcome) ([]*message.Message, error) {
-	r := resultsOf{l: l, c: c, namespace: namespace, messages: make([]*message.Message, 0, len(out.Effects)+1)}
+func results(c *Command, partitions int, namespace contract.Namespace, out contract.Outcome) ([]*message.Message, error) {
+	r := resultsOf{c: c, partitions: partitions, namespace: namespace, messages: make([]*message.Message, 0, len(out.Effects)+1)}
 	for _, e := range out.Effects {
 		if err := r.add(e); err != nil {
 			return nil, err
@@ -40,8 +40,8 @@ func (l *Lanes) results(c *Command, namespace contract.Namespace, out contract.O
 
 // resultsOf are the messages of one command while its effects are added.
 type resultsOf struct {
-	l           *Lanes
 	c           *Command
+	partitions  int // how many there are
 	namespace   contract.Namespace
 	messages    []*message.Message
 	join, leave []contract.Room
@@ -97,7 +97,7 @@ func (r *resultsOf) submit(e contract.Submission) error {
 		ID: followUpID(r.c.ID, len(r.messages)), Operation: e.Operation, Key: e.Key, Caller: r.c.Caller,
 		Input: input, correlation: r.c.correlation, Trace: r.c.Trace,
 	}
-	next.forward = r.l.partition(next.lane()) != r.l.partition(r.c.lane())
+	next.forward = partitionOf(next.lane(), r.partitions) != partitionOf(r.c.lane(), r.partitions)
 	r.messages = append(r.messages, next.message())
 	return nil
 }

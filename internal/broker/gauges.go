@@ -32,7 +32,7 @@ func (w *Worker) Owned() int {
 // not answer.
 func (l *Lanes) Partitions(ctx context.Context) (told []PartitionState, answered bool) {
 	seen := false
-	told, err := (&Inspector{l}).partitions(ctx, func(s PartitionState) bool {
+	told, err := (&Inspector{l.rdb, l.cfg.Partitions}).look(ctx, func(s PartitionState) bool {
 		seen = true
 		return s.Lease != "held" || s.Boot == l.boot
 	})

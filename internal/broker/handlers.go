@@ -43,9 +43,9 @@ type jobKey struct{}
 
 // server makes the function that serves commands. Only middleware makes it need a
 // Watermill message of each.
-func (h *Handlers) server(l *Lanes) serveFunc {
+func (h *Handlers) server(partitions int) serveFunc {
 	serve := retryTransient(recovered(traceable(func(ctx context.Context, j *job) ([]*message.Message, error) {
-		return h.serve(ctx, l, j.command)
+		return h.serve(ctx, j.command, partitions)
 	})))
 	if len(h.chain) == 0 {
 		return serve
@@ -93,7 +93,7 @@ func retryTransient(next serveFunc) serveFunc {
 	}
 }
 
-func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.Message, error) {
+func (h *Handlers) serve(ctx context.Context, c *Command, partitions int) ([]*message.Message, error) {
 	route, ok := h.routes[c.Operation]
 	if !ok {
 		return nil, fmt.Errorf("no use case serves %q; does another version of the service run?", c.Operation)
@@ -108,7 +108,7 @@ func (h *Handlers) serve(ctx context.Context, l *Lanes, c *Command) ([]*message.
 	if err := checkShape(out.Output, shape.Args != nil, shape.Binary); err != nil {
 		return nil, fmt.Errorf("%s: output: %w", c.Operation, err)
 	}
-	return l.results(c, route.Namespace.For(caller), out)
+	return results(c, partitions, route.Namespace.For(caller), out)
 }
 
 // accept queues one admitted entry for its key.

@@ -16,14 +16,14 @@ import (
 // stream in the partition of the key, whose entries have the positions of the commands
 // that raised them. The commit of such a command writes it.
 type History struct {
-	l   *Lanes
-	rdb redis.Cmdable
+	rdb        redis.Cmdable
+	partitions int
 }
 
 var _ contract.History = (*History)(nil)
 
 // NewHistory makes a history that reads over a client of its own.
-func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{l, rdb} }
+func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{rdb, l.cfg.Partitions} }
 
 const fieldKept = "payload" // as lua/complete.lua writes it
 
@@ -50,7 +50,7 @@ func (h *History) After(ctx context.Context, e contract.EventSpec, key, position
 }
 
 func (h *History) key(e contract.EventSpec, key string) string {
-	return historyKey(h.l.partition(key), e, key)
+	return historyKey(partitionOf(key, h.partitions), e, key)
 }
 
 // nowhere tells whether Redis refuses the ends of a range, of which clients choose one.

@@ -49,7 +49,7 @@ type Worker struct {
 
 // NewWorker makes the worker side. It does nothing before Start.
 func NewWorker(l *Lanes, h *Handlers) *Worker {
-	w := &Worker{Lanes: l, serve: h.server(l), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1), alone: make(chan struct{}, 1)}
+	w := &Worker{Lanes: l, serve: h.server(l.cfg.Partitions), routes: h.routes, owned: map[int]*partition{}, room: make(chan struct{}, 1), idle: make(chan struct{}, 1), alone: make(chan struct{}, 1)}
 	w.leases.L = new(sync.Mutex)
 	w.pool = newPool(l.cfg.InFlight, w.run)
 	w.commits = newCommitter(w)
