@@ -165,7 +165,7 @@ func (a *Asker) send(ctx context.Context, id string, q Question) (gateways map[s
 	})
 	err = put.Err() // on a Redis Cluster the others go to other masters
 	switch {
-	case notSent(err), refused(err):
+	case notSent(err), redisRefuses(err):
 		return nil, fmt.Errorf("%w: %w", fault.New(fault.Unavailable, "the sockets could not be asked").After(time.Second), err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errNotAsked, err)

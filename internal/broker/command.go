@@ -36,8 +36,8 @@ type Command struct {
 
 // encoded is what the wire says of the command besides its id and input.
 func (c *Command) encoded() []byte {
-	var room [16]pair // on the stack: as many as metadata appends
-	return encodePairs(c.metadata(room[:0]))
+	var scratch [16]pair // on the stack: as many as metadata appends
+	return encodePairs(c.metadata(scratch[:0]))
 }
 
 // metadata appends what encoded says.

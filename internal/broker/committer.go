@@ -18,7 +18,7 @@ type committer struct {
 	queue []*completion
 	wake  chan struct{}
 
-	room    []byte   // for the metadata of one round trip, and then of the next; only run touches it
+	scratch []byte   // for the metadata of one round trip, and then of the next; only run touches it
 	failed  []*chunk // to be tried again; likewise
 	apart   map[*partition]*setApart
 	unhappy throttle
@@ -187,24 +187,24 @@ func (c *committer) again(k *chunk, err error) {
 
 // send commits all chunks in one round trip. On a Redis Cluster a run of the script
 // must stay in one slot, and so in one partition.
-func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
+func (c *committer) send(ctx context.Context, todo []*chunk) []commitResult {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	if c.room = c.room[:0]; cap(c.room) > keepBuffer {
-		c.room = nil
+	if c.scratch = c.scratch[:0]; cap(c.scratch) > keepBuffer {
+		c.scratch = nil
 	}
 	runs := runsOf(todo, onCluster(c.w.rdb))
 	cmds := runScripts(ctx, c.w.rdb, completeScript, len(runs), func(i int) ([]string, []any) { return c.arguments(runs[i]) })
-	results := make([]committed, 0, len(todo))
+	results := make([]commitResult, 0, len(todo))
 	for i, cmd := range cmds {
 		answers, err := cmd.Slice()
 		if err == nil && len(answers) != len(runs[i]) {
 			err = fmt.Errorf("the script answers for %d partitions of %d", len(answers), len(runs[i]))
 		}
 		for j := range runs[i] {
-			r := committed{err: err}
+			r := commitResult{err: err}
 			if err == nil {
-				r = answered(runs[i][j], answers[j])
+				r = readResult(runs[i][j], answers[j])
 			}
 			results = append(results, r)
 		}

@@ -101,7 +101,7 @@ type deadLetters struct {
 }
 
 // count notes a chunk that was committed.
-func (d *deadLetters) count(w *Worker, k *chunk, r committed) {
+func (d *deadLetters) count(w *Worker, k *chunk, r commitResult) {
 	for _, done := range k.done {
 		if done.dead != nil {
 			w.metrics.DeadLetters.Inc()

@@ -119,7 +119,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 	begun := time.Now()
 	deadline := begun.Add(c.Timeout)
 	if err := g.pending.add(c.ID, call{begun: begun, deadline: deadline, metrics: g.metrics.Operation(c.Operation), done: done}); err != nil {
-		g.refused(err)
+		g.countRefusal(err)
 		done(ProblemReply(err, c.ID))
 		return
 	}
@@ -130,7 +130,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
 			g.unsent.warn(g.log, "a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
-			g.refused(err)
+			g.countRefusal(err)
 			answer := errNotSent
 			errors.As(err, &answer) // it may be a fault that says more
 			g.pending.resolve(c.ID, ProblemReply(answer, c.ID))

@@ -61,8 +61,8 @@ func (g *Gateway) fannedOut(t *tail, all []found) {
 	}
 }
 
-// refused counts a refusal, if it is one because something is full.
-func (g *Gateway) refused(err error) {
+// countRefusal counts a refusal, if it is one because something is full.
+func (g *Gateway) countRefusal(err error) {
 	var f *fault.Fault
 	if !errors.As(err, &f) {
 		return

@@ -17,20 +17,20 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 		if k.refused != nil {
 			k = &chunk{p: k.p, number: k.number} // no commands: the number is made void
 		}
-		l := layout{lanes: c.w.Lanes, keys: keys, args: args, room: c.room, own: len(keys)}
+		l := layout{lanes: c.w.Lanes, keys: keys, args: args, scratch: c.scratch, own: len(keys)}
 		l.chunk(k)
-		keys, args, c.room = l.keys, l.args, l.room
+		keys, args, c.scratch = l.keys, l.args, l.scratch
 	}
 	return keys, args
 }
 
 // A layout appends the keys and arguments of one partition.
 type layout struct {
-	lanes *Lanes
-	keys  []string
-	args  []any
-	room  []byte // for metadata, which args share
-	own   int    // index of the partition's first key
+	lanes   *Lanes
+	keys    []string
+	args    []any
+	scratch []byte // metadata that args share
+	own     int    // index of the partition's first key
 }
 
 func (l *layout) chunk(k *chunk) {
@@ -116,13 +116,13 @@ func (l *layout) messages(done *completion) {
 
 // metadata encodes a message's metadata, and with it the reply that travels on it, if any.
 func (l *layout) metadata(m, reply *message.Message) []byte {
-	from := len(l.room)
+	from := len(l.scratch)
 	if reply != nil {
-		l.room = appendWithReply(l.room, m, reply)
+		l.scratch = appendWithReply(l.scratch, m, reply)
 	} else {
-		l.room = appendMetadata(l.room, m.Metadata)
+		l.scratch = appendMetadata(l.scratch, m.Metadata)
 	}
-	return l.room[from:len(l.room):len(l.room)]
+	return l.scratch[from:len(l.scratch):len(l.scratch)]
 }
 
 // place is the index of a message's stream among the partition's keys, as Lua counts.

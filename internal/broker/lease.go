@@ -81,7 +81,7 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition, more 
 	var failed error // the first
 	for i, c := range cmds {
 		var err error
-		epochs[i], err = parts[i].owned(c)
+		epochs[i], err = parts[i].readLease(c)
 		switch {
 		case redis.HasErrorPrefix(err, "WRONGTYPE"):
 			w.spoilt.error(w.log, "nobody can run the commands of a partition, because its lease in Redis is something else: delete that", "partition", parts[i].number, "key", parts[i].owner, "error", err)

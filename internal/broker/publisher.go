@@ -259,8 +259,8 @@ func (p *Publisher) queued() (entries, bytes int) {
 	return len(p.queue), p.bytes
 }
 
-// refused tells whether Redis itself answered with an error: it wrote nothing.
-func refused(err error) bool {
+// redisRefuses tells whether Redis itself answered with an error: it wrote nothing.
+func redisRefuses(err error) bool {
 	var answer redis.Error
 	return errors.As(err, &answer) && !errors.Is(err, redis.Nil)
 }

@@ -52,7 +52,7 @@ func TestScriptsRunWithoutFreeMemory(t *testing.T) {
 	}
 	take := func() {
 		t.Helper()
-		got, err := newPartition(0).owned(ownScript.Run(ctx, rdb, own, "take", "node", "boot", epoch, 1000))
+		got, err := newPartition(0).readLease(ownScript.Run(ctx, rdb, own, "take", "node", "boot", epoch, 1000))
 		if err != nil || got <= epoch {
 			t.Errorf("take after epoch %d: %d, %v", epoch, got, err)
 		}
@@ -237,7 +237,7 @@ func TestACommitThatFailsMidwayIsTakenBack(t *testing.T) {
 		if err := rdb.Del(ctx, logs[1]).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if r := c.send(ctx, chunks)[0]; r != (committed{n: 1, kept: 1}) {
+		if r := c.send(ctx, chunks)[0]; r != (commitResult{n: 1, kept: 1}) {
 			t.Errorf("then it is %+v", r)
 		}
 		if diff := cmp.Diff([]int64{1, 3, 1, 1, 1}, lengths()); diff != "" { // the follow-up in place of the command
@@ -268,7 +268,7 @@ func TestAnEpochIsNeverUsedAgain(t *testing.T) {
 		rdb := testenv.Client(t, url)
 		var last int64
 		for range 5 {
-			epoch, err := newPartition(0).owned(ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "take", "node", "boot", 0, 1000))
+			epoch, err := newPartition(0).readLease(ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "take", "node", "boot", 0, 1000))
 			if err != nil || epoch <= last {
 				t.Errorf("after epoch %d comes %d, %v", last, epoch, err)
 			}
