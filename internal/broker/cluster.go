@@ -10,10 +10,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// On a single Redis one XREAD waits for all streams. On a Redis Cluster a command must
-// stay in one slot, so each slot has a read of its own, which waits on a connection of
-// its own, in a loop of its own: a partition does not wait for another one's node. All
-// that a partition's key says in order is in one slot, and so in one loop.
+// On a Redis Cluster a partition is in one slot, and so is every command and every run of
+// a script. On a single Redis one XREAD waits for all streams; here each slot has a read of
+// its own, which waits on a connection of its own, in a loop of its own: a partition does
+// not wait for another one's node. All that a partition's key says in order is in one slot,
+// and so in one loop, and events are still handed over one at a time.
+//
+// The clients follow redirections, and send nothing twice. While a slot moves, Redis
+// refuses whatever names several of its keys unless it has them all: commits wait and are
+// tried again, and each stream is read by itself.
 
 // onCluster tells whether a client's streams are in many places.
 func onCluster(rdb redis.UniversalClient) bool {

@@ -14,7 +14,11 @@ import (
 
 // A History reads what the lanes keep of events. For each event and key there is a
 // stream in the partition of the key, whose entries have the positions of the commands
-// that raised them. The commit of such a command writes it.
+// that raised them. Who changes the number of partitions moves it (repartition.go).
+//
+// The commit that announces such an event writes it. A handler that wrote such a history
+// itself would wait for a round trip of its own, and its message could be there
+// although the command has failed, or be told before it is there.
 type History struct {
 	rdb        redis.Cmdable
 	partitions int
