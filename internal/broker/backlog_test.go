@@ -141,7 +141,6 @@ func TestABacklogIsMeasuredWithABatchOnceInAWhile(t *testing.T) {
 }
 
 type failing struct {
-	redis.Hook
 	err     error
 	written bool // before it fails
 }
@@ -155,31 +154,25 @@ func write(c redis.Cmder) {
 	}
 }
 
-func (failing) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (f *failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if f.err == nil {
-			return next(ctx, cmds)
-		}
-		for _, c := range cmds {
-			if f.written {
-				write(c)
-			}
-			c.SetErr(f.err)
-		}
-		return f.err
+func (f *failing) fail(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+	if f.err == nil {
+		return next(ctx, cmds)
 	}
+	for _, c := range cmds {
+		if f.written {
+			write(c)
+		}
+		c.SetErr(f.err)
+	}
+	return f.err
 }
-
-func (failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
 // What surely was not sent does not count, what may have been does, until it is known.
 func TestABacklogAfterErrors(t *testing.T) {
 	t.Parallel()
 	rdb := testenv.Client(t, testenv.Embedded(t))
 	f := &failing{err: redis.ErrPoolTimeout}
-	rdb.AddHook(f)
+	rdb.AddHook(testenv.Hook(f.fail))
 	s := newScripted(t, rdb, 4)
 	s.add(0, 4)
 	s.step(0)

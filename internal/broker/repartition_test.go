@@ -122,11 +122,11 @@ func TestAnInterruptedRepartition(t *testing.T) {
 		}
 		const first = 5
 		renamed := 0
-		rdb.AddHook(atCommand{name: "rename", do: func() {
+		rdb.AddHook(beforeCommand("rename", func() {
 			if renamed++; renamed > first {
 				cancel()
 			}
-		}})
+		}))
 		if _, err := broker.Repartition(ctx, rdb, 64); err == nil || !strings.Contains(err.Error(), "run this again") {
 			t.Fatalf("interrupted: %v", err)
 		}
@@ -230,7 +230,7 @@ func TestRepartitionWhileASlotMoves(t *testing.T) {
 	slow, looked := make(chan struct{}), make(chan struct{}, 100)
 	rdb.OnNewNode(func(n *redis.Client) {
 		if n.Options().Addr == from.Options().Addr {
-			n.AddHook(atCommand{name: "scan", do: func() { <-slow }})
+			n.AddHook(beforeCommand("scan", func() { <-slow }))
 		} else {
 			n.AddHook(afterCommand("scan", func() { looked <- struct{}{} }))
 		}
@@ -256,34 +256,22 @@ func TestRepartitionWhileASlotMoves(t *testing.T) {
 	}
 }
 
-// An atCommand does something before each command of a name, or after it.
-type atCommand struct {
-	redis.Hook
-	name  string
-	after bool
-	do    func()
-}
-
-func afterCommand(name string, do func()) atCommand {
-	return atCommand{name: name, after: true, do: do}
-}
-
-func (h atCommand) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h atCommand) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if cmd.Name() != h.name {
-			return next(ctx, cmd)
+// beforeCommand does something before each command of a name.
+func beforeCommand(name string, do func()) testenv.Hook {
+	return func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+		if cmds[0].Name() == name {
+			do()
 		}
-		if !h.after {
-			h.do()
-			return next(ctx, cmd)
-		}
-		defer h.do()
-		return next(ctx, cmd)
+		return next(ctx, cmds)
 	}
 }
 
-func (h atCommand) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+// afterCommand does it after them.
+func afterCommand(name string, do func()) testenv.Hook {
+	return func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+		if cmds[0].Name() == name {
+			defer do()
+		}
+		return next(ctx, cmds)
+	}
 }
