@@ -28,7 +28,7 @@ func beforeDepartures(f func()) testenv.Hook {
 // who else does.
 func TestAGatewayThatBuriesAnotherBeats(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		dead, frozen, b := newGatewayAlone(t, url, "dead"), newGatewayAlone(t, url, "frozen"), newGatewayAlone(t, url, "b")
 		b.watch(6 * time.Second)
 		b.rdb.AddHook(beforeDepartures(func() {

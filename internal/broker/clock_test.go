@@ -17,7 +17,7 @@ import (
 // soon when nobody does.
 func TestALeaseFromBeforeTheClockWasSetBack(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		const lease = 300 // ms
 		group := "group:{g topic}"

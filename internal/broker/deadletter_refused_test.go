@@ -107,7 +107,7 @@ func TestRefusedDeadLettersAreSetApart(t *testing.T) {
 // committed under it. What is sent under it and arrives late then commits nothing.
 func TestARefusedCommitIsMadeVoid(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb, cfg: Config{DeadLetters: 100}}}}
 		p := newPartition(0)

@@ -47,7 +47,7 @@ func manyReads(t *testing.T, url string) *redis.Client {
 // had acknowledged and not kept comes again.
 func TestGroupTakesOver(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		log := slog.New(slog.NewTextHandler(t.Output(), nil))
 		dying := &failing{}

@@ -51,7 +51,7 @@ func isCommit(c redis.Cmder) bool {
 
 func TestWithoutLookupsOnlyCopiesWait(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isLookup}
 		link.on.Store(true)
 		rdb := testenv.Client(t, url)
@@ -166,7 +166,7 @@ func TestOneRoundTripLooksUpWhatAReadHasFound(t *testing.T) {
 
 func TestWhatWaitsForALookupIsLeftToTheNextOwner(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isLookup}
 		link.on.Store(true)
 		rdb := testenv.Client(t, url)

@@ -43,7 +43,7 @@ func refuses(t *testing.T, rdb redis.UniversalClient, n int, why string) {
 // What is kept of events is found under every number of partitions, and goes on there.
 func TestRepartition(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		repartitioned(t, rdb, func(t *testing.T, n int) *testNode {
 			return startNode(t, url, "n", newNotebook(), partitioned(n))
@@ -105,7 +105,7 @@ func repartitioned(t *testing.T, rdb redis.UniversalClient, start func(*testing.
 // number or the other for that of the partitions.
 func TestAnInterruptedRepartition(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -164,7 +164,7 @@ func TestAnInterruptedRepartition(t *testing.T) {
 // may want another number.
 func TestARepartitionThatOnlyLooked(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		node := startNode(t, url, "n", newNotebook(), partitioned(4))
 		for _, n := range []int{16, 32} {
@@ -186,7 +186,7 @@ func TestARepartitionThatOnlyLooked(t *testing.T) {
 // Who comes too late, with what the partitions were before, gives up.
 func TestTwoRepartitions(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb, late := testenv.Client(t, url), testenv.Client(t, url)
 		if err := rdb.Set(t.Context(), "partitions", 4, 0).Err(); err != nil {
 			t.Fatal(err)

@@ -200,7 +200,7 @@ func TestCommit(t *testing.T) {
 // a key that cannot be used is not there either, and all of it is when the key can be used.
 func TestACommitThatFailsMidwayIsTakenBack(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		ctx := t.Context()
 		p := newPartition(0)
@@ -264,7 +264,7 @@ func TestACommitThatFailsMidwayIsTakenBack(t *testing.T) {
 // had under way commits nothing: it would use up the numbers of the commits that follow.
 func TestAnEpochIsNeverUsedAgain(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		var last int64
 		for range 5 {
