@@ -16,7 +16,7 @@
 //	job.go          runs it, behind the others of its key (pool.go), by its handler (handlers.go)
 //	effects.go      makes messages of what the handler returned (emission.go)
 //	committer.go    commits what many have brought about (completion.go) together (chunk.go),
-//	                by one script (layout.go, lua/complete.lua)
+//	                by one script (layout.go, lua/commit.lua)
 //	gateway.go      take hands replies to their calls, and events (event.go) to the sockets
 //
 // Beside the way:

@@ -97,7 +97,7 @@ func (c *census) beat(ctx context.Context) error {
 		first = "first"
 	}
 	asked := c.clock()
-	got, err := gatewaysScript.Run(ctx, c.rdb, []string{gatewaysKey}, life, first).StringSlice()
+	got, err := gatewayBeatScript.Run(ctx, c.rdb, []string{gatewaysKey}, life, first).StringSlice()
 	answered := c.clock()
 	if err != nil {
 		return fmt.Errorf("beat: %w", err)
@@ -139,7 +139,7 @@ func (c *census) disown(ctx context.Context, life string) error {
 
 const (
 	endedMark = "ended" // see lua/depart.lua
-	deadBeat  = "0"     // see lua/gateways.lua
+	deadBeat  = "0"     // see lua/gateway_beat.lua
 )
 
 // observe notes the beats, pairs of a life and a time. That somebody else takes it for
@@ -197,7 +197,7 @@ func (c *census) buryDead(ctx context.Context) error {
 func (c *census) bury(ctx context.Context, life string) error {
 	say, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	if err := gatewaysScript.Run(say, c.rdb, []string{gatewaysKey}, life, "dead").Err(); err != nil {
+	if err := gatewayBeatScript.Run(say, c.rdb, []string{gatewaysKey}, life, "dead").Err(); err != nil {
 		return fmt.Errorf("say that the gateway %s is dead: %w", life, err)
 	}
 	told := 0

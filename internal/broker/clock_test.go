@@ -23,7 +23,7 @@ func TestALeaseFromBeforeTheClockWasSetBack(t *testing.T) {
 		group := "group:{g topic}"
 		for key, run := range map[string]func(what, who string, epoch int64) *redis.Cmd{
 			ownerKey(0): func(what, who string, epoch int64) *redis.Cmd {
-				return ownScript.Run(t.Context(), rdb, []string{ownerKey(0)}, what, "node", who, epoch, lease)
+				return leaseScript.Run(t.Context(), rdb, []string{ownerKey(0)}, what, "node", who, epoch, lease)
 			},
 			group: func(what, who string, epoch int64) *redis.Cmd {
 				return groupScript.Run(t.Context(), rdb, []string{group}, map[string]string{"take": "take", "renew": "keep"}[what], who, epoch, lease)

@@ -194,7 +194,7 @@ func (c *committer) send(ctx context.Context, todo []*chunk) []commitResult {
 		c.scratch = nil
 	}
 	runs := runsOf(todo, onCluster(c.w.rdb))
-	cmds := runScripts(ctx, c.w.rdb, completeScript, len(runs), func(i int) ([]string, []any) { return c.arguments(runs[i]) })
+	cmds := runScripts(ctx, c.w.rdb, commitScript, len(runs), func(i int) ([]string, []any) { return c.arguments(runs[i]) })
 	results := make([]commitResult, 0, len(todo))
 	for i, cmd := range cmds {
 		answers, err := cmd.Slice()

@@ -114,7 +114,7 @@ func TestARefusedCommitIsMadeVoid(t *testing.T) {
 		own := func(what string) {
 			t.Helper()
 			var err error
-			p.epoch, err = p.readLease(ownScript.Run(t.Context(), rdb, []string{p.owner}, what, "node", "boot", p.epoch, 60_000))
+			p.epoch, err = p.readLease(leaseScript.Run(t.Context(), rdb, []string{p.owner}, what, "node", "boot", p.epoch, 60_000))
 			if err != nil || (p.epoch == 0) != (what == "release") {
 				t.Fatalf("%s: epoch %d, %v", what, p.epoch, err)
 			}

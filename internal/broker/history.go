@@ -29,7 +29,7 @@ var _ contract.History = (*History)(nil)
 // NewHistory makes a history that reads over a client of its own.
 func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{rdb, l.cfg.Partitions} }
 
-const fieldKept = "payload" // as lua/complete.lua writes it
+const fieldKept = "payload" // as lua/commit.lua writes it
 
 // Before returns the events before a position, the newest last.
 func (h *History) Before(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {

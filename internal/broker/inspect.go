@@ -115,7 +115,7 @@ func (s *PartitionState) owned(fields []any, now time.Time) {
 
 // ages asks how old the oldest commands are. A partition without an answer is left out.
 func (i *Inspector) ages(ctx context.Context, all []PartitionState, now time.Time) (told []PartitionState, err error) {
-	oldest := runScripts(ctx, i.rdb, firstScript, len(all), func(k int) ([]string, []any) {
+	oldest := runScripts(ctx, i.rdb, laneStartScript, len(all), func(k int) ([]string, []any) {
 		return []string{commandStream(all[k].Partition)}, nil
 	})
 	var failed []error

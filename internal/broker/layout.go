@@ -9,7 +9,7 @@ import (
 	"github.com/example/switchyard/internal/msgpack"
 )
 
-// arguments lays out one run as lua/complete.lua wants it.
+// arguments lays out one run as lua/commit.lua wants it.
 func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 	args = append(make([]any, 0, 6+24*len(run)),
 		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), seriesName(), c.w.deadLettersKept())

@@ -54,7 +54,7 @@ func (w *Worker) beat(ctx context.Context) error {
 // returns the live workers.
 func (w *Worker) lookAround(ctx context.Context) ([]string, error) {
 	asked := time.Now()
-	live, err := beatScript.Run(ctx, w.rdb, []string{workersKey}, w.boot, leaseFor.Milliseconds()).StringSlice()
+	live, err := workerBeatScript.Run(ctx, w.rdb, []string{workersKey}, w.boot, leaseFor.Milliseconds()).StringSlice()
 	answered := time.Now()
 	w.metrics.LeaseTrip.Took(answered.Sub(asked))
 	if err != nil {
@@ -74,7 +74,7 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition, more 
 		return nil, nil
 	}
 	epochs := make([]int64, len(parts))
-	cmds := runScripts(ctx, w.rdb, ownScript, len(parts), func(i int) ([]string, []any) {
+	cmds := runScripts(ctx, w.rdb, leaseScript, len(parts), func(i int) ([]string, []any) {
 		args := append([]any{what, w.cfg.Node, w.boot, parts[i].epoch, leaseFor.Milliseconds()}, more...)
 		return []string{ownerKey(parts[i].number)}, args
 	})

@@ -44,7 +44,7 @@ func (l *brokenLink) pass(ctx context.Context, cmds []redis.Cmder, next redis.Pr
 
 func isLookup(c redis.Cmder) bool { return c.Name() == "mget" }
 
-// isCommit tells the completion script by its keys: no other script knows events.
+// isCommit tells the commit script by its keys: no other script knows events.
 func isCommit(c redis.Cmder) bool {
 	return c.Name() == "evalsha" && strings.Contains(fmt.Sprint(c.Args()...), "evt:{p")
 }

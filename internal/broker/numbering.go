@@ -18,7 +18,7 @@ const (
 // those before it.
 func seriesName() string { return strconv.FormatUint(rand.Uint64()>>24, 36) }
 
-// A mark is the place of an event among those of its partition, which lua/complete.lua
+// A mark is the place of an event among those of its partition, which lua/commit.lua
 // counts: each entry has "<series>.<number>" in the field _seq, and own:{p3} the last one.
 // The zero mark is before the first event of all.
 //

@@ -37,7 +37,7 @@ const attemptsOfDead = 3
 
 var errDied = errors.New("the process died while it ran")
 
-// readLease reads the answer of lua/own.lua: the epoch, and of a partition that was taken
+// readLease reads the answer of lua/lease.lua: the epoch, and of a partition that was taken
 // what is suspect in it.
 func (p *partition) readLease(c *redis.Cmd) (epoch int64, err error) {
 	taken, ok := c.Val().([]any)

@@ -51,7 +51,7 @@ func (t *tail) seekEnd(ctx context.Context) ([]mark, error) {
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read the counters of %d streams: %w", t.events, err)
 	}
-	ends := runScripts(ctx, t.rdb, newestScript, len(t.streams), func(i int) ([]string, []any) { return t.streams[i : i+1], nil })
+	ends := runScripts(ctx, t.rdb, laneEndScript, len(t.streams), func(i int) ([]string, []any) { return t.streams[i : i+1], nil })
 	marks := make([]mark, t.events)
 	for i, end := range ends {
 		last, err := end.StringSlice()
