@@ -59,7 +59,7 @@ func (r *resultsOf) add(e contract.Effect) error {
 		if err != nil {
 			return err
 		}
-		m.Metadata[MetaAction] = "disconnect"
+		m.Metadata[MetaAction] = ActionDisconnect
 		set(m.Metadata, MetaSockets, one(e.Socket))
 		set(m.Metadata, MetaUsers, one(e.User))
 		m.Metadata[MetaReason] = e.Reason
@@ -133,12 +133,12 @@ func (r *resultsOf) member(e contract.Membership) error {
 			return err
 		}
 		md := m.Metadata
-		md[MetaAction] = "join"
+		md[MetaAction] = ActionJoin
 		switch {
 		case e.Everyone:
-			md[MetaAction] = "close"
+			md[MetaAction] = ActionClose
 		case e.Leave:
-			md[MetaAction] = "leave"
+			md[MetaAction] = ActionLeave
 		}
 		set(md, MetaUsers, one(e.User))
 		set(md, MetaSockets, one(e.Socket))

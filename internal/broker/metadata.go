@@ -63,11 +63,16 @@ const (
 	MetaBinary    = "binary"    // JSON array: where the payload has base64 that leaves as binary data, see contract.Shape
 	MetaVolatile  = "volatile"  // "true": a busy socket may miss it
 
-	// MetaAction is set on requests to all nodes: "join", "leave" (users, sockets, rooms),
-	// "close" (rooms) or "disconnect" (users, sockets, reason). Those that want an answer
-	// are in question.go.
-	MetaAction = "action"
+	MetaAction = "action" // of a request to the nodes: one of the following, or of question.go
 	MetaReason = "reason"
+)
+
+// The actions of requests that want no answer, and whom and what they name.
+const (
+	ActionJoin       = "join"       // users, sockets; rooms
+	ActionLeave      = "leave"      // likewise
+	ActionClose      = "close"      // rooms
+	ActionDisconnect = "disconnect" // users, sockets; reason
 )
 
 // Those of questions to sockets besides those of events, and of their answers:
