@@ -20,6 +20,9 @@ func (g *Gateway) Waiting() int {
 // Running counts the commands that were read and are not yet committed.
 func (w *Worker) Running() int { return int(w.inFlight.Load()) }
 
+// HungHandlers is how many handlers run on although their commands' time is over.
+func (w *Worker) HungHandlers() int { return int(max(w.hung.Load(), 0)) }
+
 // Owned counts the partitions that this worker owns.
 func (w *Worker) Owned() int {
 	w.mu.Lock()

@@ -70,7 +70,7 @@ func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 		key: groupKey(s.name, topic), in: in,
 	}
 	out := make(chan *message.Message)
-	m.follower = func() handOver { return m.oneByOne(out) }
+	m.follower = func() handFunc { return m.oneByOne(out) }
 	return s.begin(ctx, out, m.run)
 }
 
@@ -82,7 +82,7 @@ type member struct {
 	key   string
 	in    []string // streams
 
-	follower func() handOver // for each time that it leads
+	follower func() handFunc // for each time that it leads
 	recent   time.Duration   // how old entries are that a group without a position begins with; 0: the oldest
 	strict   bool            // only what a replica of Redis has is handed over
 
@@ -131,7 +131,7 @@ func (m *member) deliver(ctx context.Context) {
 }
 
 // oneByOne hands messages over to Watermill.
-func (m *member) oneByOne(out chan *message.Message) handOver {
+func (m *member) oneByOne(out chan *message.Message) handFunc {
 	d := newDelivery(out, m.log)
 	for _, stream := range m.in {
 		if at, ok := parseMark(m.at[markKey(stream)]); ok {

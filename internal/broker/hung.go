@@ -93,6 +93,3 @@ func (w *Worker) returned(j *job) {
 
 // over tells the second one of a hung command's commit and its handler's return.
 func (j *job) over() bool { return j.ends.Add(1) == 2 }
-
-// HungHandlers is how many handlers run on although their commands' time is over.
-func (w *Worker) HungHandlers() int { return int(max(w.hung.Load(), 0)) }

@@ -37,7 +37,7 @@ func NewRelay(l *Lanes, name string, b Bus) *Relay {
 		GroupSubscriber: l.GroupSubscriber(relayGroup(name)), topic: Events, id: uuid.NewString(),
 		key: groupKey(relayGroup(name), Events), in: l.eventStreams(), recent: relayRecent, strict: l.cfg.Strict,
 	}
-	r.member.follower = func() handOver { return r.forward }
+	r.member.follower = func() handFunc { return r.forward }
 	return r
 }
 

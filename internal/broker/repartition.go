@@ -21,7 +21,7 @@ func Repartition(ctx context.Context, rdb redis.UniversalClient, n int) (moved i
 	if n < 1 || n > maxPartitions {
 		return 0, fmt.Errorf("%d is not between 1 and %d", n, maxPartitions)
 	}
-	from, says, err := partitions(ctx, rdb)
+	from, says, err := countPartitions(ctx, rdb)
 	if err != nil {
 		return 0, err
 	}

@@ -125,12 +125,12 @@ func (t *tail) next(ctx context.Context) ([]found, error) {
 	return all, err
 }
 
-// A handOver hands over what a read has brought; false means that ctx has ended before
+// A handFunc hands over what a read has brought; false means that ctx has ended before
 // all was acknowledged.
-type handOver func(ctx context.Context, t *tail, all []found) bool
+type handFunc func(ctx context.Context, t *tail, all []found) bool
 
 // follow hands over what comes until ctx ends.
-func (t *tail) follow(ctx context.Context, log *slog.Logger, what string, hand handOver) {
+func (t *tail) follow(ctx context.Context, log *slog.Logger, what string, hand handFunc) {
 	defer t.reader.close()
 	var wait backoff
 	for ctx.Err() == nil {
