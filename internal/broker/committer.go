@@ -18,9 +18,11 @@ type committer struct {
 	queue []*completion
 	wake  chan struct{}
 
-	scratch []byte   // for the metadata of one round trip, and then of the next; only run touches it
-	failed  []*chunk // to be tried again; likewise
-	apart   map[*partition]*setApart
+	// Only run changes these two, and holds mu: names looks at them.
+	failed []*chunk // to be tried again
+	apart  map[*partition]*setApart
+
+	scratch []byte // for the metadata of one round trip, and then of the next; only run touches it
 	unhappy throttle
 	refused throttle
 	buried  deadLetters
@@ -171,7 +173,7 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 // again keeps a chunk to try again. One that was refused has its number made void first,
 // and at once.
 func (c *committer) again(k *chunk, err error) {
-	c.mu.Lock() // see names
+	c.mu.Lock()
 	c.failed = append(c.failed, k)
 	c.mu.Unlock()
 	if k.refused == nil && k.refusedBy(err) {
