@@ -33,7 +33,7 @@ func newScripted(t *testing.T, rdb redis.UniversalClient, limit int) *scripted {
 
 func (s *scripted) add(partition, n int) {
 	for range n {
-		s.enqueueCommand(partition, "id", nil, nil, time.Time{}, func(err error) {
+		s.addCommand(partition, "id", nil, nil, time.Time{}, func(err error) {
 			s.answered = append(s.answered, err)
 			if errors.Is(err, errBacklog) && errors.Is(err, ErrNotSent) {
 				s.refused++
@@ -192,7 +192,7 @@ func TestACommandThatWaitedTooLongGivesItsPlaceBack(t *testing.T) {
 	t.Parallel()
 	s := newScripted(t, nil, 1)
 	told := false
-	s.enqueueCommand(0, "id", nil, nil, s.now.Add(-time.Second), func(error) { told = true })
+	s.addCommand(0, "id", nil, nil, s.now.Add(-time.Second), func(error) { told = true })
 	if left := s.wanted(s.next(nil), s.now); len(left) > 0 || !told {
 		t.Errorf("%d are sent, told %t", len(left), told)
 	}

@@ -11,7 +11,7 @@
 //	gateway.go      Submit registers a call (pending.go), and has the command published
 //	publisher.go    appends it to its partition's stream, in batches (publisher_line.go),
 //	                unless too many wait there (backlog.go)
-//	worker_read.go  its owner (lease.go, rebalance.go) reads it (reader.go), and takes it in
+//	worker_read.go  the owner (lease.go, rebalance.go) reads it (reader.go), and takes it in
 //	                unless too many of its key wait (hotkey.go)
 //	job.go          runs it, behind the others of its key (pool.go), by its handler (handlers.go)
 //	effects.go      makes messages of what the handler returned (emission.go)

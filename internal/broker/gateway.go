@@ -151,7 +151,7 @@ func (g *Gateway) fill(c *Command) {
 }
 
 func (l *Lanes) publish(c *Command, deadline time.Time, done func(error)) {
-	l.publisher.enqueueCommand(l.partition(c.lane()), c.ID, c.encoded(), c.Input, deadline, done)
+	l.publisher.addCommand(l.partition(c.lane()), c.ID, c.encoded(), c.Input, deadline, done)
 }
 
 // follow reads the events of some partitions, and as many streams of replies, until ctx

@@ -90,7 +90,7 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 		if id == "" { // which Watermill allows, and an entry without one is no message
 			id = uuid.Must(uuid.NewV7()).String()
 		}
-		p.enqueue(topic, id, encodeMetadata(m.Metadata), m.Payload, time.Time{}, func(err error) { errs <- err })
+		p.add(newPublish(topic, id, encodeMetadata(m.Metadata), m.Payload, time.Time{}, func(err error) { errs <- err }))
 	}
 	var all []error
 	for range messages {
@@ -101,16 +101,9 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	return errors.Join(all...)
 }
 
-// enqueue appends one message without waiting, unless it is still queued at its
-// deadline. done is called once, from the publisher's goroutine or, when nothing more
-// can be queued, at once; it must not block.
-func (p *Publisher) enqueue(stream, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
-	p.add(newPublish(stream, uuid, metadata, payload, deadline, done))
-}
-
-// enqueueCommand is enqueue for a partition's command, which is refused at once while too
-// many wait there.
-func (p *Publisher) enqueueCommand(partition int, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
+// addCommand adds a partition's command, which is refused at once while too many wait
+// there.
+func (p *Publisher) addCommand(partition int, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
 	b := p.backlogs[partition]
 	item := newPublish(b.stream, uuid, metadata, payload, deadline, done)
 	item.backlog = b
@@ -123,6 +116,9 @@ func newPublish(stream, uuid string, metadata, payload []byte, deadline time.Tim
 	return publish{cmd: cmd, size: entryBytes + len(metadata) + len(payload), deadline: deadline, done: done}
 }
 
+// add queues an entry and does not wait; one that is still queued at its deadline is not
+// sent. done is called once, from the publisher's goroutine or, when nothing more can be
+// queued, at once; it must not block.
 func (p *Publisher) add(item publish) {
 	if err := p.push(item); err != nil {
 		item.done(errors.Join(ErrNotSent, err))
