@@ -190,4 +190,6 @@ const (
 	beatEvery = 500 * time.Millisecond
 	leaseFor  = 2500 * time.Millisecond
 	freshFor  = 2 * time.Second
+
+	roundTripMax = 2 * time.Second // how long Redis may take to answer before a connection is given up
 )

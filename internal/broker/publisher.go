@@ -59,12 +59,11 @@ type publish struct {
 var _ message.Publisher = (*Publisher)(nil)
 
 const (
-	maxBatch      = 512             // entries in one pipeline
-	maxBatchBytes = 1 << 20         // of them, which a slow connection must manage within roundTripMax; one entry may have more
-	maxQueue      = 10_000          // entries that wait for one
-	maxQueueBytes = 32 << 20        // of them
-	entryBytes    = 300             // of an entry besides what its publisher gives
-	roundTripMax  = 2 * time.Second // how long one batch may take before its connection is given up
+	maxBatch      = 512      // entries in one pipeline
+	maxBatchBytes = 1 << 20  // of them, which a slow connection must manage within roundTripMax; one entry may have more
+	maxQueue      = 10_000   // entries that wait for one
+	maxQueueBytes = 32 << 20 // of them
+	entryBytes    = 300      // of an entry besides what its publisher gives
 )
 
 // NewPublisher starts a publisher. It has a connection of its own, with the options of
