@@ -14,7 +14,7 @@ import (
 // that is none, and nobody misses or hears twice.
 func TestNoFalseAlarms(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		const keys = 24
 		first := startNode(t, url, "first", newNotebook())
 		nodes := []*testNode{first}

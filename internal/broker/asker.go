@@ -54,9 +54,6 @@ type asking struct {
 
 var errTooManyAsked = fault.New(fault.Overloaded, "this node has too many questions to sockets under way").After(500 * time.Millisecond)
 
-// answersStream is where this process reads its answers.
-func (a *Asker) answersStream() string { return "ans:" + a.boot }
-
 // ask puts a question and waits until all nodes have answered or the time is over.
 // Missing are those that have not, sorted.
 func (a *Asker) ask(ctx context.Context, q Question) (answers map[string]Answer, missing []string, err error) {
@@ -146,7 +143,7 @@ func (a *Asker) send(ctx context.Context, id string, q Question) (gateways map[s
 	metadata := encodePairs([]pair{
 		{MetaNamespace, q.Namespace}, {MetaAction, q.Action}, {MetaEvent, q.Event},
 		{MetaRooms, one(q.Room)}, {MetaUsers, one(q.User)}, {MetaSockets, one(q.Socket)},
-		{metaAsk, id}, {metaAnswerTo, a.answersStream()}, {metaLimit, strconv.Itoa(q.Limit)},
+		{metaAsk, id}, {metaAnswerTo, answerStream(a.boot)}, {metaLimit, strconv.Itoa(q.Limit)},
 		{metaTimeout, strconv.FormatInt(max(q.Within.Milliseconds(), 1), 10)},
 	})
 	lane := contract.CallerFrom(ctx).Lane // after what its earlier commands have brought about
@@ -168,7 +165,7 @@ func (a *Asker) send(ctx context.Context, id string, q Question) (gateways map[s
 	})
 	err = put.Err() // on a Redis Cluster the others go to other masters
 	switch {
-	case notSent(err), refused(err):
+	case notSent(err), redisRefuses(err):
 		return nil, fmt.Errorf("%w: %w", fault.New(fault.Unavailable, "the sockets could not be asked").After(time.Second), err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", errNotAsked, err)
@@ -204,7 +201,7 @@ var errNotAsked = fault.New(fault.Timeout, "whether the sockets were asked is no
 // read hands answers over while something is asked. What was read is deleted, so each
 // reader begins at the start, whatever the ids are.
 func (a *Asker) read() {
-	t := newTail(a.Lanes.read, []string{a.answersStream()})
+	t := newTail(a.Lanes.read, []string{answerStream(a.boot)})
 	defer t.reader.close()
 	var wait backoff
 	for a.asks() {

@@ -43,21 +43,17 @@ func TestWhoIsExpectedToAnswer(t *testing.T) {
 	}
 }
 
-// A masterAway is a Redis Cluster's client while the master that knows the gateways is away.
-type masterAway struct{ redis.Hook }
-
-func (masterAway) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		others := slices.DeleteFunc(slices.Clone(cmds), func(c redis.Cmder) bool { return c.Name() == "zrange" })
-		err := next(ctx, others)
-		for _, c := range cmds {
-			if c.Name() == "zrange" {
-				err = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
-				c.SetErr(err)
-			}
+// masterAway is as on a Redis Cluster while the master that knows the gateways is away.
+func masterAway(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+	others := slices.DeleteFunc(slices.Clone(cmds), func(c redis.Cmder) bool { return c.Name() == "zrange" })
+	err := next(ctx, others)
+	for _, c := range cmds {
+		if c.Name() == "zrange" {
+			err = &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+			c.SetErr(err)
 		}
-		return err
 	}
+	return err
 }
 
 // While Redis cannot tell who holds sockets, that nobody has answered yet says nothing; and
@@ -66,7 +62,7 @@ func TestAQuestionWhileNobodyIsKnownToHoldSockets(t *testing.T) {
 	t.Parallel()
 	for name, forget := range map[string]func(rdb *redis.Client){
 		"forgotten":      func(rdb *redis.Client) { _ = rdb.Del(context.Background(), gatewaysKey).Err() },
-		"master is away": func(rdb *redis.Client) { rdb.AddHook(masterAway{beforeEach(func(...redis.Cmder) {})}) },
+		"master is away": func(rdb *redis.Client) { rdb.AddHook(testenv.Hook(masterAway)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -33,7 +33,7 @@ func newScripted(t *testing.T, rdb redis.UniversalClient, limit int) *scripted {
 
 func (s *scripted) add(partition, n int) {
 	for range n {
-		s.enqueueCommand(partition, "id", nil, nil, time.Time{}, func(err error) {
+		s.addCommand(partition, "id", nil, nil, time.Time{}, func(err error) {
 			s.answered = append(s.answered, err)
 			if errors.Is(err, errBacklog) && errors.Is(err, ErrNotSent) {
 				s.refused++
@@ -141,7 +141,6 @@ func TestABacklogIsMeasuredWithABatchOnceInAWhile(t *testing.T) {
 }
 
 type failing struct {
-	redis.Hook
 	err     error
 	written bool // before it fails
 }
@@ -155,31 +154,25 @@ func write(c redis.Cmder) {
 	}
 }
 
-func (failing) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (f *failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if f.err == nil {
-			return next(ctx, cmds)
-		}
-		for _, c := range cmds {
-			if f.written {
-				write(c)
-			}
-			c.SetErr(f.err)
-		}
-		return f.err
+func (f *failing) fail(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+	if f.err == nil {
+		return next(ctx, cmds)
 	}
+	for _, c := range cmds {
+		if f.written {
+			write(c)
+		}
+		c.SetErr(f.err)
+	}
+	return f.err
 }
-
-func (failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 
 // What surely was not sent does not count, what may have been does, until it is known.
 func TestABacklogAfterErrors(t *testing.T) {
 	t.Parallel()
 	rdb := testenv.Client(t, testenv.Embedded(t))
 	f := &failing{err: redis.ErrPoolTimeout}
-	rdb.AddHook(f)
+	rdb.AddHook(testenv.Hook(f.fail))
 	s := newScripted(t, rdb, 4)
 	s.add(0, 4)
 	s.step(0)
@@ -199,7 +192,7 @@ func TestACommandThatWaitedTooLongGivesItsPlaceBack(t *testing.T) {
 	t.Parallel()
 	s := newScripted(t, nil, 1)
 	told := false
-	s.enqueueCommand(0, "id", nil, nil, s.now.Add(-time.Second), func(error) { told = true })
+	s.addCommand(0, "id", nil, nil, s.now.Add(-time.Second), func(error) { told = true })
 	if left := s.wanted(s.next(nil), s.now); len(left) > 0 || !told {
 		t.Errorf("%d are sent, told %t", len(left), told)
 	}

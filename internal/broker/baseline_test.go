@@ -13,21 +13,6 @@ import (
 	"github.com/example/switchyard/internal/testenv"
 )
 
-// pipelines counts the round trips of a client's pipelines.
-type pipelines struct {
-	redis.Hook
-	n int
-}
-
-func (p *pipelines) DialHook(next redis.DialHook) redis.DialHook          { return next }
-func (p *pipelines) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
-func (p *pipelines) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		p.n++
-		return next(ctx, cmds)
-	}
-}
-
 // Where a group begins takes as many round trips with many lanes as with one: who takes the
 // lead far from Redis would not have taken it in time.
 func TestABaselineOfManyLanesTakesFewRoundTrips(t *testing.T) {
@@ -47,14 +32,17 @@ func TestABaselineOfManyLanesTakesFewRoundTrips(t *testing.T) {
 	if _, err := pipe.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	trips := &pipelines{}
-	rdb.AddHook(trips)
+	trips := 0
+	rdb.AddHook(testenv.Hook(func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+		trips++
+		return next(ctx, cmds)
+	}))
 	at := map[string]string{eventStream(0): "1-0"} // an older version's position
 	if err := m.baseline(t.Context(), at); err != nil {
 		t.Fatal(err)
 	}
-	if trips.n != 3 { // the counters, and a script that Redis does not know yet
-		t.Errorf("%d round trips", trips.n)
+	if trips != 3 { // the counters, and a script that Redis does not know yet
+		t.Errorf("%d round trips", trips)
 	}
 	for p, stream := range m.in {
 		if got, want := at[markKey(stream)], map[bool]string{true: "", false: "s.7"}[p == 0]; got != want {

@@ -1,27 +1,46 @@
 // Package broker is the lanes: how a command reaches a use case on any node, and
 // how its reply and its events come back. Watermill messages on Redis Streams live
-// here and nowhere else.
+// here and nowhere else. Nothing here knows a socket, and nothing here knows a use case.
+//
+// # Where to start
+//
+// Gateway is the side of the sockets: Submit, replies, events. Worker is the side of the
+// use cases, and Inspector that of the operator. Lanes is what gateway and worker share. A
+// GroupSubscriber is for Watermill handlers of your own. A command's way, by files:
+//
+//	gateway.go      Submit registers a call (pending.go), and has the command published
+//	publisher.go    appends it to its partition's stream, in batches (publisher_line.go),
+//	                unless too many wait there (backlog.go)
+//	worker_read.go  the owner (lease.go, rebalance.go) reads it (reader.go), and takes it in
+//	                unless too many of its key wait (hotkey.go)
+//	job.go          runs it, behind the others of its key (pool.go), by its handler (handlers.go)
+//	effects.go      makes messages of what the handler returned (emission.go)
+//	committer.go    commits what many have brought about (completion.go) together (chunk.go),
+//	                by one script (layout.go, lua/commit.lua)
+//	gateway.go      take hands replies to their calls, and events (event.go) to the sockets
+//
+// Beside the way:
+//
+//	keys.go, metadata.go, codec.go            what is in Redis, and how; streams_doc.go for others
+//	idempotency.go, lookup.go                 copies of a command have one outcome
+//	deadletter.go, deadletter_refused.go      what has failed by accident
+//	suspects.go, hung.go                      what kills its process, or does not return
+//	drain.go                                  how a worker ends
+//	gaps.go, numbering.go, catchup.go         what a gateway has missed, and is still to hear
+//	roster.go, census.go                      what is done when a gateway dies
+//	question.go, asker.go, asker_sockets.go   questions to the nodes that hold sockets
+//	dispatch.go, emitter.go                   commands and events that no client has caused
+//	history.go                                events that are kept
+//	bus.go, relay.go                          another broker for events
+//	subscriber.go, group.go, delivery.go      Watermill's side
+//	cluster.go, strict.go                     Redis Cluster; Redis with replicas
+//	inspect.go, repartition.go, gauges.go     what operators see and do
 //
 // # The partition is the unit of everything
 //
-// A command's key picks its partition. All that the command touches in Redis
-// carries that partition's hash tag:
-//
-//	cmd:{p3}              accepted, not yet completed commands: the stream is the backlog
-//	own:{p3}              who owns the partition: node, boot, epoch, until; numbers of
-//	                      commits and events; what was there when an owner died
-//	evt:{p3}              events, and requests to the nodes that hold sockets
-//	rep:<node.boot>       replies for one gateway's boot; on a Redis Cluster rep:{p3}:<node.boot>
-//	kept:{p3}:<event key> the newest of an event that is kept, for each key
-//	idem:{p3}:<hash>      the outcome of a command with an idempotency key
-//	dlq:{p3}              dead letters: commands that failed by accident
-//	ans:<boot>            answers of the nodes' sockets to one process, see asked.go
-//	roster:{p3}:<life>    commands to submit when sockets of a gateway are gone, see roster.go
-//	fwd:{p3}:<command>    that a follow-up command was sent on to this partition, and so is not again
-//
-// The rest is of no command: who lives ("workers", "gateways"), how many partitions there
-// are ("partitions"), how far groups of subscribers are (group:{<name> <topic>}), and what
-// waits for a replica (strict:{p3}).
+// A command's key picks its partition, p3, and all that the command touches in Redis
+// carries that partition's hash tag (keys.go): cmd:{p3} has the commands that are accepted
+// and not yet completed, evt:{p3} the events, own:{p3} says who owns it.
 //
 // Each partition has one owner, a worker node that holds its lease. The owner
 // reads the stream with plain XREAD, which changes nothing, so that a reader that
@@ -46,74 +65,6 @@
 // is not known what of a batch has arrived, the next batch goes over another one, after
 // Redis has closed the old one and nothing more can come through it (see line).
 //
-// # On a Redis Cluster
-//
-// A partition is in one slot, and so is every command and every run of a script. A read
-// is one too: each partition has a loop and a connection of its own for it, and events
-// are still handed over one at a time (shards.go). The clients follow redirections, and
-// send nothing twice. While a slot moves, Redis refuses whatever names several of its
-// keys unless it has them all: commits wait and are tried again, and each stream is read
-// by itself.
-//
-// # Copies of a command
-//
-// Commands of one user, operation, key and idempotency key are copies: a client tries
-// again. They have one lane, so they run one after the other. The first that comes to
-// an outcome has it recorded by its own commit: the digest of its input, its reply and
-// its changes of the caller's rooms. The others are answered with that and not run.
-// Recorded are results and the faults that the state of things gave (see final), not
-// accidents, timeouts, and what asks for another try: after those a copy runs.
-//
-// The records of all copies that a read has found are looked up in one round trip,
-// after the read. Other lanes do not wait for it, also when it fails. Copies that are
-// under way in a partition at the same time share one lookup and the outcome in memory,
-// from before the lookup until the last of them is committed. So a copy is either read
-// before an earlier one's commit was known, and sees the outcome in memory, or its
-// lookup comes after that commit, and finds the record. A bounded history of recent
-// outcomes would not do: a copy can wait behind something slow in its lane while any
-// number of others are committed. A new owner starts with nothing in memory and looks
-// up after it has taken the partition, when the old one can commit no more. An outcome
-// in memory may be replayed before it is committed, because a partition's completions
-// are committed in order, or not at all.
-//
-// # What is kept of events
-//
-// An event that declares how many are to be kept is also written by the commit that
-// announces it, to the stream of its command's key. A handler that wrote such a history
-// itself would wait for a round trip of its own, and its message could be there
-// although the command has failed, or be told before it is there. The stream is in the
-// partition of the key; who changes their number moves it (repartition.go).
-//
-// # Gaps
-//
-// A commit numbers its events in the same script: each entry has "<series>.<number>" in
-// the field _seq, and own:{p3} keeps the last one. A gateway sees a jump in what it
-// reads, and once a second it compares with the counters, so that an idle partition tells
-// as well. It then announces resync to all its clients: what was missed is not known.
-//
-// A series has a random name. The script begins another when a commit does not follow
-// the owner's last one: after a change of owner, but also when Redis was emptied or a
-// failover took back the last writes, of which numbers that went on would tell nothing.
-// The first entry of a series names the event before it, so a change of owner is not
-// announced, and a loss is. A number stands for one event for ever, so one that comes
-// again, when a stream is read again from its start, is dropped. Strangers' entries have
-// no number: they are emitted and not counted.
-//
-// Who sends sockets away asks the same counters first, and waits until what they count was
-// handed over: a gateway that was cut off is behind (behind.go).
-//
-// # Another broker for events
-//
-// With a Bus the gateways do not read evt:{p3}. A Relay does, and forwards it; all above
-// holds there too, since what arrives is the entry as it was committed. See bus.go and
-// relay.go.
-//
-// # When a gateway dies
-//
-// Gateways beat in the sorted set "gateways". What a use case wants to know of the end of
-// a connection is on its gateway's roster in Redis, from joining the room on: when the
-// gateway dies, another one submits it within seconds. See roster.go and census.go.
-//
 // # The wire
 //
 // Stream entries have the fields of watermill-redisstream's default marshaller, so
@@ -122,13 +73,6 @@
 // around the handlers. Its Router does not: it costs a goroutine and two channels
 // a message and acknowledges one message at a time, where a partition commits many
 // at once.
-//
-// # Where to start
-//
-// Gateway is the side of the sockets: Submit, replies, events. Worker is the side
-// of the use cases, and Inspector that of the operator. Lanes is what they share. A
-// GroupSubscriber is for Watermill handlers of your own. Nothing here knows a socket,
-// and nothing here knows a use case.
 package broker
 
 import (
@@ -137,7 +81,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/google/wire"
@@ -242,44 +185,12 @@ const Events = "events"
 // Boot names this process on the lanes.
 func (l *Lanes) Boot() string { return l.boot }
 
-func commandStream(p int) string { return "cmd:{p" + strconv.Itoa(p) + "}" }
-func ownerKey(p int) string      { return "own:{p" + strconv.Itoa(p) + "}" }
-func recordPrefix(p int) string  { return "idem:{p" + strconv.Itoa(p) + "}:" }
-func eventStream(p int) string   { return "evt:{p" + strconv.Itoa(p) + "}" }
-func deadStream(p int) string    { return "dlq:{p" + strconv.Itoa(p) + "}" }
-
-// replyStream is where a gateway reads its replies: one for those of all partitions,
-// since each stream has a price at each read. On a Redis Cluster it must be where the
-// partition is.
-func (l *Lanes) replyStream(p int, boot string) string {
-	if onCluster(l.rdb) {
-		return "rep:{p" + strconv.Itoa(p) + "}:" + boot
-	}
-	return "rep:" + boot
-}
-
-// eventStreams are the streams of all partitions, by partition.
-func (l *Lanes) eventStreams() []string {
-	s := make([]string, l.cfg.Partitions)
-	for p := range s {
-		s[p] = eventStream(p)
-	}
-	return s
-}
-
-// partition is the lane of a key: FNV-1a, the same on every node and for ever.
-func (l *Lanes) partition(key string) int {
-	h := uint64(14695981039346656037)
-	for i := range len(key) {
-		h = (h ^ uint64(key[i])) * 1099511628211
-	}
-	return int((h ^ h>>32) % uint64(l.cfg.Partitions))
-}
-
 // Times of the lanes. A lease is renewed at every beat; a worker that could not
 // renew for freshFor starts no handler, well before another may take over.
 const (
 	beatEvery = 500 * time.Millisecond
 	leaseFor  = 2500 * time.Millisecond
 	freshFor  = 2 * time.Second
+
+	roundTripMax = 2 * time.Second // how long Redis may take to answer before a connection is given up
 )

@@ -40,10 +40,6 @@ type Bus interface {
 // ErrTooLarge is what a Bus says of a message that its broker refuses for its size.
 var ErrTooLarge = errors.New("the message is larger than the broker takes")
 
-// metaEntry is where a message of a Bus was in Redis: "<partition>/<entry>". Its number
-// is in fieldSeq.
-const metaEntry = "_entry"
-
 // toBus makes a message of an entry. It shares the entry's memory.
 func toBus(partition int, e entry) (*message.Message, error) {
 	m, err := decode(e)
@@ -88,7 +84,9 @@ type lateness struct {
 
 // Through has the gateway hear events from a Bus, by the name that its relays have. Call
 // it before Start.
-func (g *Gateway) Through(name string, b Bus) { g.hearing = &hearing{bus: b, key: g.relayKey(name)} }
+func (g *Gateway) Through(name string, b Bus) {
+	g.hearing = &hearing{bus: b, key: groupKey(relayGroup(name), Events)}
+}
 
 // hear follows the Bus until ctx ends.
 func (g *Gateway) hear(ctx context.Context, in <-chan *message.Message) {

@@ -39,7 +39,6 @@ type sighting struct {
 }
 
 const (
-	gatewaysKey = "gateways"
 	deadAfter   = 5 * time.Second // without a beat that we would have seen
 	watchedGap  = 2 * time.Second // between two of our own beats, after which we have not watched
 	deadStandIn = 5 * time.Second // how much longer a gateway waits whose turn it is not
@@ -108,7 +107,7 @@ func (c *census) beatOnce(ctx context.Context) (gone bool, err error) {
 		first = "first"
 	}
 	asked := c.clock()
-	got, err := gatewaysScript.Run(ctx, c.rdb, []string{gatewaysKey}, life, first).StringSlice()
+	got, err := gatewayBeatScript.Run(ctx, c.rdb, []string{gatewaysKey}, life, first).StringSlice()
 	answered := c.clock()
 	if err != nil {
 		return false, fmt.Errorf("beat: %w", err)
@@ -150,7 +149,7 @@ func (c *census) disown(ctx context.Context, life string) error {
 
 const (
 	endedMark = "ended" // see lua/depart.lua
-	deadBeat  = "0"     // see lua/gateways.lua
+	deadBeat  = "0"     // see lua/gateway_beat.lua
 )
 
 // observe notes the beats, pairs of a life and a time. That somebody else takes it for
@@ -208,7 +207,7 @@ func (c *census) buryDead(ctx context.Context) error {
 func (c *census) bury(ctx context.Context, life string) error {
 	say, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	if err := gatewaysScript.Run(say, c.rdb, []string{gatewaysKey}, life, "dead").Err(); err != nil {
+	if err := gatewayBeatScript.Run(say, c.rdb, []string{gatewaysKey}, life, "dead").Err(); err != nil {
 		return fmt.Errorf("say that the gateway %s is dead: %w", life, err)
 	}
 	told := 0

@@ -14,31 +14,13 @@ import (
 	"github.com/example/switchyard/internal/testenv"
 )
 
-// beforeEach is called before each command and each pipeline.
-type beforeEach func(cmds ...redis.Cmder)
-
-func (beforeEach) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (f beforeEach) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		f(cmd)
-		return next(ctx, cmd)
-	}
-}
-
-func (f beforeEach) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		f(cmds...)
-		return next(ctx, cmds)
-	}
-}
-
 // beforeDepartures calls f before each page of a dead gateway's roster.
-func beforeDepartures(f func()) beforeEach {
-	return func(cmds ...redis.Cmder) {
+func beforeDepartures(f func()) testenv.Hook {
+	return func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
 		if args := cmds[0].Args(); len(args) > 3 && strings.HasPrefix(fmt.Sprint(args[3]), "roster:") {
 			f()
 		}
+		return next(ctx, cmds)
 	}
 }
 
@@ -46,7 +28,7 @@ func beforeDepartures(f func()) beforeEach {
 // who else does.
 func TestAGatewayThatBuriesAnotherBeats(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		dead, frozen, b := newGatewayAlone(t, url, "dead"), newGatewayAlone(t, url, "frozen"), newGatewayAlone(t, url, "b")
 		b.watch(6 * time.Second)
 		b.rdb.AddHook(beforeDepartures(func() {

@@ -60,20 +60,20 @@ func (k *chunk) alone() int {
 	return 0
 }
 
-// committed is what the script says of one chunk.
-type committed struct {
+// A commitResult is what the script says of one chunk.
+type commitResult struct {
 	n             int64
 	kept, dropped int64 // dead letters
 	err           error
 }
 
-// answered reads what the script says of one chunk.
-func answered(k *chunk, answer any) committed {
+// readResult reads what the script says of one chunk.
+func readResult(k *chunk, answer any) commitResult {
 	switch answer := answer.(type) {
 	case int64:
-		return committed{n: answer}
+		return commitResult{n: answer}
 	case []any:
-		var r committed
+		var r commitResult
 		for i, to := range []*int64{&r.n, &r.kept, &r.dropped} {
 			if i < len(answer) {
 				*to, _ = answer[i].(int64)
@@ -81,7 +81,7 @@ func answered(k *chunk, answer any) committed {
 		}
 		return r
 	}
-	return committed{err: refusal(fmt.Sprintf("partition %d: %v", k.p.number, answer))}
+	return commitResult{err: refusal(fmt.Sprintf("partition %d: %v", k.p.number, answer))}
 }
 
 // A refusal is why the script did not begin with a partition.

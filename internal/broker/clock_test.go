@@ -17,13 +17,13 @@ import (
 // soon when nobody does.
 func TestALeaseFromBeforeTheClockWasSetBack(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		const lease = 300 // ms
 		group := "group:{g topic}"
 		for key, run := range map[string]func(what, who string, epoch int64) *redis.Cmd{
 			ownerKey(0): func(what, who string, epoch int64) *redis.Cmd {
-				return ownScript.Run(t.Context(), rdb, []string{ownerKey(0)}, what, "node", who, epoch, lease)
+				return leaseScript.Run(t.Context(), rdb, []string{ownerKey(0)}, what, "node", who, epoch, lease)
 			},
 			group: func(what, who string, epoch int64) *redis.Cmd {
 				return groupScript.Run(t.Context(), rdb, []string{group}, map[string]string{"take": "take", "renew": "keep"}[what], who, epoch, lease)
@@ -62,18 +62,15 @@ func TestALeaseFromBeforeTheClockWasSetBack(t *testing.T) {
 // A remoteClock answers beats with the time of a Redis whose clock differs, and takes its
 // time on the way there and back.
 type remoteClock struct {
-	beforeEach  // for its dial and pipeline hooks
 	ahead       time.Duration
 	there, back time.Duration
 }
 
-func (r *remoteClock) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(_ context.Context, cmd redis.Cmder) error {
-		time.Sleep(r.there)
-		cmd.(*redis.Cmd).SetVal([]any{strconv.FormatInt(time.Now().Add(r.ahead).UnixMilli(), 10), "1"})
-		time.Sleep(r.back)
-		return nil
-	}
+func (r *remoteClock) answer(_ context.Context, cmds []redis.Cmder, _ redis.ProcessPipelineHook) error {
+	time.Sleep(r.there)
+	cmds[0].(*redis.Cmd).SetVal([]any{strconv.FormatInt(time.Now().Add(r.ahead).UnixMilli(), 10), "1"})
+	time.Sleep(r.back)
+	return nil
 }
 
 // What is known of Redis' clock survives beats that take long, and is found out anew when
@@ -94,7 +91,7 @@ func TestTheClockOfRedisIsReadFromQuickBeats(t *testing.T) {
 			t.Parallel()
 			r := &remoteClock{}
 			rdb := redis.NewClient(&redis.Options{}) // which connects to nothing
-			rdb.AddHook(r)
+			rdb.AddHook(testenv.Hook(r.answer))
 			defer rdb.Close()
 			synctest.Test(t, func(t *testing.T) {
 				l, err := NewLanes(Config{Node: "n"}, rdb, rdb, slog.New(slog.DiscardHandler))

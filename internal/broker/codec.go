@@ -18,7 +18,7 @@ const (
 )
 
 // One more field that entries of event lanes have, and that stock readers do not look
-// at: the event's number, see gaps.go.
+// at: the event's number, see numbering.go.
 const fieldSeq = "_seq"
 
 // encodeMetadata returns the value of the field metadata.

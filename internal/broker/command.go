@@ -4,11 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/tracing"
@@ -36,30 +34,10 @@ type Command struct {
 	forward     bool   // belongs to another partition: send it on
 }
 
-// The names in a message's metadata. Those of commands:
-const (
-	metaOperation   = "operation"
-	metaKey         = "key"
-	metaIdempotency = "idempotency_key"
-	metaUser        = "user"
-	metaTenant      = "tenant"
-	metaRoles       = "roles"   // JSON array
-	metaSession     = "session" // JSON object; of a reply what changes in it, null for what goes
-	metaSocket      = "socket"
-	metaNode        = "node"
-	metaCallerIn    = "caller_in" // the dynamic namespace that the socket is in
-	metaReplyTo     = "reply_to"
-	metaTimeout     = "timeout_ms"
-	metaForward     = "forward"
-	metaCorrelation = middleware.CorrelationIDMetadataKey
-	metaTrace       = tracing.Traceparent // W3C trace context, if it is traced; so have replies and events
-	metaTraceState  = tracing.Tracestate
-)
-
 // encoded is what the wire says of the command besides its id and input.
 func (c *Command) encoded() []byte {
-	var room [16]pair // on the stack: as many as metadata appends
-	return encodePairs(c.metadata(room[:0]))
+	var scratch [16]pair // on the stack: as many as metadata appends
+	return encodePairs(c.metadata(scratch[:0]))
 }
 
 // metadata appends what encoded says.
@@ -90,13 +68,6 @@ func (c *Command) message() *message.Message {
 		set(md, p.name, p.value)
 	}
 	return newMessage(c.ID, md, c.Input)
-}
-
-// set adds a value that is not empty.
-func set(md message.Metadata, name, value string) {
-	if value != "" {
-		md[name] = value
-	}
 }
 
 // parseCommand reads a command off the wire.
@@ -179,44 +150,4 @@ func (c *Command) lane() string {
 		return c.Caller.Socket
 	}
 	return c.ID
-}
-
-// list writes a list of strings for metadata: a JSON array, "" for an empty one.
-func list[T ~string](v []T) string {
-	if len(v) == 0 {
-		return ""
-	}
-	if len(v) == 1 && plain(string(v[0])) { // as most lists are
-		return `["` + string(v[0]) + `"]`
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return "" // strings: cannot happen
-	}
-	return string(b)
-}
-
-// plain tells whether JSON writes a text as it is.
-func plain(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			return false
-		}
-	}
-	return true
-}
-
-// ParseList reads a list of strings in a message's metadata: a JSON array, or "".
-func ParseList(s string) ([]string, error) {
-	if s == "" {
-		return nil, nil
-	}
-	if len(s) > 4 && s[:2] == `["` && strings.IndexAny(s[2:], `"\\`) == len(s)-4 && s[len(s)-1] == ']' {
-		return []string{s[2 : len(s)-2]}, nil // one plain name, as most lists are
-	}
-	var v []string
-	if err := json.Unmarshal([]byte(s), &v); err != nil {
-		return nil, fmt.Errorf("not a JSON array of strings")
-	}
-	return v, nil
 }

@@ -18,15 +18,14 @@ type committer struct {
 	queue []*completion
 	wake  chan struct{}
 
-	room    []byte   // for the metadata of one round trip, and then of the next; only run touches it
-	failed  []*chunk // to be tried again; likewise
-	apart   map[*partition]*setApart
+	// Only run changes these two, and holds mu: names looks at them.
+	failed []*chunk // to be tried again
+	apart  map[*partition]*setApart
+
+	scratch []byte // for the metadata of one round trip, and then of the next; only run touches it
 	unhappy throttle
 	refused throttle
 	buried  deadLetters
-
-	stop context.CancelFunc
-	done chan struct{}
 }
 
 const (
@@ -39,19 +38,7 @@ const (
 )
 
 func newCommitter(w *Worker) *committer {
-	return &committer{w: w, apart: map[*partition]*setApart{}, wake: make(chan struct{}, 1), done: make(chan struct{})}
-}
-
-func (c *committer) start() {
-	ctx, stop := context.WithCancel(context.Background())
-	c.stop = stop
-	go c.run(ctx)
-}
-
-// close stops; what is queued is not committed, and the next owner runs it again.
-func (c *committer) close() {
-	c.stop()
-	<-c.done
+	return &committer{w: w, apart: map[*partition]*setApart{}, wake: make(chan struct{}, 1)}
 }
 
 func (c *committer) add(done *completion) {
@@ -110,8 +97,8 @@ func (c *committer) next(now time.Time) (chunks []*chunk) {
 	return chunks
 }
 
+// run commits until ctx ends; what is queued then, the next owner runs again.
 func (c *committer) run(ctx context.Context) {
-	defer close(c.done)
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
@@ -186,7 +173,7 @@ func (c *committer) commit(ctx context.Context, todo []*chunk) {
 // again keeps a chunk to try again. One that was refused has its number made void first,
 // and at once.
 func (c *committer) again(k *chunk, err error) {
-	c.mu.Lock() // see names
+	c.mu.Lock()
 	c.failed = append(c.failed, k)
 	c.mu.Unlock()
 	if k.refused == nil && k.refusedBy(err) {
@@ -202,24 +189,24 @@ func (c *committer) again(k *chunk, err error) {
 
 // send commits all chunks in one round trip. On a Redis Cluster a run of the script
 // must stay in one slot, and so in one partition.
-func (c *committer) send(ctx context.Context, todo []*chunk) []committed {
+func (c *committer) send(ctx context.Context, todo []*chunk) []commitResult {
 	ctx, cancel := context.WithTimeout(ctx, roundTripMax)
 	defer cancel()
-	if c.room = c.room[:0]; cap(c.room) > keepBuffer {
-		c.room = nil
+	if c.scratch = c.scratch[:0]; cap(c.scratch) > keepBuffer {
+		c.scratch = nil
 	}
 	runs := runsOf(todo, onCluster(c.w.rdb))
-	cmds := runScripts(ctx, c.w.rdb, completeScript, len(runs), func(i int) ([]string, []any) { return c.arguments(runs[i]) })
-	results := make([]committed, 0, len(todo))
+	cmds := runScripts(ctx, c.w.rdb, commitScript, len(runs), func(i int) ([]string, []any) { return c.arguments(runs[i]) })
+	results := make([]commitResult, 0, len(todo))
 	for i, cmd := range cmds {
 		answers, err := cmd.Slice()
 		if err == nil && len(answers) != len(runs[i]) {
 			err = fmt.Errorf("the script answers for %d partitions of %d", len(answers), len(runs[i]))
 		}
 		for j := range runs[i] {
-			r := committed{err: err}
+			r := commitResult{err: err}
 			if err == nil {
-				r = answered(runs[i][j], answers[j])
+				r = readResult(runs[i][j], answers[j])
 			}
 			results = append(results, r)
 		}

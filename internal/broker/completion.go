@@ -31,6 +31,14 @@ type completion struct {
 	problem         string // that the command has come to, for its span
 }
 
+// A toKeep is one message of a completion that is to be kept.
+type toKeep struct {
+	message int // its index
+	log     string
+	most    string // a number
+	place   int    // index of log among the partition's keys, as Lua counts; while it is committed
+}
+
 func (j *job) completion() *completion {
 	return &completion{p: j.p, entry: j.entry.id, command: j.command, replyTo: j.command.replyTo, key: j.command.lane(), copies: j.copies, passed: j.passed, process: j.span}
 }
@@ -52,6 +60,25 @@ func (c *completion) with(messages []*message.Message, dead *message.Message) *c
 	}
 	return c
 }
+
+// isReply tells a command's reply from what else it has brought about.
+func isReply(m *message.Message) bool {
+	return m.Metadata[metaOperation] == "" && m.Metadata[MetaNamespace] == ""
+}
+
+// together takes the reply out of the messages if it can travel on the first event:
+// one entry instead of two, and the rooms that the reply changes are changed before
+// that event and after all events before it.
+func together(messages []*message.Message) (rest []*message.Message, reply *message.Message) {
+	i := slices.IndexFunc(messages, isReply)
+	if i < 0 || !slices.ContainsFunc(messages, isEvent) {
+		return messages, nil
+	}
+	reply = messages[i]
+	return slices.Delete(messages, i, i+1), reply
+}
+
+func isEvent(m *message.Message) bool { return m.Metadata[MetaNamespace] != "" }
 
 // size is about how many bytes it takes to commit it.
 func (c *completion) size() int {

@@ -22,7 +22,7 @@ import (
 // committed before its turn comes.
 func TestACopyThatWaitsForLongIsNotRun(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		gateway := startNode(t, url, "g", nil, kept, onePartition)
 		in := noteInput{Key: "k", Text: "once"}
@@ -58,7 +58,7 @@ func TestACopyIsReplayedByTheNextOwner(t *testing.T) {
 	for name, committed := range map[string]bool{"the first is committed": true, "the first runs": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			on(t, func(t *testing.T, url string) {
+			testenv.OnBoth(t, func(t *testing.T, url string) {
 				mine, theirs := newNotebook(), newNotebook()
 				gateway := startNode(t, url, "g", nil, kept, onePartition)
 				a := startNode(t, url, "a", mine, kept, onePartition)
@@ -101,10 +101,10 @@ func TestACopyIsReplayedByTheNextOwner(t *testing.T) {
 
 func TestACommitWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isCommit, after: true}
 		rdb := testenv.Client(t, url)
-		rdb.AddHook(link)
+		rdb.AddHook(testenv.Hook(link.pass))
 		book := newNotebook()
 		gateway := startNode(t, url, "g", nil, kept, onePartition)
 		startNodeOn(t, rdb, testenv.Client(t, url), "a", book, kept, onePartition)
@@ -139,7 +139,7 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 // outcome: nothing is recorded yet, and the second one's outcome is the third one's.
 func TestCopiesAfterAnAccident(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		var runs atomic.Int64
 		block := make(chan struct{})
 		n := startNode(t, url, "a", nil, kept, onePartition)

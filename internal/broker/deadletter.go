@@ -14,15 +14,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 )
 
-// The names in the metadata of dead letters, besides what the command itself said.
-const (
-	metaDeadOrigin   = "_dead_origin"   // stream
-	metaDeadEntry    = "_dead_entry"    // its id there
-	metaDeadReason   = "_dead_reason"   // one error, without a stack
-	metaDeadAttempts = "_dead_attempts" // number
-	deadPrefix       = "_dead_"
-)
-
 const maxReason = 500 // bytes of a dead letter's reason, and of a log line's
 
 // deadCommand is the dead letter of a command that failed by accident: what was sent,
@@ -110,7 +101,7 @@ type deadLetters struct {
 }
 
 // count notes a chunk that was committed.
-func (d *deadLetters) count(w *Worker, k *chunk, r committed) {
+func (d *deadLetters) count(w *Worker, k *chunk, r commitResult) {
 	for _, done := range k.done {
 		if done.dead != nil {
 			w.metrics.DeadLetters.Inc()

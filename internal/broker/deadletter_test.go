@@ -39,7 +39,7 @@ func deadLetters(t *testing.T, rdb *redis.Client) []*message.Message {
 
 func TestAccidentsAreDeadLetters(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		book := newNotebook()
 		n := startNode(t, url, "a", book, onePartition)
@@ -81,7 +81,7 @@ func TestAccidentsAreDeadLetters(t *testing.T) {
 
 func TestWhatIsNoCommandIsADeadLetter(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		foreign := []struct {
 			fields []string

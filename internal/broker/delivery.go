@@ -11,12 +11,6 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 )
 
-// MetaMissed is in the metadata of a message of Events when events of its lane before it
-// are gone: the subscriber was behind by more than the lane keeps (ResyncGap), or Redis has
-// lost its last writes (ResyncEpoch). What is made of all events, like a projection, is to
-// be made anew.
-const MetaMissed = "_missed"
-
 // A delivery hands entries over to Watermill, one at a time, until each is acknowledged.
 // Safe for concurrent use.
 type delivery struct {
@@ -38,6 +32,18 @@ type sequence struct {
 
 func newDelivery(out chan *message.Message, log *slog.Logger) *delivery {
 	return &delivery{out: out, log: log, events: map[string]*sequence{}}
+}
+
+// handAll hands over what a read has brought.
+func (d *delivery) handAll(ctx context.Context, t *tail, all []found) bool {
+	for _, f := range all {
+		for _, e := range f.entries {
+			if !d.hand(ctx, t.streams[f.stream], e) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // hand hands one entry over; false means that ctx has ended before it was acknowledged.

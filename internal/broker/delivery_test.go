@@ -18,7 +18,7 @@ import (
 // it was away meanwhile, and nothing else.
 func TestSubscribersAreToldWhatTheyHaveMissed(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		node := startNode(t, url, "worker", newNotebook(), func(c *broker.Config) { c.Partitions = 1 })
 		n := 0
@@ -131,7 +131,7 @@ func (l *listener) subscribe(s message.Subscriber) <-chan *message.Message {
 // from there on before it has had any.
 func TestASubscriberIsToldWhatItMissesFromTheStart(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		l.say(1)
 		s := l.lanes.Subscriber()
@@ -164,7 +164,7 @@ func TestASubscriberIsToldWhatItMissesFromTheStart(t *testing.T) {
 // Redis forgets a group and its position with the events. Who leads it does not.
 func TestAGroupIsToldThatRedisWasEmptied(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		key := "group:{g " + broker.Events + "}"
 		s := l.lanes.GroupSubscriber("g")

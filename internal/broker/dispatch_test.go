@@ -20,7 +20,7 @@ import (
 // what each node dispatches under one idempotency key runs once, too.
 func TestDispatch(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		a, b := startNode(t, url, "a", nil, kept), startNode(t, url, "b", book, kept)
 		clock := contract.Caller{UserID: "service:clock"}

@@ -34,7 +34,7 @@ func (r *resultsOf) emit(e contract.Emission) error {
 		if r.c.Key == "" {
 			return fmt.Errorf("%s emitted %s, which is kept for each key, and this command's key is empty", r.c.Operation, e.Event.Name)
 		}
-		md[metaKeep], md[metaLog] = strconv.Itoa(e.Event.Keep), historyKey(r.l.partition(r.c.lane()), e.Event, r.c.Key)
+		md[metaKeep], md[metaLog] = strconv.Itoa(e.Event.Keep), historyKey(partitionOf(r.c.lane(), r.partitions), e.Event, r.c.Key)
 	}
 	set(md, MetaRooms, list(a.Rooms))
 	set(md, MetaUsers, list(a.Users))

@@ -29,7 +29,7 @@ func TestMissingArgumentsAreToldBeside(t *testing.T) {
 		`{"piece":"rook"}`:            {event.Of(moved{Piece: "rook"}), message.Metadata{MetaSpread: "true"}},
 		`["rook",null,7]`:             {contract.Raw(event.Namespace, "moved", "rook", nil, 7), message.Metadata{MetaSpread: "true"}},
 	} {
-		r := resultsOf{l: &Lanes{}, c: &Command{ID: "id", Operation: "game.move"}}
+		r := resultsOf{c: &Command{ID: "id", Operation: "game.move"}}
 		if err := r.emit(tc.e.ToEveryone()); err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,10 @@ import (
 //
 // If ctx is in a span that is sampled, those of the event's delivery are its children.
 // It is safe for concurrent use. docs/emit.md has the same for other languages.
-type Emitter struct{ lanes *Lanes }
+type Emitter struct {
+	rdb        redis.UniversalClient
+	partitions int
+}
 
 // NewEmitter asks Redis how many lanes there are: make another emitter when PARTITIONS
 // was changed. The client stays open; it should not repeat what it has sent, as those of
@@ -37,7 +40,7 @@ func NewEmitter(ctx context.Context, rdb redis.UniversalClient) (*Emitter, error
 	if err != nil {
 		return nil, err
 	}
-	return &Emitter{&Lanes{cfg: Config{Partitions: n}, rdb: rdb}}, nil
+	return &Emitter{rdb, n}, nil
 }
 
 // Emit appends an event to the lane of its first room, user or socket, so that those of
@@ -64,7 +67,7 @@ func (e *Emitter) Emit(ctx context.Context, m contract.Emission) (id string, err
 	}
 	id = uuid.Must(uuid.NewV7()).String()
 	m.Event.Keep = 0
-	r := resultsOf{l: e.lanes, c: &Command{ID: id, Operation: "emit", correlation: id, Trace: tracing.From(ctx)}}
+	r := resultsOf{partitions: e.partitions, c: &Command{ID: id, Operation: "emit", correlation: id, Trace: tracing.From(ctx)}}
 	if err := r.emit(m); err != nil {
 		return "", err
 	}
@@ -74,8 +77,8 @@ func (e *Emitter) Emit(ctx context.Context, m contract.Emission) (id string, err
 		rooms[i] = string(room)
 	}
 	order := append(slices.Concat(rooms, a.Users, a.Sockets), where.Name)[0]
-	err = e.lanes.rdb.XAdd(ctx, &redis.XAddArgs{
-		Stream: eventStream(e.lanes.partition(order)), MaxLen: maxEvents, Approx: true,
+	err = e.rdb.XAdd(ctx, &redis.XAddArgs{
+		Stream: eventStream(partitionOf(order, e.partitions)), MaxLen: maxEvents, Approx: true,
 		Values: []any{fieldUUID, msg.UUID, fieldMetadata, encodeMetadata(msg.Metadata), fieldPayload, []byte(msg.Payload)},
 	}).Err()
 	if err != nil {

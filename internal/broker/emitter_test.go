@@ -52,13 +52,13 @@ func TestEmitterSaysWhatIsWrong(t *testing.T) {
 	if err != nil || id == "" {
 		t.Fatal(err)
 	}
-	if n, err := rdb.Keys(t.Context(), "*t:*").Result(); err != nil || len(n) != 1 || n[0] != eventStream(e.lanes.partition("north")) {
+	if n, err := rdb.Keys(t.Context(), "*t:*").Result(); err != nil || len(n) != 1 || n[0] != eventStream(partitionOf("north", e.partitions)) {
 		t.Errorf("streams %v, %v", n, err)
 	}
 	if _, err := e.Emit(t.Context(), anywhere.Of(1).In(all.At("/hamlet")).ToEveryone()); err != nil {
 		t.Error(err)
 	}
-	if n := rdb.XLen(t.Context(), eventStream(e.lanes.partition("/hamlet"))).Val(); n != 1 {
+	if n := rdb.XLen(t.Context(), eventStream(partitionOf("/hamlet", e.partitions))).Val(); n != 1 {
 		t.Errorf("%d events in the lane of their namespace", n)
 	}
 }

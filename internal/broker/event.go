@@ -50,7 +50,7 @@ type arrival struct {
 
 	replyTo, code, join, leave, session, reply string
 
-	ask string // id of a question, see asked.go
+	ask string // id of a question, see question.go
 }
 
 // parse reads an entry without making anything of what nobody here may want: whether its

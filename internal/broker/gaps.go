@@ -10,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A watch finds out which events a gateway has missed: lua/complete.lua numbers those of
+// A watch finds out which events a gateway has missed: lua/commit.lua numbers those of
 // each partition, so an entry tells by its number, and once a second the counters in
 // Redis tell of a partition from which no entry comes. Only the goroutine that reads a
 // partition changes its numbering, and holds the turn for that: whoever has the turn may

@@ -17,7 +17,7 @@ import (
 
 func TestWhatIsTrimmedDuringACutIsAGap(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		l.say(3)
 		l.hears(1, 2, 3)
@@ -36,7 +36,7 @@ func TestWhatIsTrimmedDuringACutIsAGap(t *testing.T) {
 // Who catches up has all that was committed before; who cannot is told.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		l.catchesUp() // nothing is there
 		l.say(3)
@@ -78,7 +78,7 @@ func (l *listener) catchesUp() {
 
 func TestAnIdleLaneTellsItsGap(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		l.say(3)
 		l.hears(1, 2, 3)
@@ -98,7 +98,7 @@ func TestAnIdleLaneTellsItsGap(t *testing.T) {
 
 func TestADeletedLane(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		l.say(3)
 		l.hears(1, 2, 3)
@@ -133,7 +133,7 @@ func TestGapsAreToldWithoutANumberOfPartitions(t *testing.T) {
 // The ids of a deleted lane begin below what was read when the clock was set back.
 func TestALaneWithLowerIDsIsReadFromItsStart(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		ctx := t.Context()
 		l.say(2)
@@ -157,7 +157,7 @@ func TestALaneWithLowerIDsIsReadFromItsStart(t *testing.T) {
 
 func TestAnEmptiedRedisIsANewEpoch(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		l.say(3)
 		l.hears(1, 2, 3)
@@ -173,7 +173,7 @@ func TestAnEmptiedRedisIsANewEpoch(t *testing.T) {
 // what was heard does not come again.
 func TestWritesThatRedisHasLost(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		ctx := t.Context()
 		l.say(3)
@@ -200,7 +200,7 @@ func TestWritesThatRedisHasLost(t *testing.T) {
 
 func TestStrangersEntriesAreNotCounted(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		m := message.NewMessage("stranger", []byte(`{"text":"hello"}`))
 		m.Metadata = message.Metadata{broker.MetaNamespace: "/test", broker.MetaEvent: "noted", broker.MetaEveryone: "true"}
@@ -226,7 +226,7 @@ func TestStrangersEntriesAreNotCounted(t *testing.T) {
 
 func TestStockReadersReadNumberedEvents(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		l := listen(t, url)
 		l.say(2)
 		entries := l.rdb.XRange(t.Context(), eventLane, "-", "+").Val()

@@ -97,7 +97,7 @@ func (g *Gateway) Start(ctx context.Context, handle func(*Event) error, missed f
 	g.wg.Go(func() { g.roster.run(run) })
 	g.wg.Go(func() { g.census.run(run) })
 	g.wg.Go(func() { g.watch.keepAsking(run) })
-	g.wg.Go(func() { g.pending.run(run) })
+	g.wg.Go(func() { every(run, sweepEvery, g.pending.sweep) })
 	return nil
 }
 
@@ -119,7 +119,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 	begun := time.Now()
 	deadline := begun.Add(c.Timeout)
 	if err := g.pending.add(c.ID, call{begun: begun, deadline: deadline, metrics: g.metrics.Operation(c.Operation), done: done}); err != nil {
-		g.refused(err)
+		g.countRefusal(err)
 		done(ProblemReply(err, c.ID))
 		return
 	}
@@ -130,7 +130,7 @@ func (g *Gateway) Submit(c *Command, done func(Reply)) {
 		// and its reply or its timeout answers.
 		if errors.Is(err, ErrNotSent) {
 			g.unsent.warn(g.log, "a command was not sent", "command", c.ID, "operation", c.Operation, "error", err)
-			g.refused(err)
+			g.countRefusal(err)
 			answer := errNotSent
 			errors.As(err, &answer) // it may be a fault that says more
 			g.pending.resolve(c.ID, ProblemReply(answer, c.ID))
@@ -151,7 +151,7 @@ func (g *Gateway) fill(c *Command) {
 }
 
 func (l *Lanes) publish(c *Command, deadline time.Time, done func(error)) {
-	l.publisher.enqueueCommand(l.partition(c.lane()), c.ID, c.encoded(), c.Input, deadline, done)
+	l.publisher.addCommand(l.partition(c.lane()), c.ID, c.encoded(), c.Input, deadline, done)
 }
 
 // follow reads the events of some partitions, and as many streams of replies, until ctx

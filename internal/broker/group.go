@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -31,16 +30,12 @@ import (
 //
 // It is Watermill's message.Subscriber. Safe for concurrent use.
 type GroupSubscriber struct {
+	*subscriptions
 	rdb     redis.UniversalClient
 	read    redis.UniversalClient
 	name    string
 	streams func(ctx context.Context, topic string) ([]string, error)
 	log     *slog.Logger
-
-	ctx    context.Context
-	cancel context.CancelFunc
-	begins sync.Mutex // held where a subscription begins, and where none does any more
-	wg     sync.WaitGroup
 }
 
 var _ message.Subscriber = (*GroupSubscriber)(nil)
@@ -48,10 +43,10 @@ var _ message.Subscriber = (*GroupSubscriber)(nil)
 // NewGroupSubscriber makes a member of a group whose topics are streams of the same
 // name. The second client is used for blocking reads; both stay open.
 func NewGroupSubscriber(name string, rdb, read redis.UniversalClient, log *slog.Logger) *GroupSubscriber {
-	s := &GroupSubscriber{rdb: rdb, read: read, name: name, log: log}
-	s.streams = func(_ context.Context, topic string) ([]string, error) { return []string{topic}, nil }
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	return s
+	return &GroupSubscriber{
+		subscriptions: newSubscriptions(), rdb: rdb, read: read, name: name, log: log,
+		streams: func(_ context.Context, topic string) ([]string, error) { return []string{topic}, nil },
+	}
 }
 
 // GroupSubscriber makes a member of a group that knows the topic Events as well.
@@ -72,41 +67,12 @@ func (s *GroupSubscriber) Subscribe(ctx context.Context, topic string) (<-chan *
 	}
 	m := &member{
 		GroupSubscriber: s, topic: topic, id: uuid.NewString(),
-		key: "group:{" + s.name + " " + topic + "}", in: in,
+		key: groupKey(s.name, topic), in: in,
 	}
 	out := make(chan *message.Message)
-	m.follower = func() handOver { return m.oneByOne(out) }
-	ctx, cancel := context.WithCancel(ctx)
-	unhook := context.AfterFunc(s.ctx, cancel)
-	s.begins.Lock()
-	defer s.begins.Unlock()
-	if s.ctx.Err() != nil {
-		cancel()
-		return nil, errSubscriberClosed
-	}
-	s.wg.Go(func() {
-		defer close(out)
-		defer cancel()
-		defer unhook()
-		m.run(ctx)
-	})
-	return out, nil
+	m.follower = func() handFunc { return m.oneByOne(out) }
+	return s.begin(ctx, out, m.run)
 }
-
-var errSubscriberClosed = errors.New("the subscriber is closed")
-
-// Close ends all subscriptions and waits for them.
-func (s *GroupSubscriber) Close() error {
-	s.begins.Lock()
-	s.cancel()
-	s.begins.Unlock()
-	s.wg.Wait()
-	return nil
-}
-
-// A handOver hands over what a read has brought; false means that ctx has ended before
-// all was acknowledged.
-type handOver func(ctx context.Context, t *tail, all []found) bool
 
 // A member is one subscription.
 type member struct {
@@ -116,7 +82,7 @@ type member struct {
 	key   string
 	in    []string // streams
 
-	follower func() handOver // for each time that it leads
+	follower func() handFunc // for each time that it leads
 	recent   time.Duration   // how old entries are that a group without a position begins with; 0: the oldest
 	strict   bool            // only what a replica of Redis has is handed over
 
@@ -161,27 +127,11 @@ func (m *member) deliver(ctx context.Context) {
 		}
 	}
 	hand := m.follower()
-	eachTail(t.bySlot(), func(t *tail) { m.follow(ctx, t, hand) })
-}
-
-func (m *member) follow(ctx context.Context, t *tail, hand handOver) {
-	defer t.reader.close()
-	var read backoff
-	for ctx.Err() == nil {
-		all, err := t.next(ctx)
-		if err != nil && ctx.Err() == nil {
-			read.sleep(ctx, m.log, "read topic "+m.topic, err)
-			continue
-		}
-		read.reset()
-		if !hand(ctx, t, all) {
-			return
-		}
-	}
+	eachTail(t.bySlot(), func(t *tail) { t.follow(ctx, m.log, "read topic "+m.topic, hand) })
 }
 
 // oneByOne hands messages over to Watermill.
-func (m *member) oneByOne(out chan *message.Message) handOver {
+func (m *member) oneByOne(out chan *message.Message) handFunc {
 	d := newDelivery(out, m.log)
 	for _, stream := range m.in {
 		if at, ok := parseMark(m.at[markKey(stream)]); ok {

@@ -47,12 +47,12 @@ func manyReads(t *testing.T, url string) *redis.Client {
 // had acknowledged and not kept comes again.
 func TestGroupTakesOver(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		log := slog.New(slog.NewTextHandler(t.Output(), nil))
 		dying := &failing{}
 		mortal, mortalReads := testenv.Client(t, url), testenv.Client(t, url)
-		mortal.AddHook(dying)
+		mortal.AddHook(testenv.Hook(dying.fail))
 		first, second := broker.NewGroupSubscriber("g", mortal, mortalReads, log), broker.NewGroupSubscriber("g", rdb, testenv.Client(t, url), log)
 		publisher := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
 		const total = 40
@@ -122,7 +122,7 @@ func TestAGroupLeaderStopsBeforeItsLeaseEnds(t *testing.T) {
 	url := testenv.Redis(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	rdb, mortal, ill := testenv.Client(t, url), testenv.Client(t, url), &failing{}
-	mortal.AddHook(ill)
+	mortal.AddHook(testenv.Hook(ill.fail))
 	publisher := broker.NewPublisher(rdb, log)
 	first, second := broker.NewGroupSubscriber("g", mortal, testenv.Client(t, url), log), broker.NewGroupSubscriber("g", rdb, testenv.Client(t, url), log)
 	publish := func(id int) {
@@ -194,21 +194,16 @@ func lastID(t *testing.T, rdb *redis.Client, stream string) string {
 // hang, as on a connection that is half open.
 type failing struct{ dead, hangs atomic.Bool }
 
-func (f *failing) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (f *failing) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
-
-func (f *failing) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if f.hangs.Load() {
-			<-ctx.Done()
-		}
-		if f.dead.Load() {
-			cmd.SetErr(errors.New("cut off"))
-			return cmd.Err()
-		}
-		return next(ctx, cmd)
+func (f *failing) fail(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+	if f.hangs.Load() {
+		<-ctx.Done()
 	}
+	if !f.dead.Load() {
+		return next(ctx, cmds)
+	}
+	err := errors.New("cut off")
+	for _, c := range cmds {
+		c.SetErr(err)
+	}
+	return err
 }

@@ -65,7 +65,7 @@ func TestHalfOpenConnectionsAreGivenUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			on(t, func(t *testing.T, url string) {
+			testenv.OnBoth(t, func(t *testing.T, url string) {
 				proxy, proxied := testenv.NewProxy(t, url)
 				run(t, url, proxied, proxy.BlackHole)
 			})

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -15,32 +14,22 @@ import (
 
 // A History reads what the lanes keep of events. For each event and key there is a
 // stream in the partition of the key, whose entries have the positions of the commands
-// that raised them. The commit of such a command writes it.
+// that raised them. Who changes the number of partitions moves it (repartition.go).
+//
+// The commit that announces such an event writes it. A handler that wrote such a history
+// itself would wait for a round trip of its own, and its message could be there
+// although the command has failed, or be told before it is there.
 type History struct {
-	l   *Lanes
-	rdb redis.Cmdable
+	rdb        redis.Cmdable
+	partitions int
 }
 
 var _ contract.History = (*History)(nil)
 
 // NewHistory makes a history that reads over a client of its own.
-func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{l, rdb} }
+func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{rdb, l.cfg.Partitions} }
 
-// historyKey is the stream of an event and a key. No two have the same: neither a
-// namespace nor an event has a space in its name.
-func historyKey(partition int, e contract.EventSpec, key string) string {
-	return "kept:{p" + strconv.Itoa(partition) + "}:" + e.Namespace.Name + " " + e.Name + " " + key
-}
-
-const fieldKept = "payload" // as lua/complete.lua writes it
-
-// A toKeep is one message of a completion that is to be kept.
-type toKeep struct {
-	message int // its index
-	log     string
-	most    string // a number
-	place   int    // index of log among the partition's keys, as Lua counts; while it is committed
-}
+const fieldKept = "payload" // as lua/commit.lua writes it
 
 // Before returns the events before a position, the newest last.
 func (h *History) Before(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
@@ -65,7 +54,7 @@ func (h *History) After(ctx context.Context, e contract.EventSpec, key, position
 }
 
 func (h *History) key(e contract.EventSpec, key string) string {
-	return historyKey(h.l.partition(key), e, key)
+	return historyKey(partitionOf(key, h.partitions), e, key)
 }
 
 // nowhere tells whether Redis refuses the ends of a range, of which clients choose one.

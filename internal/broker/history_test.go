@@ -18,7 +18,7 @@ import (
 // their commands, from every node, for as long as there are not too many.
 func TestEventsAreKept(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		a, b := startNode(t, url, "a", newNotebook()), startNode(t, url, "b", newNotebook())
 		h := broker.NewHistory(b.lanes, testenv.Client(t, url))
 		newest := func(limit int) (texts []string) {
@@ -69,7 +69,7 @@ func TestEventsAreKept(t *testing.T) {
 // text that is none.
 func TestPositionsAtTheEnds(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		n := startNode(t, url, "a", newNotebook())
 		if r := n.call(noteInput{Key: "k", Text: "1", Do: "keep"}); r.Code != "" {
 			t.Fatalf("%s", r.Body)
@@ -95,7 +95,7 @@ func TestPositionsAtTheEnds(t *testing.T) {
 // A log that holds later entries, since the clock was set back, takes it at its end.
 func TestWhatCannotBeKeptIsNotCommitted(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		one := func(c *broker.Config) { c.Partitions = 1 }
 		n, rdb := startNode(t, url, "a", newNotebook(), one), testenv.Client(t, url)
 		log := "kept:{p0}:/test remembered k"

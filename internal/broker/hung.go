@@ -1,10 +1,6 @@
 package broker
 
-import (
-	"context"
-	"sync"
-	"time"
-)
+import "time"
 
 // A handler that ignores its context would keep the answer to its command back, and
 // the commands behind it. At its deadline the command is answered without it. Its key
@@ -97,34 +93,3 @@ func (w *Worker) returned(j *job) {
 
 // over tells the second one of a hung command's commit and its handler's return.
 func (j *job) over() bool { return j.ends.Add(1) == 2 }
-
-// HungHandlers is how many handlers run on although their commands' time is over.
-func (w *Worker) HungHandlers() int { return int(max(w.hung.Load(), 0)) }
-
-// A sweeper calls a function from time to time.
-type sweeper struct {
-	stop context.CancelFunc
-	wg   sync.WaitGroup
-}
-
-func (s *sweeper) start(sweep func()) {
-	ctx, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	s.wg.Go(func() {
-		t := time.NewTicker(sweepEvery)
-		defer t.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-t.C:
-				sweep()
-			}
-		}
-	})
-}
-
-func (s *sweeper) close() {
-	s.stop()
-	s.wg.Wait()
-}

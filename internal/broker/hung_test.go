@@ -16,7 +16,7 @@ import (
 // no other one does, and what it returns in the end is dropped.
 func TestAHungHandlerBlocksItsKeyAlone(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		book := newNotebook()
 		n := startNode(t, url, "a", book, onePartition)

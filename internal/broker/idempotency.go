@@ -15,12 +15,26 @@ import (
 	"github.com/example/switchyard/internal/fault"
 )
 
-// copies are the commands with one identity that a partition has read and not yet
-// finished. They share a lane, so they run one after the other.
+// Commands of one user, operation, key and idempotency key are copies: a client tries
+// again. They have one lane, so they run one after the other. The first that comes to
+// an outcome has it recorded by its own commit: the digest of its input, its reply and
+// its changes of the caller's rooms. The others are answered with that and not run.
+// Recorded are results and the faults that the state of things gave (see final), not
+// accidents, timeouts, and what asks for another try: after those a copy runs.
 //
-// The record in Redis is looked up once for all of them: after the first was read, and
-// so after the partition was taken. What another one writes later, within the same
-// ownership, is one of them.
+// The records of all copies that a read has found are looked up in one round trip,
+// after the read. Other lanes do not wait for it, also when it fails. Copies that are
+// under way in a partition at the same time share one lookup and the outcome in memory,
+// from before the lookup until the last of them is committed. So a copy is either read
+// before an earlier one's commit was known, and sees the outcome in memory, or its
+// lookup comes after that commit, and finds the record. A bounded history of recent
+// outcomes would not do: a copy can wait behind something slow in its lane while any
+// number of others are committed. A new owner starts with nothing in memory and looks
+// up after it has taken the partition, when the old one can commit no more. An outcome
+// in memory may be replayed before it is committed, because a partition's completions
+// are committed in order, or not at all.
+
+// copies are those that a partition has read and not yet finished.
 type copies struct {
 	record string // its key in Redis
 	lane   string
@@ -102,8 +116,6 @@ func digest(input []byte) string {
 	sum := sha256.Sum256(input)
 	return string(sum[:16])
 }
-
-const metaInput = "input" // in a record: digest of the command's input
 
 // newRecord is the record of a command that has run: the digest of its input and its
 // reply. There is none if the reply is no outcome.

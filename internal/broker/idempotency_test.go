@@ -54,7 +54,7 @@ func (n *testNode) tried(user, once string, in noteInput) broker.Reply {
 
 func TestARetryGetsTheFirstOutcome(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		a, b := startNode(t, url, "a", book, kept), startNode(t, url, "b", book, kept)
 		in := noteInput{Key: "k", Text: "hello", Do: "join"}
@@ -91,7 +91,7 @@ func TestARetryGetsTheFirstOutcome(t *testing.T) {
 
 func TestConcurrentCopiesRunOnce(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		nodes := []*testNode{startNode(t, url, "a", book, kept), startNode(t, url, "b", book, kept)}
 		const keys, copies = 10, 50
@@ -163,7 +163,7 @@ func TestWhichAnswersAreKept(t *testing.T) {
 
 func TestRecordsExpire(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		n := startNode(t, url, "a", book, kept)
 		rdb := testenv.Client(t, url)

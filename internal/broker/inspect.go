@@ -17,7 +17,8 @@ import (
 // An Inspector is the lanes' side of the operator: it reads what is in Redis, without a
 // node of its own, and moves or drops dead letters. The rest it leaves as it is.
 type Inspector struct {
-	lanes *Lanes
+	rdb        redis.UniversalClient
+	partitions int
 }
 
 // Inspect asks Redis how many partitions there are.
@@ -26,11 +27,11 @@ func Inspect(ctx context.Context, rdb redis.UniversalClient) (*Inspector, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Inspector{&Lanes{cfg: Config{Partitions: n}, rdb: rdb, read: rdb}}, nil
+	return &Inspector{rdb, n}, nil
 }
 
 // Emitter announces events from outside.
-func (i *Inspector) Emitter() *Emitter { return &Emitter{i.lanes} }
+func (i *Inspector) Emitter() *Emitter { return &Emitter{i.rdb, i.partitions} }
 
 // A PartitionState is one partition at one moment.
 type PartitionState struct {
@@ -49,11 +50,11 @@ type PartitionState struct {
 // Partitions looks at all partitions. One that Redis has no answer of is left out and named
 // by the error; where Redis does not answer at all, there are none.
 func (i *Inspector) Partitions(ctx context.Context) ([]PartitionState, error) {
-	return i.partitions(ctx, func(PartitionState) bool { return true })
+	return i.look(ctx, func(PartitionState) bool { return true })
 }
 
-// partitions looks at those that are asked for. Only of them the oldest command is looked for.
-func (i *Inspector) partitions(ctx context.Context, wanted func(PartitionState) bool) ([]PartitionState, error) {
+// look is Partitions for those that are wanted: only of them the oldest command is asked for.
+func (i *Inspector) look(ctx context.Context, wanted func(PartitionState) bool) ([]PartitionState, error) {
 	all, now, err := i.states(ctx)
 	all = slices.DeleteFunc(all, func(s PartitionState) bool { return !wanted(s) })
 	all, failed := i.ages(ctx, all, now)
@@ -62,8 +63,8 @@ func (i *Inspector) partitions(ctx context.Context, wanted func(PartitionState) 
 
 // states is what can be told without the entries, at the time that it returns.
 func (i *Inspector) states(ctx context.Context) (all []PartitionState, now time.Time, err error) {
-	n := i.lanes.cfg.Partitions
-	pipe := i.lanes.rdb.Pipeline()
+	n := i.partitions
+	pipe := i.rdb.Pipeline()
 	clock := pipe.Time(ctx)
 	lengths, owners := make([][3]*redis.IntCmd, n), make([]*redis.SliceCmd, n)
 	for p := range n {
@@ -114,7 +115,7 @@ func (s *PartitionState) owned(fields []any, now time.Time) {
 
 // ages asks how old the oldest commands are. A partition without an answer is left out.
 func (i *Inspector) ages(ctx context.Context, all []PartitionState, now time.Time) (told []PartitionState, err error) {
-	oldest := runScripts(ctx, i.lanes.rdb, firstScript, len(all), func(k int) ([]string, []any) {
+	oldest := runScripts(ctx, i.rdb, laneStartScript, len(all), func(k int) ([]string, []any) {
 		return []string{commandStream(all[k].Partition)}, nil
 	})
 	var failed []error
@@ -147,11 +148,11 @@ func (i *Inspector) Workers(ctx context.Context) ([]WorkerState, error) {
 	if err != nil {
 		return nil, err
 	}
-	beats, err := i.lanes.rdb.ZRangeWithScores(ctx, workersKey, 0, -1).Result()
+	beats, err := i.rdb.ZRangeWithScores(ctx, workersKey, 0, -1).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list the workers: %w", err)
 	}
-	now, err := i.lanes.rdb.Time(ctx).Result()
+	now, err := i.rdb.Time(ctx).Result()
 	if err != nil {
 		return nil, fmt.Errorf("ask Redis for the time: %w", err)
 	}
@@ -212,11 +213,11 @@ func (i *Inspector) Tail(ctx context.Context, lane string, everything bool, see 
 	if !ok {
 		return fmt.Errorf("there is no lane %q: tail cmd, evt or dlq", lane)
 	}
-	streams := make([]string, i.lanes.cfg.Partitions)
+	streams := make([]string, i.partitions)
 	for p := range streams {
 		streams[p] = name(p)
 	}
-	t := newTail(i.lanes.read, streams)
+	t := newTail(i.rdb, streams)
 	if !everything {
 		if _, err := t.seekEnd(ctx); err != nil {
 			return err

@@ -38,14 +38,14 @@ const pageOfDead = 100
 // seen again.
 func (i *Inspector) EachDeadLetter(ctx context.Context, do func(DeadLetter) error) error {
 	page := batchSize{now: pageOfDead, max: pageOfDead}
-	for p := range i.lanes.cfg.Partitions {
-		end, err := i.lanes.rdb.XRevRangeN(ctx, deadStream(p), "+", "-", 1).Result()
+	for p := range i.partitions {
+		end, err := i.rdb.XRevRangeN(ctx, deadStream(p), "+", "-", 1).Result()
 		if err != nil {
 			return fmt.Errorf("read %s: %w", deadStream(p), err)
 		}
 		for after := "-"; len(end) > 0; {
 			asked := page.now
-			found, err := i.lanes.rdb.XRangeN(ctx, deadStream(p), after, end[0].ID, asked).Result()
+			found, err := i.rdb.XRangeN(ctx, deadStream(p), after, end[0].ID, asked).Result()
 			if err != nil {
 				if page.adapt(err, 0); page.now < asked && ctx.Err() == nil {
 					continue // with fewer: they may be large, and the connection slow
@@ -71,8 +71,8 @@ var errFound = errors.New("found")
 // DeadLetter finds one by its ref or by its command's id; of several the oldest.
 func (i *Inspector) DeadLetter(ctx context.Context, name string) (d DeadLetter, err error) {
 	p, id, isRef := strings.Cut(name, "/")
-	if n, bad := strconv.Atoi(p); isRef && bad == nil && n >= 0 && n < i.lanes.cfg.Partitions {
-		found, err := i.lanes.rdb.XRangeN(ctx, deadStream(n), id, id, 1).Result()
+	if n, bad := strconv.Atoi(p); isRef && bad == nil && n >= 0 && n < i.partitions {
+		found, err := i.rdb.XRangeN(ctx, deadStream(n), id, id, 1).Result()
 		switch {
 		case nowhere(err):
 			return d, fmt.Errorf("find dead letter %q, which is no <partition>/<entry>: %w", name, err)
@@ -147,10 +147,10 @@ func (i *Inspector) Replay(ctx context.Context, d DeadLetter) error {
 	if err != nil {
 		return fmt.Errorf("dead letter %s cannot be replayed: %w; drop it, or have its sender send it right", d.Ref, err)
 	}
-	if i.lanes.partition(c.lane()) != d.partition { // PARTITIONS was another number
+	if partitionOf(c.lane(), i.partitions) != d.partition { // PARTITIONS was another number
 		e.metadata = string(encodePairs(append(pairs, pair{metaForward, "true"})))
 	}
-	moved, err := replayScript.Run(ctx, i.lanes.rdb, []string{deadStream(d.partition), commandStream(d.partition)},
+	moved, err := replayScript.Run(ctx, i.rdb, []string{deadStream(d.partition), commandStream(d.partition)},
 		d.id, d.CommandID, e.metadata, d.Payload).Int()
 	if err != nil {
 		return fmt.Errorf("replay dead letter %s: %w", d.Ref, err)
@@ -163,7 +163,7 @@ func (i *Inspector) Replay(ctx context.Context, d DeadLetter) error {
 
 // Drop deletes a dead letter.
 func (i *Inspector) Drop(ctx context.Context, d DeadLetter) error {
-	n, err := i.lanes.rdb.XDel(ctx, deadStream(d.partition), d.id).Result()
+	n, err := i.rdb.XDel(ctx, deadStream(d.partition), d.id).Result()
 	if err != nil {
 		return fmt.Errorf("drop dead letter %s: %w", d.Ref, err)
 	}

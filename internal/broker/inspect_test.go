@@ -18,7 +18,7 @@ import (
 // A dead letter that is replayed runs once more under its id, and dies again if it must.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		book := newNotebook()
 		book.tries.Store(-3) // more than the attempts of one command
@@ -53,7 +53,7 @@ func TestReplay(t *testing.T) {
 // Only a ref that Redis cannot read is told to be none.
 func TestADeadLetterCannotBeLookedFor(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		startNode(t, url, "a", newNotebook(), onePartition)
 		i, err := broker.Inspect(t.Context(), rdb)

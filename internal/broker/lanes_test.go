@@ -20,7 +20,7 @@ import (
 
 func TestResultAndEventsReachEveryNode(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		a, b := startNode(t, url, "a", book), startNode(t, url, "b", nil)
 		r := b.call(noteInput{Key: "k", Text: "hello"})
@@ -39,7 +39,7 @@ func TestResultAndEventsReachEveryNode(t *testing.T) {
 
 func TestEffectsOfAReply(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		n := startNode(t, url, "a", newNotebook())
 		r := n.call(noteInput{Key: "k", Do: "join"})
 		if diff := cmp.Diff([]contract.Room{"in"}, r.Join); diff != "" {
@@ -62,7 +62,7 @@ func TestEffectsOfAReply(t *testing.T) {
 
 func TestFailuresAreAnswers(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		n := startNode(t, url, "a", newNotebook())
 		for do, want := range map[string]struct {
 			code fault.Code
@@ -90,7 +90,7 @@ func TestFailuresAreAnswers(t *testing.T) {
 
 func TestKeysAreOrderedAndParallel(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		a, b := startNode(t, url, "a", book), startNode(t, url, "b", book)
 		blocked := a.submit(noteInput{Key: "blocked", Do: "block"}, 20*time.Second)
@@ -140,7 +140,7 @@ func TestKeysAreOrderedAndParallel(t *testing.T) {
 
 func TestTimeoutWithoutAWorkerAndLateReply(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		one := func(c *broker.Config) { c.Partitions = 1 }
 		late := message.NewMessage("late", []byte(`{"key":"k","text":"expired"}`))
 		late.Metadata = message.Metadata{"operation": "test.note", "key": "k", "timeout_ms": "200"}
@@ -179,7 +179,7 @@ func TestTimeoutWithoutAWorkerAndLateReply(t *testing.T) {
 
 func TestFollowUpCommandsRunOnceInTheirOwnPartition(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		n := startNode(t, url, "a", book)
 		const total = 40
@@ -217,7 +217,7 @@ func TestNodesAgreeOnThePartitions(t *testing.T) {
 
 func TestADrainHandsOverWhatIsIdle(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		mine, theirs := newNotebook(), newNotebook()
 		a := startNode(t, url, "a", mine)
 		running := a.submit(noteInput{Key: "k", Text: "running", Do: "block"}, 20*time.Second)

@@ -2,11 +2,14 @@ package broker
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/example/switchyard/internal/msgpack"
 )
 
-// arguments lays out one run as lua/complete.lua wants it.
+// arguments lays out one run as lua/commit.lua wants it.
 func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 	args = append(make([]any, 0, 6+24*len(run)),
 		maxEvents, maxReplies, keepReplies.Milliseconds(), c.w.cfg.IdempotencyTTL.Milliseconds(), seriesName(), c.w.deadLettersKept())
@@ -14,20 +17,20 @@ func (c *committer) arguments(run []*chunk) (keys []string, args []any) {
 		if k.refused != nil {
 			k = &chunk{p: k.p, number: k.number} // no commands: the number is made void
 		}
-		l := layout{lanes: c.w.Lanes, keys: keys, args: args, room: c.room, own: len(keys)}
+		l := layout{lanes: c.w.Lanes, keys: keys, args: args, scratch: c.scratch, own: len(keys)}
 		l.chunk(k)
-		keys, args, c.room = l.keys, l.args, l.room
+		keys, args, c.scratch = l.keys, l.args, l.scratch
 	}
 	return keys, args
 }
 
 // A layout appends the keys and arguments of one partition.
 type layout struct {
-	lanes *Lanes
-	keys  []string
-	args  []any
-	room  []byte // for metadata, which args share
-	own   int    // index of the partition's first key
+	lanes   *Lanes
+	keys    []string
+	args    []any
+	scratch []byte // metadata that args share
+	own     int    // index of the partition's first key
 }
 
 func (l *layout) chunk(k *chunk) {
@@ -113,13 +116,13 @@ func (l *layout) messages(done *completion) {
 
 // metadata encodes a message's metadata, and with it the reply that travels on it, if any.
 func (l *layout) metadata(m, reply *message.Message) []byte {
-	from := len(l.room)
+	from := len(l.scratch)
 	if reply != nil {
-		l.room = appendWithReply(l.room, m, reply)
+		l.scratch = appendWithReply(l.scratch, m, reply)
 	} else {
-		l.room = appendMetadata(l.room, m.Metadata)
+		l.scratch = appendMetadata(l.scratch, m.Metadata)
 	}
-	return l.room[from:len(l.room):len(l.room)]
+	return l.scratch[from:len(l.scratch):len(l.scratch)]
 }
 
 // place is the index of a message's stream among the partition's keys, as Lua counts.
@@ -131,4 +134,50 @@ func (l *layout) place(done *completion, m *message.Message) int {
 		return slices.Index(l.keys[l.own:], l.lanes.replyStream(done.p.number, done.replyTo)) + 1
 	}
 	return 3
+}
+
+// A destination is the kind of stream that a message goes to.
+type destination int
+
+const (
+	toReply destination = iota
+	toEvents
+	toCommands
+)
+
+// destinationOf tells where a message that a command brought about is committed to.
+// Its metadata says it: commands name an operation, events a namespace. A reply that
+// changes rooms or the session goes with the events, in the order of the lane.
+func destinationOf(m *message.Message) destination {
+	switch {
+	case m.Metadata[metaOperation] != "":
+		return toCommands
+	case m.Metadata[MetaNamespace] != "", m.Metadata[metaJoin] != "", m.Metadata[metaLeave] != "", m.Metadata[metaSession] != "":
+		return toEvents
+	}
+	return toReply
+}
+
+func isForGateway(m *message.Message) bool { return destinationOf(m) == toReply }
+
+// appendWithReply is appendMetadata for an event on which a reply travels.
+func appendWithReply(b []byte, m, reply *message.Message) []byte {
+	md, r := m.Metadata, reply.Metadata
+	on := [...]pair{
+		{metaReplyTo, r[metaReplyTo]}, {metaCode, r[metaCode]}, {metaJoin, r[metaJoin]}, {metaLeave, r[metaLeave]}, {metaSession, r[metaSession]},
+		{metaReply, unsafe.String(unsafe.SliceData(reply.Payload), len(reply.Payload))}, // which nobody changes
+	}
+	n := len(md)
+	for _, p := range on {
+		if p.value != "" {
+			n++
+		}
+	}
+	b = appendTexts(msgpack.AppendMap(b, n), md)
+	for _, p := range on {
+		if p.value != "" {
+			b = msgpack.AppendText(msgpack.AppendText(b, p.name), p.value)
+		}
+	}
+	return b
 }

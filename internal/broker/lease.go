@@ -2,16 +2,14 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
-
-const workersKey = "workers"
 
 // keepBeating renews, takes and releases partitions until ctx ends.
 func (w *Worker) keepBeating(ctx context.Context) {
@@ -52,11 +50,10 @@ func (w *Worker) beat(ctx context.Context) error {
 	return w.releaseDownTo(ctx, share)
 }
 
-// lookAround says that this worker lives, reads Redis' clock and
-// returns the live workers.
+// lookAround says that this worker lives, reads Redis' clock and returns the live workers.
 func (w *Worker) lookAround(ctx context.Context) ([]string, error) {
 	asked := time.Now()
-	live, err := beatScript.Run(ctx, w.rdb, []string{workersKey}, w.boot, leaseFor.Milliseconds()).StringSlice()
+	live, err := workerBeatScript.Run(ctx, w.rdb, []string{workersKey}, w.boot, leaseFor.Milliseconds()).StringSlice()
 	answered := time.Now()
 	w.metrics.LeaseTrip.Took(answered.Sub(asked))
 	if err != nil {
@@ -76,14 +73,14 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition, more 
 		return nil, nil
 	}
 	epochs := make([]int64, len(parts))
-	cmds := runScripts(ctx, w.rdb, ownScript, len(parts), func(i int) ([]string, []any) {
+	cmds := runScripts(ctx, w.rdb, leaseScript, len(parts), func(i int) ([]string, []any) {
 		args := append([]any{what, w.cfg.Node, w.boot, parts[i].epoch, leaseFor.Milliseconds()}, more...)
 		return []string{ownerKey(parts[i].number)}, args
 	})
 	var failed error // the first
 	for i, c := range cmds {
 		var err error
-		epochs[i], err = parts[i].owned(c)
+		epochs[i], err = parts[i].readLease(c)
 		switch {
 		case redis.HasErrorPrefix(err, "WRONGTYPE"):
 			w.spoilt.error(w.log, "nobody can run the commands of a partition, because its lease in Redis is something else: delete that", "partition", parts[i].number, "key", parts[i].owner, "error", err)
@@ -92,6 +89,33 @@ func (w *Worker) own(ctx context.Context, what string, parts []*partition, more 
 		}
 	}
 	return epochs, failed
+}
+
+// readLease reads the answer of lua/lease.lua: the epoch, and of a partition that was taken
+// what is suspect in it.
+func (p *partition) readLease(c *redis.Cmd) (epoch int64, err error) {
+	taken, ok := c.Val().([]any)
+	if !ok || c.Err() != nil {
+		return c.Int64()
+	}
+	if len(taken) != 4 {
+		return 0, errors.New("the script's answer has not four parts")
+	}
+	epoch, ok = taken[0].(int64)
+	until, ok2 := taken[1].(string)
+	died, ok3 := taken[2].(string)
+	inherited, ok4 := taken[3].(int64)
+	if !ok || !ok2 || !ok3 || !ok4 {
+		return 0, errors.New("the script's answer is no epoch, time, entry and time")
+	}
+	p.suspects.died = died
+	if inherited > 0 {
+		p.inherited = time.UnixMilli(inherited)
+	}
+	if ms, err := strconv.ParseInt(until, 10, 64); err == nil && ms > 0 {
+		p.suspects.until = time.UnixMilli(ms)
+	}
+	return epoch, nil
 }
 
 // renew renews the lease of every owned partition and drops those it has lost.
@@ -154,124 +178,6 @@ func (w *Worker) lose(p *partition) {
 	w.lost = append(w.lost, p)
 	w.mu.Unlock()
 	w.discard(p)
-}
-
-// discard leaves to the next owner what has not begun.
-func (w *Worker) discard(p *partition) {
-	for _, j := range p.discard() {
-		w.finished(p, j.copies)
-	}
-}
-
-// takeUpTo takes partitions whose lease is free or has lapsed. It asks for no more than are
-// missing at a time, and goes on at the next beat when that takes long: meanwhile the
-// leases that there are must be renewed.
-func (w *Worker) takeUpTo(ctx context.Context, share int) error {
-	w.mu.Lock()
-	missing := share - len(w.owned)
-	var candidates []*partition
-	for i := range w.cfg.Partitions {
-		n := (w.nextAsked + i) % w.cfg.Partitions
-		if _, ok := w.owned[n]; !ok {
-			candidates = append(candidates, newPartition(n))
-		}
-	}
-	w.mu.Unlock()
-	for begin := time.Now(); missing > 0 && len(candidates) > 0 && time.Since(begin) < beatEvery; {
-		try := candidates[:min(missing, len(candidates))]
-		candidates = candidates[len(try):]
-		w.nextAsked = try[len(try)-1].number + 1
-		epochs, err := w.own(ctx, "take", try)
-		var taken []string
-		w.mu.Lock()
-		for i, p := range try {
-			if p.epoch = epochs[i]; p.epoch != 0 {
-				w.owned[p.number] = p
-				if !p.inherited.IsZero() {
-					w.metrics.Takeovers.Inc()
-				}
-				taken = append(taken, strconv.Itoa(p.number))
-				missing--
-			}
-		}
-		w.mu.Unlock()
-		if len(taken) > 0 {
-			w.log.Info("took partitions", "partitions", strings.Join(taken, " "))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// releaseDownTo hands over partitions beyond the share, those with the least work
-// first. One that has work under way is paused, and handed over once that is
-// committed.
-func (w *Worker) releaseDownTo(ctx context.Context, share int) error {
-	parts := w.ownedPartitions()
-	surplus := len(parts) - share
-	slices.SortStableFunc(parts, func(a, b *partition) int { return int(a.open.Load() - b.open.Load()) })
-	now := time.Now()
-	var ready []*partition
-	for _, p := range parts {
-		if surplus <= 0 {
-			p.keep()
-			continue
-		}
-		idle, kept := p.handOver(now)
-		if idle {
-			ready = append(ready, p)
-		}
-		if !kept {
-			surplus--
-		}
-	}
-	return w.release(ctx, ready)
-}
-
-func (w *Worker) release(ctx context.Context, parts []*partition) error {
-	if len(parts) == 0 {
-		return nil
-	}
-	w.mu.Lock()
-	for _, p := range parts {
-		p.lost.Store(true)
-		delete(w.owned, p.number)
-	}
-	w.mu.Unlock()
-	_, err := w.own(ctx, "release", parts)
-	return err
-}
-
-// releaseIdle hands over the partitions that have nothing under way. Only for a worker
-// that reads no more.
-func (w *Worker) releaseIdle(ctx context.Context) error {
-	return w.release(ctx, slices.DeleteFunc(w.ownedPartitions(), func(p *partition) bool { return p.open.Load() > 0 }))
-}
-
-// releaseAll hands over everything and says that this worker is gone.
-func (w *Worker) releaseAll(ctx context.Context) error {
-	if err := w.release(ctx, w.ownedPartitions()); err != nil {
-		return err
-	}
-	_, err := w.leave(ctx)
-	return err
-}
-
-// leave says that this worker is gone, so that the shares of the others grow, and
-// tells how many they are.
-func (w *Worker) leave(ctx context.Context) (others int64, err error) {
-	var left *redis.IntCmd
-	_, err = w.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		pipe.ZRem(ctx, workersKey, w.boot)
-		left = pipe.ZCard(ctx, workersKey)
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("leave the list of workers: %w", err)
-	}
-	return left.Val(), nil
 }
 
 // Fresh tells whether the leases of this worker's partitions are surely its own. While they

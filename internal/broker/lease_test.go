@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -29,9 +30,10 @@ func TestABeatEndsInTimeWithManyPartitions(t *testing.T) {
 	}
 	const away = 20 * time.Millisecond
 	trips := 0
-	rdb.AddHook(beforeEach(func(...redis.Cmder) {
+	rdb.AddHook(testenv.Hook(func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
 		trips++
 		time.Sleep(away)
+		return next(ctx, cmds)
 	}))
 	for beats := 0; len(w.ownedPartitions()) == mine; beats++ {
 		if beats > 10 {

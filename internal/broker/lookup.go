@@ -31,26 +31,12 @@ type lookups struct {
 	due      time.Time // when
 	batch    batchSize
 	unhappy  throttle
-
-	stop context.CancelFunc
-	done chan struct{}
 }
 
 const lookupBatch = 512 // records in one round trip
 
 func newLookups(w *Worker) *lookups {
-	return &lookups{w: w, wake: make(chan struct{}, 1), done: make(chan struct{}), batch: batchSize{now: lookupBatch, max: lookupBatch}}
-}
-
-func (l *lookups) start() {
-	ctx, stop := context.WithCancel(context.Background())
-	l.stop = stop
-	go l.run(ctx)
-}
-
-func (l *lookups) close() {
-	l.stop()
-	<-l.done
+	return &lookups{w: w, wake: make(chan struct{}, 1), batch: batchSize{now: lookupBatch, max: lookupBatch}}
 }
 
 // add queues a lookup, and flush sends what is queued.
@@ -69,7 +55,6 @@ func (l *lookups) flush() {
 }
 
 func (l *lookups) run(ctx context.Context) {
-	defer close(l.done)
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {

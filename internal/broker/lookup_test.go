@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -27,43 +28,34 @@ type brokenLink struct {
 
 var errBroken = errors.New("the link is broken")
 
-func (*brokenLink) DialHook(next redis.DialHook) redis.DialHook          { return next }
-func (*brokenLink) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
-
-func (l *brokenLink) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		found := false
-		for _, c := range cmds {
-			found = found || l.broken(c)
-		}
-		switch {
-		case !found || !l.on.Load():
-			return next(ctx, cmds)
-		case l.after:
-			_ = next(ctx, cmds)
-		}
-		for _, c := range cmds {
-			c.SetErr(errBroken)
-		}
-		l.failed.Add(1)
-		return errBroken
+func (l *brokenLink) pass(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+	switch {
+	case !slices.ContainsFunc(cmds, l.broken) || !l.on.Load():
+		return next(ctx, cmds)
+	case l.after:
+		_ = next(ctx, cmds)
 	}
+	for _, c := range cmds {
+		c.SetErr(errBroken)
+	}
+	l.failed.Add(1)
+	return errBroken
 }
 
 func isLookup(c redis.Cmder) bool { return c.Name() == "mget" }
 
-// isCommit tells the completion script by its keys: no other script knows events.
+// isCommit tells the commit script by its keys: no other script knows events.
 func isCommit(c redis.Cmder) bool {
 	return c.Name() == "evalsha" && strings.Contains(fmt.Sprint(c.Args()...), "evt:{p")
 }
 
 func TestWithoutLookupsOnlyCopiesWait(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isLookup}
 		link.on.Store(true)
 		rdb := testenv.Client(t, url)
-		rdb.AddHook(link)
+		rdb.AddHook(testenv.Hook(link.pass))
 		mine := newNotebook()
 		n := startNodeOn(t, rdb, testenv.Client(t, url), "a", mine, kept, onePartition)
 		var waiting []<-chan broker.Reply
@@ -111,7 +103,7 @@ func TestCopiesOnACluster(t *testing.T) {
 	client := func() *redis.ClusterClient {
 		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{opts.Addr}, MaxRedirects: -1, ContextTimeoutEnabled: true})
 		t.Cleanup(func() { _ = c.Close() })
-		c.AddHook(slots)
+		c.AddHook(testenv.Hook(slots.pass))
 		return c
 	}
 	book := newNotebook()
@@ -153,12 +145,14 @@ func TestOneRoundTripLooksUpWhatAReadHasFound(t *testing.T) {
 	})
 	var lookups atomic.Int64
 	counted := testenv.Client(t, url)
-	counted.AddHook(&brokenLink{broken: func(c redis.Cmder) bool {
-		if isLookup(c) {
-			lookups.Add(1)
+	counted.AddHook(testenv.Hook(func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+		for _, c := range cmds {
+			if isLookup(c) {
+				lookups.Add(1)
+			}
 		}
-		return false
-	}})
+		return next(ctx, cmds)
+	}))
 	startNodeOn(t, counted, testenv.Client(t, url), "w", newNotebook(), kept)
 	for _, r := range replies {
 		if got := gateway.await(r); got.Code != "" {
@@ -172,11 +166,11 @@ func TestOneRoundTripLooksUpWhatAReadHasFound(t *testing.T) {
 
 func TestWhatWaitsForALookupIsLeftToTheNextOwner(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isLookup}
 		link.on.Store(true)
 		rdb := testenv.Client(t, url)
-		rdb.AddHook(link)
+		rdb.AddHook(testenv.Hook(link.pass))
 		mine, theirs := newNotebook(), newNotebook()
 		a := startNodeOn(t, rdb, testenv.Client(t, url), "a", mine, kept, onePartition)
 		gateway := startNode(t, url, "g", nil, kept, onePartition)

@@ -18,8 +18,17 @@ const (
 // those before it.
 func seriesName() string { return strconv.FormatUint(rand.Uint64()>>24, 36) }
 
-// A mark is the place of an event among those of its partition: lua/complete.lua counts
-// them in series. The zero mark is before the first event of all.
+// A mark is the place of an event among those of its partition, which lua/commit.lua
+// counts: each entry has "<series>.<number>" in the field _seq, and own:{p3} the last one.
+// The zero mark is before the first event of all.
+//
+// A series has a random name. The script begins another when a commit does not follow
+// the owner's last one: after a change of owner, but also when Redis was emptied or a
+// failover took back the last writes, of which numbers that went on would tell nothing.
+// The first entry of a series names the event before it, so a change of owner is not
+// announced, and a loss is. A number stands for one event for ever, so one that comes
+// again, when a stream is read again from its start, is dropped. Strangers' entries have
+// no number: they are emitted and not counted.
 type mark struct {
 	series string
 	seq    int64

@@ -76,7 +76,7 @@ func (n *notebook) all() map[string][]string {
 
 func TestABacklogWithoutAWorker(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		const room = 20
 		opt := func(c *broker.Config) { c.Partitions, c.Backlog = 1, room }
 		gateway, rdb := startNode(t, url, "g", nil, opt), testenv.Client(t, url)
@@ -140,7 +140,7 @@ func TestABacklogWithoutAWorker(t *testing.T) {
 // Hot keys do not stop the others of their partition, and lose nothing by that.
 func TestAHotKeyDoesNotFillItsPartition(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		book := newNotebook()
 		n := startNode(t, url, "a", book, func(c *broker.Config) { c.Partitions = 1 })
 		const hot, behind, cold = 2, 300, 50
@@ -184,7 +184,7 @@ func TestAHotKeyDoesNotFillItsPartition(t *testing.T) {
 // What was worked off while nobody sent anything does not count.
 func TestABacklogIsKnownToBeEmptyAfterARest(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		const room = 100
 		g := startNode(t, url, "g", nil, onePartition, func(c *broker.Config) { c.Backlog = room })

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -120,20 +119,6 @@ func (p *pending) sweep(now time.Time) {
 		c.metrics.Took(fault.Timeout, time.Since(c.begun))
 	}
 	p.answered(len(due))
-}
-
-// run sweeps until ctx ends.
-func (p *pending) run(ctx context.Context) {
-	t := time.NewTicker(sweepEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case now := <-t.C:
-			p.sweep(now)
-		}
-	}
 }
 
 // drain takes no more calls; the channel is closed once every call was answered.

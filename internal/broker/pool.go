@@ -1,40 +1,8 @@
 package broker
 
 import (
-	"fmt"
 	"sync"
-	"sync/atomic"
-
-	"github.com/ThreeDotsLabs/watermill/message"
-
-	"github.com/example/switchyard/internal/tracing"
 )
-
-// A job is one command that was read and is not yet committed.
-type job struct {
-	p       *partition
-	entry   entry
-	command *Command
-	span    *tracing.Span // from begin to commit
-
-	copies    *copies // of a command with an idempotency key; else nil
-	transient bool    // the command failed by an error that was marked as transient
-
-	passed   func()           // once, of a suspect: other commands need not wait for it; else nil
-	end      func()           // once, of a suspect that runs: another one may
-	attempts int              // of the handler
-	dead     *message.Message // the dead letter, when it failed by accident
-
-	overdue  atomic.Int64 // when it must have returned, in ns since the process began; 0: it does not run
-	answered atomic.Bool  // by its handler, or at its deadline
-	ends     atomic.Int32 // of a hung one: its return and its commit
-	inside   int          // calls of its handler and of middleware that have not returned
-}
-
-// ready tells whether the job may run. Hold its partition's mu.
-func (j *job) ready() bool { return j.copies == nil || j.copies.known }
-
-func (j *job) String() string { return fmt.Sprintf("%s %s", j.command.Operation, j.command.ID) }
 
 // A keyQueue holds the commands of one key, which run one after the other. It is in
 // its partition's keys for as long as it has any.

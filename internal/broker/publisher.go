@@ -59,12 +59,11 @@ type publish struct {
 var _ message.Publisher = (*Publisher)(nil)
 
 const (
-	maxBatch      = 512             // entries in one pipeline
-	maxBatchBytes = 1 << 20         // of them, which a slow connection must manage within roundTripMax; one entry may have more
-	maxQueue      = 10_000          // entries that wait for one
-	maxQueueBytes = 32 << 20        // of them
-	entryBytes    = 300             // of an entry besides what its publisher gives
-	roundTripMax  = 2 * time.Second // how long one batch may take before its connection is given up
+	maxBatch      = 512      // entries in one pipeline
+	maxBatchBytes = 1 << 20  // of them, which a slow connection must manage within roundTripMax; one entry may have more
+	maxQueue      = 10_000   // entries that wait for one
+	maxQueueBytes = 32 << 20 // of them
+	entryBytes    = 300      // of an entry besides what its publisher gives
 )
 
 // NewPublisher starts a publisher. It has a connection of its own, with the options of
@@ -90,7 +89,7 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 		if id == "" { // which Watermill allows, and an entry without one is no message
 			id = uuid.Must(uuid.NewV7()).String()
 		}
-		p.enqueue(topic, id, encodeMetadata(m.Metadata), m.Payload, time.Time{}, func(err error) { errs <- err })
+		p.add(newPublish(topic, id, encodeMetadata(m.Metadata), m.Payload, time.Time{}, func(err error) { errs <- err }))
 	}
 	var all []error
 	for range messages {
@@ -101,16 +100,9 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	return errors.Join(all...)
 }
 
-// enqueue appends one message without waiting, unless it is still queued at its
-// deadline. done is called once, from the publisher's goroutine or, when nothing more
-// can be queued, at once; it must not block.
-func (p *Publisher) enqueue(stream, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
-	p.add(newPublish(stream, uuid, metadata, payload, deadline, done))
-}
-
-// enqueueCommand is enqueue for a partition's command, which is refused at once while too
-// many wait there.
-func (p *Publisher) enqueueCommand(partition int, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
+// addCommand adds a partition's command, which is refused at once while too many wait
+// there.
+func (p *Publisher) addCommand(partition int, uuid string, metadata, payload []byte, deadline time.Time, done func(error)) {
 	b := p.backlogs[partition]
 	item := newPublish(b.stream, uuid, metadata, payload, deadline, done)
 	item.backlog = b
@@ -123,6 +115,9 @@ func newPublish(stream, uuid string, metadata, payload []byte, deadline time.Tim
 	return publish{cmd: cmd, size: entryBytes + len(metadata) + len(payload), deadline: deadline, done: done}
 }
 
+// add queues an entry and does not wait; one that is still queued at its deadline is not
+// sent. done is called once, from the publisher's goroutine or, when nothing more can be
+// queued, at once; it must not block.
 func (p *Publisher) add(item publish) {
 	if err := p.push(item); err != nil {
 		item.done(errors.Join(ErrNotSent, err))
@@ -259,8 +254,8 @@ func (p *Publisher) queued() (entries, bytes int) {
 	return len(p.queue), p.bytes
 }
 
-// refused tells whether Redis itself answered with an error: it wrote nothing.
-func refused(err error) bool {
+// redisRefuses tells whether Redis itself answered with an error: it wrote nothing.
+func redisRefuses(err error) bool {
 	var answer redis.Error
 	return errors.As(err, &answer) && !errors.Is(err, redis.Nil)
 }

@@ -17,7 +17,7 @@ func TestPublisherSendsNothingThatWaitedTooLong(t *testing.T) {
 	now := time.Now()
 	told := map[string]error{}
 	for id, deadline := range map[string]time.Time{"late": now.Add(-time.Second), "in time": now.Add(time.Minute), "no hurry": {}} {
-		p.enqueue("s", id, nil, nil, deadline, func(err error) { told[id] = err })
+		p.add(newPublish("s", id, nil, nil, deadline, func(err error) { told[id] = err }))
 	}
 	if sent := p.wanted(p.next(nil), now); len(sent) != 2 || len(told) != 1 || !errors.Is(told["late"], ErrNotSent) || !errors.Is(told["late"], context.DeadlineExceeded) {
 		t.Errorf("%d are sent; told %v", len(sent), told)
@@ -29,7 +29,7 @@ func TestPublisherBoundsBytes(t *testing.T) {
 	p := &Publisher{wake: make(chan struct{}, 1)}
 	var refused []error
 	add := func(size int) {
-		p.enqueue("s", "m", nil, make([]byte, size-entryBytes), time.Time{}, func(err error) { refused = append(refused, err) })
+		p.add(newPublish("s", "m", nil, make([]byte, size-entryBytes), time.Time{}, func(err error) { refused = append(refused, err) }))
 	}
 	for _, size := range []int{maxBatchBytes / 2, maxBatchBytes / 2, 300, 2 * maxBatchBytes, maxBatchBytes / 2, 300} {
 		add(size)
@@ -60,7 +60,7 @@ func TestPublisherBoundsItsQueue(t *testing.T) {
 	p := &Publisher{wake: make(chan struct{}, 1)}
 	var refused []error
 	for range maxQueue + 1 {
-		p.enqueue("s", "m", nil, nil, time.Time{}, func(err error) { refused = append(refused, err) })
+		p.add(newPublish("s", "m", nil, nil, time.Time{}, func(err error) { refused = append(refused, err) }))
 	}
 	var f *fault.Fault
 	if len(refused) != 1 || !errors.Is(refused[0], ErrNotSent) || !errors.As(refused[0], &f) || f.Code != fault.Overloaded {

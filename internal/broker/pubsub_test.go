@@ -17,16 +17,9 @@ import (
 	"github.com/example/switchyard/internal/testenv"
 )
 
-// on runs a test on an embedded Redis and on a real one.
-func on(t *testing.T, test func(t *testing.T, url string)) {
-	t.Helper()
-	t.Run("embedded", func(t *testing.T) { t.Parallel(); test(t, testenv.Embedded(t)) })
-	t.Run("redis", func(t *testing.T) { t.Parallel(); test(t, testenv.Redis(t)) })
-}
-
 func TestStockWatermillOnTheOtherSide(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		logger := watermill.NewSlogLogger(slog.New(slog.DiscardHandler))
 		stockPub, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: rdb}, logger)
@@ -101,7 +94,7 @@ func conversation(t *testing.T, rdb *redis.Client, pub message.Publisher, sub me
 
 func TestSubscribeMissesNothingPublishedAfterIt(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		pub := broker.NewPublisher(rdb, slog.New(slog.DiscardHandler))
 		sub := broker.NewSubscriber(rdb, slog.New(slog.DiscardHandler))

@@ -34,12 +34,15 @@ type Relay struct {
 func NewRelay(l *Lanes, name string, b Bus) *Relay {
 	r := &Relay{Lanes: l, bus: b, done: make(chan struct{})}
 	r.member = &member{
-		GroupSubscriber: l.GroupSubscriber("relay " + name), topic: Events, id: uuid.NewString(),
-		key: l.relayKey(name), in: l.eventStreams(), recent: relayRecent, strict: l.cfg.Strict,
+		GroupSubscriber: l.GroupSubscriber(relayGroup(name)), topic: Events, id: uuid.NewString(),
+		key: groupKey(relayGroup(name), Events), in: l.eventStreams(), recent: relayRecent, strict: l.cfg.Strict,
 	}
-	r.member.follower = func() handOver { return r.forward }
+	r.member.follower = func() handFunc { return r.forward }
 	return r
 }
+
+// relayGroup is the group that the relays to a broker are.
+func relayGroup(name string) string { return "relay " + name }
 
 // relayRecent is how old the events are that a first relay begins with: no gateway waits
 // for older ones.
@@ -116,6 +119,3 @@ func (r *Relay) send(ctx context.Context, m *message.Message, wait *backoff) boo
 	}
 	return false
 }
-
-// relayKey is where the position of a relay is, by stream.
-func (l *Lanes) relayKey(name string) string { return "group:{relay " + name + " " + Events + "}" }

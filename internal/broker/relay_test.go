@@ -187,7 +187,7 @@ func TestTheNextRelayBeginsWhereTheFirstOneDid(t *testing.T) {
 	url, bus := testenv.Redis(t), &fakeBus{}
 	l := relayLanes(t, url, "one")
 	long := time.Now().Add(-10 * time.Minute).UnixMilli()
-	if err := l.rdb.HSet(t.Context(), l.relayKey("fake"), "at begin", fmt.Sprint(long-1000, "-0")).Err(); err != nil {
+	if err := l.rdb.HSet(t.Context(), groupKey(relayGroup("fake"), Events), "at begin", fmt.Sprint(long-1000, "-0")).Err(); err != nil {
 		t.Fatal(err)
 	}
 	metadata := encodePairs([]pair{{MetaNamespace, "/town"}, {MetaEvent, "cried"}, {fieldUUID, "a stranger's"}})
@@ -206,7 +206,7 @@ func TestTheNextRelayBeginsWhereTheFirstOneDid(t *testing.T) {
 	other.Start()
 	defer other.Close()
 	testenv.WaitFor(t, 20*time.Second, "its begin to be kept", func() bool {
-		return l.rdb.HGet(t.Context(), l.relayKey("other"), "at begin").Val() != ""
+		return l.rdb.HGet(t.Context(), groupKey(relayGroup("other"), Events), "at begin").Val() != ""
 	})
 	m, err := toBus(0, entry{id: "1-0", uuid: "id", metadata: string(metadata), payload: []byte("1")})
 	if err != nil || m.Metadata[fieldUUID] != "" { // which the brokers' marshalers do not take

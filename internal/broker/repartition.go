@@ -21,11 +21,11 @@ func Repartition(ctx context.Context, rdb redis.UniversalClient, n int) (moved i
 	if n < 1 || n > maxPartitions {
 		return 0, fmt.Errorf("%d is not between 1 and %d", n, maxPartitions)
 	}
-	from, says, err := partitions(ctx, rdb)
+	from, says, err := countPartitions(ctx, rdb)
 	if err != nil {
 		return 0, err
 	}
-	i := &Inspector{&Lanes{cfg: Config{Partitions: from}, rdb: rdb}}
+	i := &Inspector{rdb, from}
 	goal := fmt.Sprint(from, changesTo, n)
 	switch _, to, begun := strings.Cut(says, changesTo); {
 	case says == goal: // it was interrupted, and nothing has started since
@@ -57,7 +57,7 @@ const maxPartitions = 1024 // as config has it
 // become changes what Redis says of the partitions, unless somebody else has.
 func (i *Inspector) become(ctx context.Context, was, is string) error {
 	ctx = context.WithoutCancel(ctx)
-	err := i.lanes.rdb.Watch(ctx, func(tx *redis.Tx) error {
+	err := i.rdb.Watch(ctx, func(tx *redis.Tx) error {
 		switch says, err := tx.Get(ctx, partitionsKey).Result(); {
 		case err != nil:
 			return err
@@ -82,7 +82,7 @@ func (i *Inspector) become(ctx context.Context, was, is string) error {
 func (i *Inspector) atRest(ctx context.Context, n int) error {
 	const again = ", and where a node has died start one, let it work that off, and stop it"
 	for _, key := range []string{workersKey, gatewaysKey} {
-		left, err := i.lanes.rdb.ZRange(ctx, key, 0, -1).Result()
+		left, err := i.rdb.ZRange(ctx, key, 0, -1).Result()
 		if err != nil {
 			return fmt.Errorf("list the %s: %w", key, err)
 		}
@@ -108,14 +108,13 @@ func (i *Inspector) atRest(ctx context.Context, n int) error {
 // stays: it is from an earlier number of partitions, and was not found any more.
 func (i *Inspector) relocate(ctx context.Context, n int) (int, error) {
 	var moved atomic.Int64
-	to := &Lanes{cfg: Config{Partitions: n}}
 	err := i.eachKey(ctx, "kept:{p*", func(key string) error {
 		p, rest, _ := strings.Cut(strings.TrimPrefix(key, "kept:{p"), "}:")
 		names := strings.SplitN(rest, " ", 3) // namespace, event, and the key, which may have spaces
-		if len(names) < 3 || p != strconv.Itoa(i.lanes.partition(names[2])) || p == strconv.Itoa(to.partition(names[2])) {
+		if len(names) < 3 || p != strconv.Itoa(partitionOf(names[2], i.partitions)) || p == strconv.Itoa(partitionOf(names[2], n)) {
 			return nil
 		}
-		target := "kept:{p" + strconv.Itoa(to.partition(names[2])) + "}:" + rest
+		target := "kept:{p" + strconv.Itoa(partitionOf(names[2], n)) + "}:" + rest
 		ok, err := i.move(ctx, key, target)
 		if err != nil {
 			return fmt.Errorf("move %q to %q: %w", key, target, err)
@@ -131,7 +130,7 @@ func (i *Inspector) relocate(ctx context.Context, n int) (int, error) {
 // move renames a key, also to another node of a Redis Cluster; false means that there is
 // none any more.
 func (i *Inspector) move(ctx context.Context, key, target string) (bool, error) {
-	rdb := i.lanes.rdb
+	rdb := i.rdb
 	if !onCluster(rdb) {
 		err := rdb.Rename(ctx, key, target).Err()
 		if redis.HasErrorPrefix(err, "no such key") {
@@ -167,11 +166,11 @@ func (i *Inspector) eachKey(ctx context.Context, pattern string, see func(key st
 		}
 		return nil
 	}
-	switch rdb := i.lanes.rdb.(type) {
+	switch rdb := i.rdb.(type) {
 	case *redis.Client:
 		return scan(ctx, rdb)
 	case *redis.ClusterClient:
 		return rdb.ForEachMaster(ctx, scan)
 	}
-	return fmt.Errorf("a %T has no keys to look for", i.lanes.rdb)
+	return fmt.Errorf("a %T has no keys to look for", i.rdb)
 }

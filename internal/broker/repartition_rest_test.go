@@ -17,7 +17,7 @@ import (
 // What has its place in a partition and would be lost keeps their number from being changed.
 func TestRepartitionOnlyAtRest(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		if err := rdb.Set(t.Context(), "partitions", 4, 0).Err(); err != nil {
 			t.Fatal(err)
@@ -57,7 +57,7 @@ func TestRepartitionOnlyAtRest(t *testing.T) {
 // A node that starts at the same moment is seen, or sees the change.
 func TestANodeThatStartsDuringARepartition(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		for _, side := range []string{"gateway", "worker"} {
 			rdb, slow := testenv.Client(t, url), testenv.Client(t, url)
 			if err := rdb.Set(t.Context(), "partitions", 4, 0).Err(); err != nil {
@@ -101,7 +101,7 @@ func TestANodeThatStartsDuringARepartition(t *testing.T) {
 // gone, is in nobody's way.
 func TestRepartitionAfterABurial(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		t.Run("a node", func(t *testing.T) {
 			node := startNode(t, url, "n", newNotebook(), partitioned(4))
@@ -123,7 +123,7 @@ func TestRepartitionAfterABurial(t *testing.T) {
 // hears it from the nodes that run on; one that counts differently does not start beside them.
 func TestTheNumberOfPartitionsOutlivesAnEmptiedRedis(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		startNode(t, url, "n", nil, partitioned(4))
 		if err := rdb.FlushDB(t.Context()).Err(); err != nil {

@@ -43,7 +43,7 @@ func refuses(t *testing.T, rdb redis.UniversalClient, n int, why string) {
 // What is kept of events is found under every number of partitions, and goes on there.
 func TestRepartition(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		repartitioned(t, rdb, func(t *testing.T, n int) *testNode {
 			return startNode(t, url, "n", newNotebook(), partitioned(n))
@@ -105,7 +105,7 @@ func repartitioned(t *testing.T, rdb redis.UniversalClient, start func(*testing.
 // number or the other for that of the partitions.
 func TestAnInterruptedRepartition(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -122,11 +122,11 @@ func TestAnInterruptedRepartition(t *testing.T) {
 		}
 		const first = 5
 		renamed := 0
-		rdb.AddHook(atCommand{name: "rename", do: func() {
+		rdb.AddHook(beforeCommand("rename", func() {
 			if renamed++; renamed > first {
 				cancel()
 			}
-		}})
+		}))
 		if _, err := broker.Repartition(ctx, rdb, 64); err == nil || !strings.Contains(err.Error(), "run this again") {
 			t.Fatalf("interrupted: %v", err)
 		}
@@ -164,7 +164,7 @@ func TestAnInterruptedRepartition(t *testing.T) {
 // may want another number.
 func TestARepartitionThatOnlyLooked(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		node := startNode(t, url, "n", newNotebook(), partitioned(4))
 		for _, n := range []int{16, 32} {
@@ -186,7 +186,7 @@ func TestARepartitionThatOnlyLooked(t *testing.T) {
 // Who comes too late, with what the partitions were before, gives up.
 func TestTwoRepartitions(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb, late := testenv.Client(t, url), testenv.Client(t, url)
 		if err := rdb.Set(t.Context(), "partitions", 4, 0).Err(); err != nil {
 			t.Fatal(err)
@@ -230,7 +230,7 @@ func TestRepartitionWhileASlotMoves(t *testing.T) {
 	slow, looked := make(chan struct{}), make(chan struct{}, 100)
 	rdb.OnNewNode(func(n *redis.Client) {
 		if n.Options().Addr == from.Options().Addr {
-			n.AddHook(atCommand{name: "scan", do: func() { <-slow }})
+			n.AddHook(beforeCommand("scan", func() { <-slow }))
 		} else {
 			n.AddHook(afterCommand("scan", func() { looked <- struct{}{} }))
 		}
@@ -256,34 +256,22 @@ func TestRepartitionWhileASlotMoves(t *testing.T) {
 	}
 }
 
-// An atCommand does something before each command of a name, or after it.
-type atCommand struct {
-	redis.Hook
-	name  string
-	after bool
-	do    func()
-}
-
-func afterCommand(name string, do func()) atCommand {
-	return atCommand{name: name, after: true, do: do}
-}
-
-func (h atCommand) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h atCommand) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if cmd.Name() != h.name {
-			return next(ctx, cmd)
+// beforeCommand does something before each command of a name.
+func beforeCommand(name string, do func()) testenv.Hook {
+	return func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+		if cmds[0].Name() == name {
+			do()
 		}
-		if !h.after {
-			h.do()
-			return next(ctx, cmd)
-		}
-		defer h.do()
-		return next(ctx, cmd)
+		return next(ctx, cmds)
 	}
 }
 
-func (h atCommand) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+// afterCommand does it after them.
+func afterCommand(name string, do func()) testenv.Hook {
+	return func(ctx context.Context, cmds []redis.Cmder, next redis.ProcessPipelineHook) error {
+		if cmds[0].Name() == name {
+			defer do()
+		}
+		return next(ctx, cmds)
+	}
 }

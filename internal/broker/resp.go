@@ -2,132 +2,82 @@ package broker
 
 import (
 	"bytes"
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
-	"time"
 	"unsafe"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// An entry of a stream, as far as it is a message; another one has no uuid. Its parts
-// share the memory of the read that found it.
-type entry struct {
-	id       string
-	uuid     string
-	metadata string // msgpack
-	payload  []byte
-	seq      string // its place among the events of its partition; "" for a stranger's
-	fields   string // all of it, as Redis sent it, for who cannot make sense of it
+// Replies are walked over twice: an extent finds where they end, while they arrive, and a
+// replyParser takes apart what is whole.
+
+// An extent finds the end of replies.
+type extent struct {
+	at   int // where the next element begins; it may not have arrived
+	left int // how many elements are still to come
 }
 
-// clone is the same in memory of its own.
-func (e entry) clone() entry {
-	return entry{
-		id: strings.Clone(e.id), uuid: strings.Clone(e.uuid), metadata: strings.Clone(e.metadata),
-		payload: bytes.Clone(e.payload), seq: strings.Clone(e.seq), fields: strings.Clone(e.fields),
-	}
-}
+var errNoRESP = errors.New("Redis sent something that is no reply")
 
-// compareIDs compares the ids of two entries: milliseconds and a number, in decimal
-// without leading zeros.
-func compareIDs(a, b string) int {
-	aTime, aNumber, _ := strings.Cut(a, "-")
-	bTime, bNumber, _ := strings.Cut(b, "-")
-	return cmp.Or(compareNumbers(aTime, bTime), compareNumbers(aNumber, bNumber))
-}
-
-func compareNumbers(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
-
-// found is what one read found in one stream.
-type found struct {
-	stream  int // index in what was asked for
-	entries []entry
-}
-
-// A reader runs XREAD again and again, and parses the replies itself, because go-redis
-// makes a map and a dozen strings of every entry. Not safe for concurrent use.
-type reader struct {
-	rdb    redis.UniversalClient
-	reuse  bool // what a read has brought is good until the next one only
-	strict bool // it brings only what a replica has, see strict.go
-	link   link
-	args   []any  // XREAD, its options, and streams and positions of the current read
-	buf    []byte // of the last reply, to be used again
-	bytes  int    // of the last reply
-}
-
-// read reads the streams, each after its position, and returns those with entries:
-// none when nothing came within the time. A negative time does not wait.
-func (r *reader) read(ctx context.Context, streams, after []string, count int64, block time.Duration) ([]found, error) {
-	r.args = append(r.args[:0], "xread", "count", count)
-	if block >= 0 {
-		r.args = append(r.args, "block", block.Milliseconds())
-	}
-	r.args = append(r.args, "streams")
-	for _, s := range streams {
-		r.args = append(r.args, s)
-	}
-	for _, id := range after {
-		r.args = append(r.args, id)
-	}
-	raw, err := r.reply(ctx, streams[0])
-	var all []found
-	if err == nil {
-		all, err = parseRead(raw, streams)
-	}
-	if err != nil {
-		return r.elsewhere(ctx, err, streams, after, count, block)
-	}
-	if r.strict && len(all) > 0 {
-		if err := r.confirm(ctx, streams[0]); err != nil {
-			return nil, err
+// find goes on as far as it can; whole means that the last reply ends with buf.
+func (e *extent) find(buf []byte) (whole bool, err error) {
+	for e.left > 0 {
+		if e.at >= len(buf) {
+			return false, nil
+		}
+		end := bytes.IndexByte(buf[e.at:], '\n')
+		if end < 0 {
+			return false, nil
+		}
+		line := buf[e.at : e.at+end+1]
+		e.at += end + 1
+		e.left--
+		switch line[0] {
+		case '*', '%', '$':
+			n, ok := count(line)
+			switch {
+			case !ok:
+				return false, errNoRESP
+			case n < 0: // nil
+			case line[0] == '$':
+				e.at += n + 2
+			case line[0] == '%':
+				e.left += 2 * n
+			default:
+				e.left += n
+			}
+		case '+', '-', ':', '_':
+		default:
+			return false, errNoRESP
 		}
 	}
-	return all, nil
+	if e.at < len(buf) {
+		return false, errNoRESP // more than we have asked for
+	}
+	return e.at == len(buf), nil
 }
 
-const keepBuffer = 1 << 20 // bytes; a larger reply is not expected again
+const largestCount = 1 << 30 // what Redis allows a string, and more than it sends elements
 
-func (r *reader) reply(ctx context.Context, key string) ([]byte, error) {
-	client, err := r.client(ctx, key)
-	if err != nil {
-		return nil, err
+// count reads the number on a line like "$12\r\n"; -1 is nil.
+func count(line []byte) (n int, ok bool) {
+	if len(line) < 4 || line[len(line)-2] != '\r' {
+		return 0, false
 	}
-	r.bytes = 0
-	raw, err := r.link.roundTrip(ctx, client, r.args, r.buf[:0])
-	if err != nil {
-		return nil, err
+	digits := line[1 : len(line)-2]
+	if string(digits) == "-1" {
+		return -1, true
 	}
-	r.bytes = len(raw)
-	switch {
-	case cap(raw) > keepBuffer:
-		r.buf = nil
-	case r.reuse:
-		r.buf = raw
-	default:
-		r.buf, raw = raw, bytes.Clone(raw)
+	for _, c := range digits {
+		if c < '0' || c > '9' || n > largestCount/10 {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
 	}
-	return raw, nil
+	return n, true
 }
-
-// client is that of the Redis which holds a key.
-func (r *reader) client(ctx context.Context, key string) (*redis.Client, error) {
-	switch c := r.rdb.(type) {
-	case *redis.Client:
-		return c, nil
-	case *redis.ClusterClient:
-		return c.MasterForKey(ctx, key)
-	}
-	return nil, fmt.Errorf("cannot read streams over a %T", r.rdb)
-}
-
-// close closes the reader's connection. It may be used again.
-func (r *reader) close() { r.link.close() }
 
 var errReply = errors.New("Redis answered XREAD with something else than streams and entries")
 
@@ -263,12 +213,26 @@ func (p *replyParser) entries() []entry {
 	return all
 }
 
-// eachField walks over all fields of an entry, in their order.
-func (e *entry) eachField(do func(name, value string)) {
-	p := replyParser{raw: []byte(e.fields), text: e.fields}
-	for i := p.array(0); i >= 2 && !p.failed; i -= 2 {
-		name, _ := p.string()
-		value, _ := p.string()
-		do(name, value)
+// appendReply writes a reply that go-redis has parsed as Redis had sent it.
+func appendReply(b []byte, reply any) []byte {
+	switch reply := reply.(type) {
+	case nil:
+		return append(b, "_\r\n"...)
+	case []any:
+		b = fmt.Appendf(b, "*%d\r\n", len(reply))
+		for _, v := range reply {
+			b = appendReply(b, v)
+		}
+	case map[any]any: // RESP3, by stream
+		b = fmt.Appendf(b, "%%%d\r\n", len(reply))
+		for k, v := range reply { // it has one: one stream was asked for
+			b = appendReply(appendReply(b, k), v)
+		}
+	case string:
+		b = append(strconv.AppendInt(append(b, '$'), int64(len(reply)), 10), "\r\n"...)
+		b = append(append(b, reply...), "\r\n"...)
+	default:
+		b = fmt.Appendf(b, "+%v\r\n", reply)
 	}
+	return b
 }

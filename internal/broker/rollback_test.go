@@ -11,7 +11,7 @@ import (
 // since, and runs it once more.
 func TestACommandThatCameBackIsRun(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		book := newNotebook()
 		n := startNode(t, url, "a", book, onePartition)

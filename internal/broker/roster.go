@@ -101,8 +101,6 @@ func (r *roster) current() string {
 	return r.name()
 }
 
-func rosterKey(p int, life string) string { return "roster:{p" + strconv.Itoa(p) + "}:" + life }
-
 // Enter notes that a socket is in a room; c is submitted when that ends with its
 // connection. It never blocks. Its error is a fault: too much waits for Redis to be told.
 func (g *Gateway) Enter(c *Command) (Stay, error) {

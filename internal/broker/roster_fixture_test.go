@@ -118,12 +118,3 @@ func (g *gatewayAlone) want(inputs ...string) {
 		g.t.Errorf("submitted %q, want %q", got, inputs)
 	}
 }
-
-func onBothRedis(t *testing.T, f func(*testing.T, string)) {
-	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f(t, start(t))
-		})
-	}
-}

@@ -14,7 +14,7 @@ import (
 
 func TestAStayEndsOnce(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		g := newGatewayAlone(t, url, "a")
 		one, two, three := g.enter("one"), g.enter("two"), g.enter("three")
 		g.write()
@@ -41,7 +41,7 @@ func TestAStayEndsOnce(t *testing.T) {
 // More members than one batch, or one page of the dead gateway's roster, can hold.
 func TestADeadGatewaysSocketsAreToldOnce(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		dead, b, c := newGatewayAlone(t, url, "dead"), newGatewayAlone(t, url, "b"), newGatewayAlone(t, url, "c")
 		var want []string
 		for i := range 1500 {

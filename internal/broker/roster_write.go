@@ -12,7 +12,6 @@ type rosterRun struct {
 	partition int
 	life      string
 	args      []any
-	cmd       *redis.Cmd
 }
 
 // write writes what one round trip may carry, which is commitBytes: more might never arrive
@@ -27,17 +26,9 @@ func (r *roster) write(ctx context.Context) (more bool, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roundTripMax)
 	defer cancel()
-	_, err = r.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-		for i := range runs {
-			keys := []string{rosterKey(runs[i].partition, runs[i].life), commandStream(runs[i].partition)}
-			runs[i].cmd = rosterScript.EvalSha(ctx, pipe, keys, runs[i].args...)
-		}
-		return nil
-	})
-	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		return true, rosterScript.Load(ctx, r.rdb).Err()
-	}
-	return r.written(runs)
+	return r.written(runs, runScripts(ctx, r.rdb, rosterScript, len(runs), func(i int) ([]string, []any) {
+		return []string{rosterKey(runs[i].partition, runs[i].life), commandStream(runs[i].partition)}, runs[i].args
+	}))
 }
 
 // next takes what is to be written: batches that were not surely applied once more, which
@@ -100,14 +91,14 @@ func (q *rosterQueue) run(p int) rosterRun {
 }
 
 // written follows the answers.
-func (r *roster) written(runs []rosterRun) (more bool, err error) {
+func (r *roster) written(runs []rosterRun, answers []*redis.Cmd) (more bool, err error) {
 	ended, forgotten := false, false
 	var errs []error
 	r.mu.Lock()
 	life := r.name()
-	for _, run := range runs {
+	for i, run := range runs {
 		q := &r.queues[run.partition]
-		switch n, err := run.cmd.Int(); {
+		switch n, err := answers[i].Int(); {
 		case err != nil:
 			errs = append(errs, err)
 		case n < 0:

@@ -7,55 +7,46 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-//go:embed lua/own.lua
-var ownSource string
-
-//go:embed lua/beat.lua
-var beatSource string
-
-//go:embed lua/complete.lua
-var completeSource string
-
-//go:embed lua/group.lua
-var groupSource string
-
-//go:embed lua/first.lua
-var firstSource string
-
-//go:embed lua/newest.lua
-var newestSource string
-
-//go:embed lua/oldest.lua
-var oldestSource string
-
-//go:embed lua/forward.lua
-var forwardSource string
-
-//go:embed lua/replay.lua
-var replaySource string
-
-//go:embed lua/roster.lua
-var rosterSource string
-
-//go:embed lua/gateways.lua
-var gatewaysSource string
-
-//go:embed lua/depart.lua
-var departSource string
+var (
+	//go:embed lua/lease.lua
+	leaseSource string
+	//go:embed lua/worker_beat.lua
+	workerBeatSource string
+	//go:embed lua/gateway_beat.lua
+	gatewayBeatSource string
+	//go:embed lua/commit.lua
+	commitSource string
+	//go:embed lua/forward.lua
+	forwardSource string
+	//go:embed lua/replay.lua
+	replaySource string
+	//go:embed lua/roster.lua
+	rosterSource string
+	//go:embed lua/depart.lua
+	departSource string
+	//go:embed lua/group.lua
+	groupSource string
+	//go:embed lua/lane_start.lua
+	laneStartSource string
+	//go:embed lua/lane_end.lua
+	laneEndSource string
+	//go:embed lua/oldest_event.lua
+	oldestEventSource string
+)
 
 var (
-	groupScript    = redis.NewScript(groupSource)
-	firstScript    = redis.NewScript(firstSource)
-	newestScript   = redis.NewScript(newestSource)
-	oldestScript   = redis.NewScript(oldestSource)
-	forwardScript  = redis.NewScript(forwardSource)
-	ownScript      = redis.NewScript(ownSource)
-	beatScript     = redis.NewScript(beatSource)
-	completeScript = redis.NewScript(completeSource)
-	replayScript   = redis.NewScript(replaySource)
-	rosterScript   = redis.NewScript(rosterSource)
-	gatewaysScript = redis.NewScript(gatewaysSource)
-	departScript   = redis.NewScript(departSource)
+	leaseScript       = redis.NewScript(leaseSource)
+	workerBeatScript  = redis.NewScript(workerBeatSource)
+	gatewayBeatScript = redis.NewScript(gatewayBeatSource)
+	commitScript      = redis.NewScript(commitSource)
+	forwardScript     = redis.NewScript(forwardSource)
+	replayScript      = redis.NewScript(replaySource)
+	rosterScript      = redis.NewScript(rosterSource)
+	departScript      = redis.NewScript(departSource)
+	groupScript       = redis.NewScript(groupSource)
+	laneStartScript   = redis.NewScript(laneStartSource)
+	laneEndScript     = redis.NewScript(laneEndSource)
+	oldestEventScript = redis.NewScript(oldestEventSource)
 )
 
 // runScripts runs a script several times in one round trip; each run has its own error.

@@ -47,23 +47,23 @@ func TestScriptsRunWithoutFreeMemory(t *testing.T) {
 		}
 	}
 	own := []string{"own:{p0}"}
-	if err := beatScript.Run(ctx, rdb, []string{workersKey}, "boot", 1000).Err(); err != nil {
+	if err := workerBeatScript.Run(ctx, rdb, []string{workersKey}, "boot", 1000).Err(); err != nil {
 		t.Errorf("beat: %v", err)
 	}
 	take := func() {
 		t.Helper()
-		got, err := newPartition(0).owned(ownScript.Run(ctx, rdb, own, "take", "node", "boot", epoch, 1000))
+		got, err := newPartition(0).readLease(leaseScript.Run(ctx, rdb, own, "take", "node", "boot", epoch, 1000))
 		if err != nil || got <= epoch {
 			t.Errorf("take after epoch %d: %d, %v", epoch, got, err)
 		}
 		epoch = got
 	}
 	take()
-	run("renew", epoch, ownScript, own, "renew", "node", "boot", epoch, 1000)
-	run("complete", 1, completeScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "kept:{p0}:a", "dlq:{p0}", "idem:{p0}:a"}, 10, 10, 10, 10_000, "series", 10, "boot", epoch, 1, 5, 0, 1, 1, 9, 1, 10, "1-1", 0, "dead", "", "", 4, "u", "", "", "1-1", "done")
+	run("renew", epoch, leaseScript, own, "renew", "node", "boot", epoch, 1000)
+	run("complete", 1, commitScript, []string{"own:{p0}", "cmd:{p0}", "evt:{p0}", "kept:{p0}:a", "dlq:{p0}", "idem:{p0}:a"}, 10, 10, 10, 10_000, "series", 10, "boot", epoch, 1, 5, 0, 1, 1, 9, 1, 10, "1-1", 0, "dead", "", "", 4, "u", "", "", "1-1", "done")
 	run("forward", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
 	run("forward again", 1, forwardScript, []string{"cmd:{p0}", "fwd:{p0}:u"}, 1000, "u", "", "")
-	run("release", 0, ownScript, own, "release", "node", "boot", epoch, 1000)
+	run("release", 0, leaseScript, own, "release", "node", "boot", epoch, 1000)
 	take()
 	if commands, events := rdb.XLen(ctx, "cmd:{p0}").Val(), rdb.XLen(ctx, "evt:{p0}").Val(); commands != 1 || events != 1 {
 		t.Errorf("%d commands and %d events, want the one sent on and the one committed", commands, events)
@@ -80,7 +80,7 @@ func TestBeatForgetsTheDeadWhenTheClockWasSetBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	live, err := beatScript.Run(t.Context(), rdb, []string{workersKey}, "us", leaseFor.Milliseconds()).StringSlice()
+	live, err := workerBeatScript.Run(t.Context(), rdb, []string{workersKey}, "us", leaseFor.Milliseconds()).StringSlice()
 	if got := strings.Join(live[1:], " "); err != nil || got != "live us" {
 		t.Errorf("live are %q, %v", got, err)
 	}
@@ -200,7 +200,7 @@ func TestCommit(t *testing.T) {
 // a key that cannot be used is not there either, and all of it is when the key can be used.
 func TestACommitThatFailsMidwayIsTakenBack(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		ctx := t.Context()
 		p := newPartition(0)
@@ -237,7 +237,7 @@ func TestACommitThatFailsMidwayIsTakenBack(t *testing.T) {
 		if err := rdb.Del(ctx, logs[1]).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if r := c.send(ctx, chunks)[0]; r != (committed{n: 1, kept: 1}) {
+		if r := c.send(ctx, chunks)[0]; r != (commitResult{n: 1, kept: 1}) {
 			t.Errorf("then it is %+v", r)
 		}
 		if diff := cmp.Diff([]int64{1, 3, 1, 1, 1}, lengths()); diff != "" { // the follow-up in place of the command
@@ -264,16 +264,16 @@ func TestACommitThatFailsMidwayIsTakenBack(t *testing.T) {
 // had under way commits nothing: it would use up the numbers of the commits that follow.
 func TestAnEpochIsNeverUsedAgain(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		var last int64
 		for range 5 {
-			epoch, err := newPartition(0).owned(ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "take", "node", "boot", 0, 1000))
+			epoch, err := newPartition(0).readLease(leaseScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "take", "node", "boot", 0, 1000))
 			if err != nil || epoch <= last {
 				t.Errorf("after epoch %d comes %d, %v", last, epoch, err)
 			}
 			last = epoch
-			renewed, err := ownScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "renew", "node", "boot", epoch, 1000).Int64()
+			renewed, err := leaseScript.Run(t.Context(), rdb, []string{"own:{p0}"}, "renew", "node", "boot", epoch, 1000).Int64()
 			if err != nil || renewed != epoch {
 				t.Errorf("renewing %d gives %d, %v", epoch, renewed, err)
 			}

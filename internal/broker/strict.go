@@ -28,7 +28,7 @@ var errNoReplica = errors.New("no replica of Redis has taken over the newest wri
 // confirm waits until a replica has what was read just now from a stream, and from those
 // in its slot.
 func (r *reader) confirm(ctx context.Context, stream string) error {
-	key := "strict:{" + hashTag(stream) + "}"
+	key := replicaKey(hashTag(stream))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), roundTripMax) // the read may have taken all of its time
 	defer cancel()
 	raw, err := r.link.do(ctx, nil,

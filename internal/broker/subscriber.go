@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -17,13 +18,9 @@ import (
 //
 // It is Watermill's message.Subscriber. Safe for concurrent use.
 type Subscriber struct {
+	*subscriptions
 	tail func(ctx context.Context, topic string) (*tail, error)
 	log  *slog.Logger
-
-	ctx    context.Context
-	cancel context.CancelFunc
-	begins sync.Mutex // held where a subscription begins, and where none does any more
-	wg     sync.WaitGroup
 }
 
 var _ message.Subscriber = (*Subscriber)(nil)
@@ -46,19 +43,8 @@ func (l *Lanes) Subscriber() *Subscriber {
 	})
 }
 
-// streamsOf are the streams of a topic. Who counted the partitions differently would miss
-// the events of some.
-func (l *Lanes) streamsOf(ctx context.Context, topic string) ([]string, error) {
-	if topic == Events {
-		return l.eventStreams(), l.agreeOnPartitions(ctx)
-	}
-	return []string{topic}, nil
-}
-
 func newSubscriber(log *slog.Logger, tail func(context.Context, string) (*tail, error)) *Subscriber {
-	s := &Subscriber{log: log, tail: tail}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	return s
+	return &Subscriber{subscriptions: newSubscriptions(), log: log, tail: tail}
 }
 
 // Subscribe fixes the position before it returns: nothing published after that is
@@ -72,53 +58,54 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	unhook := context.AfterFunc(s.ctx, cancel)
-	d := newDelivery(make(chan *message.Message), s.log)
+	out := make(chan *message.Message)
+	d := newDelivery(out, s.log)
 	for i, at := range marks {
 		d.resume(t.streams[i], at)
 	}
+	return s.begin(ctx, out, func(ctx context.Context) {
+		eachTail(t.bySlot(), func(t *tail) { t.follow(ctx, s.log, "read topic", d.handAll) })
+	})
+}
+
+// subscriptions are those of one subscriber.
+type subscriptions struct {
+	ctx    context.Context // of all of them
+	cancel context.CancelFunc
+	begins sync.Mutex // held where one begins, and where none does any more
+	wg     sync.WaitGroup
+}
+
+func newSubscriptions() *subscriptions {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &subscriptions{ctx: ctx, cancel: cancel}
+}
+
+var errSubscriberClosed = errors.New("the subscriber is closed")
+
+// begin has run send to out until ctx or the subscriber ends.
+func (s *subscriptions) begin(ctx context.Context, out chan *message.Message, run func(context.Context)) (<-chan *message.Message, error) {
 	s.begins.Lock()
 	defer s.begins.Unlock()
 	if s.ctx.Err() != nil {
-		cancel()
 		return nil, errSubscriberClosed
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	unhook := context.AfterFunc(s.ctx, cancel)
 	s.wg.Go(func() {
-		defer close(d.out)
+		defer close(out)
 		defer cancel()
 		defer unhook()
-		eachTail(t.bySlot(), func(t *tail) { s.run(ctx, t, d) })
+		run(ctx)
 	})
-	return d.out, nil
+	return out, nil
 }
 
 // Close ends all subscriptions and waits for them.
-func (s *Subscriber) Close() error {
+func (s *subscriptions) Close() error {
 	s.begins.Lock()
 	s.cancel()
 	s.begins.Unlock()
 	s.wg.Wait()
 	return nil
-}
-
-// run hands over what a tail brings.
-func (s *Subscriber) run(ctx context.Context, t *tail, d *delivery) {
-	defer t.reader.close()
-	var wait backoff
-	for ctx.Err() == nil {
-		all, err := t.next(ctx)
-		if err != nil && ctx.Err() == nil {
-			wait.sleep(ctx, s.log, "read topic", err)
-			continue
-		}
-		wait.reset()
-		for _, f := range all {
-			for _, e := range f.entries {
-				if !d.hand(ctx, t.streams[f.stream], e) {
-					return
-				}
-			}
-		}
-	}
 }

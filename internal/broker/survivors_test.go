@@ -17,7 +17,7 @@ import (
 // copies of its command: the next one runs.
 func TestAHungHandlerLeavesNoOutcome(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		book := newNotebook()
 		n := startNode(t, url, "a", book, onePartition, kept)
@@ -51,7 +51,7 @@ func TestAHungHandlerLeavesNoOutcome(t *testing.T) {
 // Suspects with idempotency keys wait for their records in the queue of suspects.
 func TestSuspectsWithIdempotencyKeysRun(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		gateway := startNode(t, url, "g", nil, onePartition)
 		var replies []<-chan broker.Reply

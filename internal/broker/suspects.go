@@ -3,12 +3,9 @@ package broker
 import (
 	"context"
 	"errors"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // A command that kills its process is found by what is left of it. An owner that ends
@@ -36,33 +33,6 @@ const suspectWindow = 64
 const attemptsOfDead = 3
 
 var errDied = errors.New("the process died while it ran")
-
-// owned reads the answer of lua/own.lua: the epoch, and of a partition that was taken
-// what is suspect in it.
-func (p *partition) owned(c *redis.Cmd) (epoch int64, err error) {
-	taken, ok := c.Val().([]any)
-	if !ok || c.Err() != nil {
-		return c.Int64()
-	}
-	if len(taken) != 4 {
-		return 0, errors.New("the script's answer has not four parts")
-	}
-	epoch, ok = taken[0].(int64)
-	until, ok2 := taken[1].(string)
-	died, ok3 := taken[2].(string)
-	inherited, ok4 := taken[3].(int64)
-	if !ok || !ok2 || !ok3 || !ok4 {
-		return 0, errors.New("the script's answer is no epoch, time, entry and time")
-	}
-	p.suspects.died = died
-	if inherited > 0 {
-		p.inherited = time.UnixMilli(inherited)
-	}
-	if ms, err := strconv.ParseInt(until, 10, 64); err == nil && ms > 0 {
-		p.suspects.until = time.UnixMilli(ms)
-	}
-	return epoch, nil
-}
 
 // next tells whether the next entry of the lane may be begun, and whether it is suspect.
 // While suspects are under way nothing else is begun.

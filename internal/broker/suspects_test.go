@@ -28,7 +28,7 @@ func crash(t *testing.T, rdb *redis.Client, n *testNode) {
 // two that may be to blame runs first.
 func TestACommandThatKillsItsProcessIsADeadLetter(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		gateway := startNode(t, url, "g", nil, onePartition)
 		both := map[string]<-chan broker.Reply{} // by entry
@@ -94,7 +94,7 @@ func suspectAll(t *testing.T, rdb *redis.Client) {
 // A suspect that hangs holds up its key: not the other suspects, nor what comes after them.
 func TestAHungSuspectBlocksItsKeyAlone(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		gateway := startNode(t, url, "g", nil, onePartition)
 		hung := gateway.submit(noteInput{Key: "k", Do: "block"}, 2*time.Second)
@@ -178,7 +178,7 @@ func TestADrainLeavesSuspectsToOthers(t *testing.T) {
 // Nor does one that fails, when Redis refuses its dead letter.
 func TestARefusedSuspectBlocksItsKeyAlone(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		gateway := startNode(t, url, "g", nil, onePartition)
 		spoil(t, rdb, "")

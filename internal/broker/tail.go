@@ -2,9 +2,8 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -52,7 +51,7 @@ func (t *tail) seekEnd(ctx context.Context) ([]mark, error) {
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read the counters of %d streams: %w", t.events, err)
 	}
-	ends := runScripts(ctx, t.rdb, newestScript, len(t.streams), func(i int) ([]string, []any) { return t.streams[i : i+1], nil })
+	ends := runScripts(ctx, t.rdb, laneEndScript, len(t.streams), func(i int) ([]string, []any) { return t.streams[i : i+1], nil })
 	marks := make([]mark, t.events)
 	for i, end := range ends {
 		last, err := end.StringSlice()
@@ -126,21 +125,23 @@ func (t *tail) next(ctx context.Context) ([]found, error) {
 	return all, err
 }
 
-// A batchSize is how many entries of a stream a reader asks for. A connection that is
-// too slow for as many would bring the same ones too late for ever, and entries that are
-// large would take a lot of memory at once.
-type batchSize struct{ now, max int64 }
+// A handFunc hands over what a read has brought; false means that ctx has ended before
+// all was acknowledged.
+type handFunc func(ctx context.Context, t *tail, all []found) bool
 
-const largeReply = 8 << 20 // bytes
-
-// adapt halves the size after a read that took too long or brought too much, and
-// doubles it after one that is far from either.
-func (b *batchSize) adapt(err error, bytes int) {
-	var timeout net.Error
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout(), err == nil && bytes > largeReply:
-		b.now = max(b.now/2, 1)
-	case err == nil && bytes < largeReply/4:
-		b.now = min(2*b.now, b.max)
+// follow hands over what comes until ctx ends.
+func (t *tail) follow(ctx context.Context, log *slog.Logger, what string, hand handFunc) {
+	defer t.reader.close()
+	var wait backoff
+	for ctx.Err() == nil {
+		all, err := t.next(ctx)
+		if err != nil && ctx.Err() == nil {
+			wait.sleep(ctx, log, what, err)
+			continue
+		}
+		wait.reset()
+		if !hand(ctx, t, all) {
+			return
+		}
 	}
 }

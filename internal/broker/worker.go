@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,23 +35,17 @@ type Worker struct {
 	idle     chan struct{} // signals that a partition to hand over has nothing under way
 	alone    chan struct{} // holds one while a suspect runs
 	hung     atomic.Int64  // handlers that were given up and have not returned
-	sweeper  sweeper
 
 	undecodable, hangs, unread, spoilt throttle
 
 	leases  sync.Cond // signals a change of renewed, or of a partition's lost
 	renewed time.Time // when the leases were last surely ours
 
-	stop             context.CancelFunc
+	stop             context.CancelFunc // of beating and reading, which end first
 	beating, reading sync.WaitGroup
+	halt             context.CancelFunc // of what finishes commands
+	finishing        sync.WaitGroup
 }
-
-const (
-	partitionWindow = 256                    // entries of one partition read ahead of their commits
-	readBatch       = 128                    // entries of one partition in one read
-	readBlock       = 250 * time.Millisecond // how soon a reader notices a new partition
-	readPoll        = 5 * time.Millisecond   // how often it looks while a partition is full
-)
 
 // NewWorker makes the worker side. It does nothing before Start.
 func NewWorker(l *Lanes, h *Handlers) *Worker {
@@ -84,114 +76,16 @@ func (w *Worker) Start(ctx context.Context) error {
 	for _, r := range w.readers() {
 		w.reading.Go(func() { w.follow(run, r) })
 	}
-	w.sweeper.start(w.sweep)
-	w.commits.start()
-	w.lookups.start()
+	finish, halt := context.WithCancel(context.Background())
+	w.halt = halt
+	w.finishing.Go(func() { every(finish, sweepEvery, func(time.Time) { w.sweep() }) })
+	w.finishing.Go(func() { w.commits.run(finish) })
+	w.finishing.Go(func() { w.lookups.run(finish) })
 	return nil
 }
 
 // now is Redis' clock.
 func (w *Worker) now() time.Time { return w.redisTime.now() }
-
-// follow reads the commands of the owned partitions, those that are the reader's, until
-// ctx ends.
-func (w *Worker) follow(ctx context.Context, r *commandReader) {
-	defer r.close()
-	wait := backoff{shared: &w.unread}
-	for ctx.Err() == nil {
-		parts, full := w.readable(r)
-		room := r.share(w.cfg.InFlight - int(w.inFlight.Load()))
-		if len(parts) == 0 || room <= 0 {
-			r.waitForRoom(ctx, w, full || room <= 0)
-			continue
-		}
-		if room < len(parts) { // they come in no order, so each has its turn
-			parts, full = parts[:room], true
-		}
-		n, err := w.readOnce(ctx, r, parts, full, int64(room/len(parts)))
-		switch {
-		case err != nil && ctx.Err() == nil:
-			wait.sleep(ctx, w.log, "read commands", err)
-			continue
-		case n == 0 && full:
-			w.waitForRoom(ctx, readPoll)
-		}
-		wait.reset()
-	}
-}
-
-// readable lists the owned partitions that may be read further, and tells whether
-// there are others, or keys that are behind.
-func (w *Worker) readable(r *commandReader) (parts []*partition, full bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, p := range w.owned {
-		switch {
-		case r.only >= 0 && p.number != r.only:
-		case !p.readable():
-		case p.suspects.underWay():
-			full = true
-		case p.open.Load() >= partitionWindow:
-			full = true
-		default:
-			parts = append(parts, p)
-			full = full || len(p.behind) > 0
-		}
-	}
-	return parts, full
-}
-
-// readOnce reads from the given partitions, at most so many entries of each. While
-// another one is full, or a key is, it does not wait for entries, so that it sees soon
-// when there is room.
-func (w *Worker) readOnce(ctx context.Context, r *commandReader, parts []*partition, full bool, most int64) (n int, err error) {
-	streams, after := make([]string, len(parts)), make([]string, len(parts))
-	for i, p := range parts {
-		streams[i], after[i] = p.commands, p.from()
-	}
-	block := readBlock
-	if full {
-		block = -1
-	}
-	count := min(r.batch.now, most)
-	ctx, cancel := r.link.within(ctx, readBlock+roundTripMax, count)
-	defer cancel()
-	all, err := r.read(ctx, streams, after, count, block)
-	r.batch.adapt(err, r.bytes)
-	if err != nil {
-		return 0, err
-	}
-	for i, p := range parts {
-		var entries []entry
-		if len(all) > 0 && all[0].stream == i { // they come in the order of the question
-			entries, all = all[0].entries, all[1:]
-		}
-		w.took(p, after[i], entries)
-		n += len(entries)
-	}
-	w.lookups.flush()
-	return n, nil
-}
-
-func (w *Worker) waitForRoom(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-w.room:
-	case <-t.C:
-	}
-}
-
-// entryTime is when Redis appended an entry.
-func entryTime(id string) time.Time {
-	ms, _, _ := strings.Cut(id, "-")
-	n, err := strconv.ParseInt(ms, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.UnixMilli(n)
-}
 
 // finished follows each entry's commit, or the loss of its partition.
 func (w *Worker) finished(p *partition, s *copies) {
@@ -223,8 +117,7 @@ func (w *Worker) Close() {
 	for _, p := range w.ownedPartitions() {
 		w.lose(p)
 	}
-	w.lookups.close()
-	w.sweeper.close()
-	w.commits.close()
+	w.halt()
+	w.finishing.Wait()
 	w.pool.close()
 }

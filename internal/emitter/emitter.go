@@ -94,11 +94,11 @@ func (e *Emitter) Handle(m *broker.Event) error {
 		if err != nil {
 			return fmt.Errorf("message %s is no event: %w", m.ID, err)
 		}
-	case "join", "leave":
-		e.sink.Move(m.Namespace, Audience{Users: to.Users, Sockets: to.Sockets}, to.Rooms, m.Action == "leave")
-	case "close":
+	case broker.ActionJoin, broker.ActionLeave:
+		e.sink.Move(m.Namespace, Audience{Users: to.Users, Sockets: to.Sockets}, to.Rooms, m.Action == broker.ActionLeave)
+	case broker.ActionClose:
 		e.sink.Move(m.Namespace, Audience{Rooms: to.Rooms}, to.Rooms, true)
-	case "disconnect":
+	case broker.ActionDisconnect:
 		e.sink.Disconnect(m.Namespace, Audience{Users: to.Users, Sockets: to.Sockets}, m.Reason)
 	default:
 		return fmt.Errorf("message %s asks for %q, which this version does not know", m.ID, m.Action)

@@ -45,6 +45,17 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
+// OnBoth runs a test on an embedded Redis and on a real one.
+func OnBoth(t *testing.T, test func(t *testing.T, url string)) {
+	t.Helper()
+	for name, start := range map[string]func(testing.TB) string{"embedded": Embedded, "redis": Redis} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
+}
+
 // Client connects to a Redis as the service does: without retries, since a repeated
 // XADD is a second entry.
 func Client(t testing.TB, url string) *redis.Client {

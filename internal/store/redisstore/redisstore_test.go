@@ -3,8 +3,6 @@ package redisstore_test
 import (
 	"testing"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/example/switchyard/internal/fault"
 	"github.com/example/switchyard/internal/store/redisstore"
 	"github.com/example/switchyard/internal/store/storetest"
@@ -12,14 +10,9 @@ import (
 	"github.com/example/switchyard/usecases/tasks"
 )
 
-func on(t *testing.T, test func(t *testing.T, rdb *redis.Client)) {
-	t.Run("embedded", func(t *testing.T) { t.Parallel(); test(t, testenv.Client(t, testenv.Embedded(t))) })
-	t.Run("redis", func(t *testing.T) { t.Parallel(); test(t, testenv.Client(t, testenv.Redis(t))) })
-}
-
 func TestTasks(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, rdb *redis.Client) { storetest.Tasks(t, redisstore.NewTasks(rdb)) })
+	testenv.OnBoth(t, func(t *testing.T, url string) { storetest.Tasks(t, redisstore.NewTasks(testenv.Client(t, url))) })
 }
 
 func TestErrorsOfRedisAreTransient(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 // they do from now on is told as well.
 func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		for name, wake := range map[string]func(*gatewayAlone){
 			"by its beat":  func(g *gatewayAlone) { g.beat() },
 			"by its write": func(g *gatewayAlone) { g.write(); g.beat() },
@@ -64,7 +64,7 @@ func TestAGatewayThatWakesUpHasAnotherLife(t *testing.T) {
 // dead one wakes up: it finds out, and the rest is told as well.
 func TestAGatewayThatWakesUpHalfBuried(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		frozen, b := newGatewayAlone(t, url, "frozen"), newGatewayAlone(t, url, "b")
 		ended := 0
 		frozen.roster.ended = func() { ended++ }
@@ -107,7 +107,7 @@ func TestAGatewayThatWakesUpHalfBuried(t *testing.T) {
 // submitted by others, and what was not belongs to its next life.
 func TestABatchThatIsUnsureWhenALifeEnds(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		frozen, b := newGatewayAlone(t, url, "frozen"), newGatewayAlone(t, url, "b")
 		rooms := [2]string{"room-0", ""} // of two partitions
 		for i := 1; rooms[1] == ""; i++ {
@@ -137,7 +137,7 @@ func TestABatchThatIsUnsureWhenALifeEnds(t *testing.T) {
 // Redis was emptied: all that is known is written again, and nobody is sent away.
 func TestARosterThatRedisHasForgotten(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		g := newGatewayAlone(t, url, "a")
 		g.roster.ended = func() { t.Error("its sockets were sent away") }
 		one, two := g.enter("one"), g.enter("two")
@@ -160,7 +160,7 @@ func TestARosterThatRedisHasForgotten(t *testing.T) {
 // again, and nothing twice.
 func TestARosterWhoseLastBatchRedisHasForgotten(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		g := newGatewayAlone(t, url, "a")
 		g.roster.ended = func() { t.Error("its sockets were sent away") }
 		one := g.enter("room")

@@ -10,12 +10,10 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// The key "partitions" has their number, and while it is changed "16 to 32", or "16 to 32?"
-// while nothing was moved yet.
+// What the key "partitions" says besides a number, see partitionsKey.
 const (
-	partitionsKey = "partitions"
-	changesTo     = " to "
-	looking       = "?"
+	changesTo = " to "
+	looking   = "?"
 )
 
 // agreeOnPartitions keeps the number of partitions in Redis: a node that counted
@@ -39,15 +37,15 @@ func (l *Lanes) agreeOnPartitions(ctx context.Context) error {
 // Partitions asks Redis for their number, which a program that is no node has to know:
 // PARTITIONS is said to nodes alone.
 func Partitions(ctx context.Context, rdb redis.UniversalClient) (int, error) {
-	n, says, err := partitions(ctx, rdb)
+	n, says, err := countPartitions(ctx, rdb)
 	if err == nil && strings.Contains(says, changesTo) {
 		return 0, errChanging(says)
 	}
 	return n, err
 }
 
-// partitions is their number, while it is changed the old one, and what Redis says of it.
-func partitions(ctx context.Context, rdb redis.UniversalClient) (n int, says string, err error) {
+// countPartitions is their number, while it is changed the old one, and what Redis says of it.
+func countPartitions(ctx context.Context, rdb redis.UniversalClient) (n int, says string, err error) {
 	says, err = rdb.Get(ctx, partitionsKey).Result()
 	switch {
 	case errors.Is(err, redis.Nil):

@@ -107,14 +107,14 @@ func TestRefusedDeadLettersAreSetApart(t *testing.T) {
 // committed under it. What is sent under it and arrives late then commits nothing.
 func TestARefusedCommitIsMadeVoid(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		c := &committer{w: &Worker{Lanes: &Lanes{boot: "boot", rdb: rdb, cfg: Config{DeadLetters: 100}}}}
 		p := newPartition(0)
 		own := func(what string) {
 			t.Helper()
 			var err error
-			p.epoch, err = p.owned(ownScript.Run(t.Context(), rdb, []string{p.owner}, what, "node", "boot", p.epoch, 60_000))
+			p.epoch, err = p.readLease(leaseScript.Run(t.Context(), rdb, []string{p.owner}, what, "node", "boot", p.epoch, 60_000))
 			if err != nil || (p.epoch == 0) != (what == "release") {
 				t.Fatalf("%s: epoch %d, %v", what, p.epoch, err)
 			}

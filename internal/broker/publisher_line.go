@@ -128,11 +128,11 @@ func parseConnection(info string) (c connection) {
 // be had, or not all of its handshake, or the last one is in doubt. False means that
 // nothing was tried.
 func (l *line) exec(batch []publish, follow func(context.Context, redis.Pipeliner)) bool {
-	shut := l.settle()
+	barred := l.fence()
 	_, cluster := l.rdb.(*redis.ClusterClient)
-	if len(shut) > 0 && !cluster {
+	if len(barred) > 0 && !cluster {
 		for i := range batch {
-			batch[i].err = errors.Join(ErrNotSent, shut[0].err)
+			batch[i].err = errors.Join(ErrNotSent, barred[0].err)
 		}
 		return false
 	}
@@ -145,8 +145,8 @@ func (l *line) exec(batch []publish, follow func(context.Context, redis.Pipeline
 	pipe := l.rdb.Pipeline()
 	for i := range batch {
 		item := &batch[i]
-		if len(shut) > 0 {
-			if item.err = l.held(ctx, item, shut); item.err != nil {
+		if len(barred) > 0 {
+			if item.err = l.held(ctx, item, barred); item.err != nil {
 				continue
 			}
 		}
@@ -162,7 +162,7 @@ func (l *line) exec(batch []publish, follow func(context.Context, redis.Pipeline
 		item := &batch[i]
 		switch err := item.cmd.Err(); {
 		case item.err != nil || err == nil:
-		case !left[min(i, len(left)-1)].Load(), refused(err):
+		case !left[min(i, len(left)-1)].Load(), redisRefuses(err):
 			item.err = errors.Join(ErrNotSent, err)
 		default:
 			item.err, unknown = err, true
@@ -218,15 +218,15 @@ func (l *line) warn(err error) {
 	l.unfenced.warn(l.log, "Redis does not let this node close its own connections, so commands that were under way together when one broke may be out of order: allow CLIENT INFO and CLIENT KILL", "error", err)
 }
 
-// A blocked node is one to which nothing may be sent.
-type blocked struct {
+// A barredNode is one to which nothing may be sent.
+type barredNode struct {
 	node string
 	err  error
 }
 
-// settle makes sure that nothing comes any more through the connections in doubt, and
+// fence makes sure that nothing comes any more through the connections in doubt, and
 // returns the nodes of which it is not sure.
-func (l *line) settle() (all []blocked) {
+func (l *line) fence() (all []barredNode) {
 	if len(l.doubt) == 0 {
 		return nil
 	}
@@ -237,7 +237,7 @@ func (l *line) settle() (all []blocked) {
 		if forbidden(err) {
 			l.warn(err)
 		} else if err != nil {
-			all = append(all, blocked{c.node, err})
+			all = append(all, barredNode{c.node, err})
 			return false
 		}
 		return true
@@ -246,7 +246,7 @@ func (l *line) settle() (all []blocked) {
 }
 
 // held is why an entry may not be sent to its node of a Redis Cluster, if it may not.
-func (l *line) held(ctx context.Context, item *publish, all []blocked) error {
+func (l *line) held(ctx context.Context, item *publish, all []barredNode) error {
 	cluster, ok := l.rdb.(*redis.ClusterClient)
 	if !ok {
 		return nil
@@ -286,5 +286,5 @@ func (l *line) kill(ctx context.Context, c connection) error {
 // forbidden tells whether Redis does not know a command, as the embedded one, or does not
 // let us use it.
 func forbidden(err error) bool {
-	return redis.HasErrorPrefix(err, "NOPERM") || refused(err) && strings.HasPrefix(err.Error(), "ERR ")
+	return redis.HasErrorPrefix(err, "NOPERM") || redisRefuses(err) && strings.HasPrefix(err.Error(), "ERR ")
 }

@@ -3,8 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -12,10 +10,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// On a single Redis one XREAD waits for all streams. On a Redis Cluster a command must
-// stay in one slot, so each slot has a read of its own, which waits on a connection of
-// its own, in a loop of its own: a partition does not wait for another one's node. All
-// that a partition's key says in order is in one slot, and so in one loop.
+// On a Redis Cluster a partition is in one slot, and so is every command and every run of
+// a script. On a single Redis one XREAD waits for all streams; here each slot has a read of
+// its own, which waits on a connection of its own, in a loop of its own: a partition does
+// not wait for another one's node. All that a partition's key says in order is in one slot,
+// and so in one loop, and events are still handed over one at a time.
+//
+// The clients follow redirections, and send nothing twice. While a slot moves, Redis
+// refuses whatever names several of its keys unless it has them all: commits wait and are
+// tried again, and each stream is read by itself.
 
 // onCluster tells whether a client's streams are in many places.
 func onCluster(rdb redis.UniversalClient) bool {
@@ -68,47 +71,6 @@ func eachTail(tails []*tail, loop func(*tail)) {
 	wg.Wait()
 }
 
-// A commandReader reads commands: of all partitions that the worker owns, or on a Redis
-// Cluster of one of them.
-type commandReader struct {
-	reader
-	batch batchSize
-	only  int // the partition; -1 for all
-	parts int // how many such readers there are
-}
-
-// readers makes those of a worker.
-func (w *Worker) readers() []*commandReader {
-	newReader := func(only, parts int) *commandReader {
-		return &commandReader{reader: reader{rdb: w.read}, batch: batchSize{now: readBatch, max: readBatch}, only: only, parts: parts}
-	}
-	if !onCluster(w.read) {
-		return []*commandReader{newReader(-1, 1)}
-	}
-	all := make([]*commandReader, w.cfg.Partitions)
-	for p := range all {
-		all[p] = newReader(p, len(all))
-	}
-	return all
-}
-
-// share is how much of the room for commands a reader may fill, so that all together do
-// not read more than there is room for.
-func (r *commandReader) share(room int) int { return (room + r.parts - 1) / r.parts }
-
-// waitForRoom waits while there is nothing to read from, or no room. Only one reader
-// hears that there is room again: where there are several, they look.
-func (r *commandReader) waitForRoom(ctx context.Context, w *Worker, full bool) {
-	switch {
-	case r.only < 0:
-		w.waitForRoom(ctx, readBlock)
-	case full:
-		sleep(ctx, readPoll)
-	default:
-		sleep(ctx, readBlock)
-	}
-}
-
 const migratingPoll = 25 * time.Millisecond // how often a slot that moves is read while nothing comes
 
 // elsewhere follows an error of a read on a Redis Cluster. Where a slot is, is learned
@@ -156,28 +118,4 @@ func (r *reader) elsewhere(ctx context.Context, failed error, streams, after []s
 		sleep(ctx, min(block, migratingPoll))
 	}
 	return all, nil
-}
-
-// appendReply writes a reply that go-redis has parsed as Redis had sent it.
-func appendReply(b []byte, reply any) []byte {
-	switch reply := reply.(type) {
-	case nil:
-		return append(b, "_\r\n"...)
-	case []any:
-		b = fmt.Appendf(b, "*%d\r\n", len(reply))
-		for _, v := range reply {
-			b = appendReply(b, v)
-		}
-	case map[any]any: // RESP3, by stream
-		b = fmt.Appendf(b, "%%%d\r\n", len(reply))
-		for k, v := range reply { // it has one: one stream was asked for
-			b = appendReply(appendReply(b, k), v)
-		}
-	case string:
-		b = append(strconv.AppendInt(append(b, '$'), int64(len(reply)), 10), "\r\n"...)
-		b = append(append(b, reply...), "\r\n"...)
-	default:
-		b = fmt.Appendf(b, "+%v\r\n", reply)
-	}
-	return b
 }

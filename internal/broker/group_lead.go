@@ -92,7 +92,7 @@ func (m *member) baseline(ctx context.Context, known map[string]string) error {
 	if _, err := pipe.Exec(ctx); err != nil {
 		return err
 	}
-	oldest := runScripts(ctx, m.rdb, oldestScript, len(lanes), func(i int) ([]string, []any) {
+	oldest := runScripts(ctx, m.rdb, oldestEventScript, len(lanes), func(i int) ([]string, []any) {
 		return []string{m.in[lanes[i]]}, []any{strangersMax}
 	})
 	for i, p := range lanes {

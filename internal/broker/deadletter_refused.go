@@ -65,7 +65,7 @@ func (k *chunk) refusedBy(err error) bool {
 // rest of the chunk again, under another number. Its own was made void: an attempt that
 // was given up may still arrive, when dead letters are no longer refused.
 func (c *committer) split(k *chunk) {
-	c.mu.Lock() // see names
+	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := c.apart[k.p]
 	if a == nil {

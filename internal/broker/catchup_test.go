@@ -23,7 +23,7 @@ func counted(t *testing.T, g *Gateway, n int) {
 // until it found out, whatever a read brings that was under way then.
 func TestEvictionComesAfterWhatCame(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		g, heard, evicted := NewGateway(relayLanes(t, url, "one")), &listener{}, make(chan int, 3)
 		g.Evicted(func() {
 			heard.mu.Lock()
@@ -64,7 +64,7 @@ func TestEvictionComesAfterWhatCame(t *testing.T) {
 // A lane that was deleted may begin anew in the same millisecond, with an id that was read.
 func TestAnIDThatComesAgain(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		g, heard := NewGateway(relayLanes(t, url, "one")), &listener{}
 		if err := g.Start(t.Context(), heard.handle, heard.announce); err != nil {
 			t.Fatal(err)

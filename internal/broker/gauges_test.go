@@ -16,7 +16,7 @@ import (
 // again. Now and then the worker hears of its loss first, and commits nothing.
 func TestRefusedCommitsAreCounted(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb, book := testenv.Client(t, url), newNotebook()
 		n := startNode(t, url, "a", book, onePartition)
 		defer close(book.block)
@@ -64,7 +64,7 @@ func TestMeasures(t *testing.T) {
 // partitions and of those that nobody owns, and knows whether Redis answers.
 func TestPartitionsAreLookedAtOneByOne(t *testing.T) {
 	t.Parallel()
-	on(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		rdb := testenv.Client(t, url)
 		four := func(c *broker.Config) { c.Partitions = 4 }
 		a, b := startNode(t, url, "a", newNotebook(), four), startNode(t, url, "b", newNotebook(), four)

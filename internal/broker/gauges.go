@@ -20,6 +20,9 @@ func (g *Gateway) Waiting() int {
 // Running counts the commands that were read and are not yet committed.
 func (w *Worker) Running() int { return int(w.inFlight.Load()) }
 
+// HungHandlers is how many handlers run on although their commands' time is over.
+func (w *Worker) HungHandlers() int { return int(max(w.hung.Load(), 0)) }
+
 // Owned counts the partitions that this worker owns.
 func (w *Worker) Owned() int {
 	w.mu.Lock()
@@ -32,7 +35,7 @@ func (w *Worker) Owned() int {
 // not answer.
 func (l *Lanes) Partitions(ctx context.Context) (told []PartitionState, answered bool) {
 	seen := false
-	told, err := (&Inspector{l}).partitions(ctx, func(s PartitionState) bool {
+	told, err := (&Inspector{l.rdb, l.cfg.Partitions}).look(ctx, func(s PartitionState) bool {
 		seen = true
 		return s.Lease != "held" || s.Boot == l.boot
 	})
@@ -61,8 +64,8 @@ func (g *Gateway) fannedOut(t *tail, all []found) {
 	}
 }
 
-// refused counts a refusal, if it is one because something is full.
-func (g *Gateway) refused(err error) {
+// countRefusal counts a refusal, if it is one because something is full.
+func (g *Gateway) countRefusal(err error) {
 	var f *fault.Fault
 	if !errors.As(err, &f) {
 		return

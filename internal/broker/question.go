@@ -12,14 +12,7 @@ import (
 
 // Questions to the nodes that hold sockets are entries of the event lanes, so that every
 // gateway reads them, in order with the events. Each gateway that is asked answers, also
-// that it has no such socket, with one entry of the asking process' own stream
-// ans:<boot>. The names in their metadata besides those of events:
-const (
-	metaAsk      = "_ask"      // id of the question
-	metaAnswerTo = "_answer"   // the stream of answers
-	metaLimit    = "limit"     // sockets of one node that are listed at most
-	metaAnswerer = "_answerer" // boot of the gateway that answers
-)
+// that it has no such socket, with one entry of the asking process' own stream ans:<boot>.
 
 // The actions of questions.
 const (
