@@ -150,6 +150,9 @@ func (a *Asker) send(ctx context.Context, id string, q Question) (gateways map[s
 	if lane == "" {
 		lane = q.Room + q.User + q.Socket + q.Namespace
 	}
+	if err := a.settled(ctx, lane); err != nil {
+		return nil, fmt.Errorf("%w: %w", fault.New(fault.Unavailable, "the sockets could not be asked").After(time.Second), err)
+	}
 	var clock *redis.TimeCmd
 	var beats *redis.ZSliceCmd
 	var put *redis.StringCmd

@@ -155,6 +155,7 @@ type Lanes struct {
 	metrics   *metrics.Metrics
 	unseen    throttle // partitions that cannot be told of
 	unserved  throttle // commands that no use case here serves
+	worker    *Worker  // of this process; nil: it runs no commands
 }
 
 // NewLanes makes the lanes of one process. Commands and reads take two clients, so

@@ -18,9 +18,12 @@ type committer struct {
 	queue []*completion
 	wake  chan struct{}
 
-	// Only run changes these two, and holds mu: names looks at them.
-	failed []*chunk // to be tried again
-	apart  map[*partition]*setApart
+	// Only run changes these three, and holds mu: names and settled look at them.
+	underWay []*chunk
+	failed   []*chunk // to be tried again
+	apart    map[*partition]*setApart
+
+	settling []settling
 
 	scratch []byte // for the metadata of one round trip, and then of the next; only run touches it
 	unhappy throttle
@@ -94,11 +97,13 @@ func (c *committer) next(now time.Time) (chunks []*chunk) {
 	}
 	clear(c.queue[len(left):])
 	c.queue = left
+	c.underWay = append(c.underWay, chunks...)
 	return chunks
 }
 
 // run commits until ctx ends; what is queued then, the next owner runs again.
 func (c *committer) run(ctx context.Context) {
+	defer c.settle()
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
@@ -110,6 +115,7 @@ func (c *committer) run(ctx context.Context) {
 		}
 		for todo := c.next(time.Now()); len(todo) > 0 && ctx.Err() == nil; todo = c.next(time.Now()) {
 			c.commit(ctx, todo)
+			c.settle()
 		}
 		if due := c.nextDue(); !due.IsZero() {
 			retry.Reset(time.Until(due))

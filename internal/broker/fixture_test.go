@@ -52,6 +52,13 @@ var note = contract.Command[noteInput, noteOutput]{
 	Key: func(in noteInput) string { return in.Key }, Raises: []contract.EventSpec{noted.Spec(), remembered.Spec()},
 }
 
+// noteAfter is the same, after all that its key has brought about before is committed.
+var noteAfter = func() contract.Command[noteInput, noteOutput] {
+	c := note
+	c.Event, c.Operation, c.AfterCommit = "note_after", "test.note_after", true
+	return c
+}()
+
 type notebook struct {
 	mu    sync.Mutex
 	texts map[string][]string
@@ -145,7 +152,7 @@ func startNodeOn(t *testing.T, rdb, read redis.UniversalClient, name string, n *
 		t.Fatal(err)
 	}
 	if n != nil {
-		node.worker = broker.NewWorker(lanes, broker.NewHandlers(contract.NewCatalog([]contract.Route{note.Handle(n.handle)})))
+		node.worker = broker.NewWorker(lanes, broker.NewHandlers(contract.NewCatalog([]contract.Route{note.Handle(n.handle), noteAfter.Handle(n.handle)})))
 		if err := node.worker.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -223,13 +230,17 @@ func (n *testNode) texts() []string {
 }
 
 func (n *testNode) submit(in noteInput, timeout time.Duration) <-chan broker.Reply {
+	return n.submitTo(note, in, timeout)
+}
+
+func (n *testNode) submitTo(c contract.Command[noteInput, noteOutput], in noteInput, timeout time.Duration) <-chan broker.Reply {
 	body, err := json.Marshal(in)
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	replies := make(chan broker.Reply, 2)
 	n.gateway.Submit(&broker.Command{
-		Operation: "test.note", Key: in.Key, Input: body, Timeout: timeout,
+		Operation: c.Operation, Key: in.Key, Input: body, Timeout: timeout,
 		Caller: contract.Caller{UserID: "alice", Roles: []string{"staff"}, Socket: "socket-1"},
 	}, func(r broker.Reply) { replies <- r })
 	return replies

@@ -20,14 +20,14 @@ import (
 // itself would wait for a round trip of its own, and its message could be there
 // although the command has failed, or be told before it is there.
 type History struct {
-	rdb        redis.Cmdable
-	partitions int
+	lanes *Lanes
+	rdb   redis.Cmdable
 }
 
 var _ contract.History = (*History)(nil)
 
 // NewHistory makes a history that reads over a client of its own.
-func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{rdb, l.cfg.Partitions} }
+func NewHistory(l *Lanes, rdb redis.Cmdable) *History { return &History{l, rdb} }
 
 const fieldKept = "payload" // as lua/commit.lua writes it
 
@@ -35,6 +35,9 @@ const fieldKept = "payload" // as lua/commit.lua writes it
 func (h *History) Before(ctx context.Context, e contract.EventSpec, key, position string, limit int) ([]contract.Kept, error) {
 	if limit < 1 { // to Redis it is an error, or no limit
 		return nil, nil
+	}
+	if err := h.lanes.settled(ctx, key); err != nil {
+		return nil, fault.Transient(err)
 	}
 	end := "+"
 	if position != "" {
@@ -50,11 +53,14 @@ func (h *History) After(ctx context.Context, e contract.EventSpec, key, position
 	if limit < 1 {
 		return nil, nil
 	}
+	if err := h.lanes.settled(ctx, key); err != nil {
+		return nil, fault.Transient(err)
+	}
 	return keptIn(h.rdb.XRangeN(ctx, h.key(e, key), "("+position, "+", int64(limit)).Result())
 }
 
 func (h *History) key(e contract.EventSpec, key string) string {
-	return historyKey(partitionOf(key, h.partitions), e, key)
+	return historyKey(h.lanes.partition(key), e, key)
 }
 
 // nowhere tells whether Redis refuses the ends of a range, of which clients choose one.

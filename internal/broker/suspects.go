@@ -85,11 +85,14 @@ func (p *partition) hangs(hung *job) {
 	}
 }
 
-// begin waits until a command may run: while the leases hold, and for one that is
-// suspect until no other suspect runs on this node, which would be charged as well,
+// begin waits until a command may run: while the leases hold, after the commits that it is
+// to come after, and for one that is suspect until no other suspect runs on this node, which would be charged as well,
 // and Redis knows its name. False means that the command is left to another owner; j.end
 // follows the run of a suspect.
 func (w *Worker) begin(j *job) bool {
+	if w.routes[j.command.Operation].AfterCommit && !w.awaitKey(j) {
+		return false
+	}
 	if j.passed == nil {
 		return w.awaitLease(j.p)
 	}

@@ -54,6 +54,7 @@ func NewWorker(l *Lanes, h *Handlers) *Worker {
 	w.pool = newPool(l.cfg.InFlight, w.run)
 	w.commits = newCommitter(w)
 	w.lookups = newLookups(w)
+	l.worker = w
 	return w
 }
 

@@ -30,6 +30,13 @@ type Command[In, Out any] struct {
 	// none.
 	IdempotencyKey func(In) string
 
+	// AfterCommit has the command wait until what those before it under its key have
+	// brought about is committed; otherwise it waits until they have returned. So whoever
+	// runs a command again, after its node died, has not run a later one: it finds a store
+	// as the commands before have left it, or as it has left it itself. It costs a commit's
+	// round trip for commands of one key that come at once.
+	AfterCommit bool
+
 	// Timeout is how long the caller waits for the acknowledgement, counted from
 	// acceptance: 1 ms to MaxTimeout. Zero: the service's COMMAND_TIMEOUT.
 	Timeout time.Duration
@@ -95,6 +102,8 @@ type Route struct {
 	Rates     []*Rate  // of the policies around the route, its own first
 	In, Out   reflect.Type
 
+	AfterCommit bool // see Command
+
 	// Permit asks the guards of the policies around the route, before the input is
 	// looked at. Nil: there are none.
 	Permit func(caller Caller, input []byte) error
@@ -140,7 +149,7 @@ func (r Route) DecodedBy(admit, serve Decode) Route {
 func (c Command[In, Out]) Handle(h func(context.Context, In) (Out, []Effect, error)) Route {
 	r := Route{
 		Namespace: c.Namespace, Event: c.EventName(), Operation: c.Operation, Doc: c.Doc, Timeout: c.Timeout,
-		Internal: c.Internal, Keyed: c.Key != nil, Retryable: c.IdempotencyKey != nil, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
+		Internal: c.Internal, Keyed: c.Key != nil, Retryable: c.IdempotencyKey != nil, AfterCommit: c.AfterCommit, HTTP: c.HTTP, Raises: c.Raises, Asks: c.Asks,
 		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
 		policy: &c.Policy,
 	}

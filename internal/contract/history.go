@@ -11,6 +11,10 @@ import (
 // the commands (Caller.Position); one of which nothing is kept, or not any more, is a
 // place between others. A text that is no position has nothing before or after it.
 // Errors are transient.
+//
+// Read with the key of the command that reads, it has all that the commands before it
+// have raised: it waits until that is committed. Read with another key it has what is
+// committed by then.
 type History interface {
 	// Before returns at most limit events, the newest last: those right before a
 	// position, or the newest of all for "".

@@ -14,8 +14,8 @@ import (
 // as effects.
 //
 // Answers are of one moment on each node and may have changed since. A handler sees at
-// least what was committed before its command was read, and its key's own commands
-// before that may still be on their way.
+// least what was committed before its command was read, and what the commands of its key
+// before that have brought about: it waits until that is committed.
 //
 // The errors are faults: overloaded (this node asks too much at a time), unavailable
 // (nothing was sent) and timeout (whether it was sent is not known). A node that keeps
