@@ -87,7 +87,7 @@ func (a *Asker) Ask(ctx context.Context, s contract.AskSpec, who contract.Who, v
 	replies := contract.Replies{Missing: missing}
 	for _, boot := range slices.Sorted(maps.Keys(answers)) {
 		for _, said := range answers[boot].Sockets {
-			r := contract.Reply{Socket: said.ID, Node: nodeOf(boot), Answer: said.Body}
+			r := contract.Reply{Socket: said.ID, User: said.User, Node: nodeOf(boot), Answer: said.Body}
 			if said.Problem != "" {
 				r.Answer, r.Err = nil, askProblem(s.Name, said.Problem)
 			}

@@ -118,6 +118,7 @@ type Replies struct {
 // A Reply is one socket's: an answer that matches the contract, or why there is none.
 type Reply struct {
 	Socket, Node string
+	User         string // "" where nobody has answered for the socket
 	Answer       json.RawMessage
 	Err          error // a fault; for a refusal and a bad answer also one of the following
 }
@@ -146,6 +147,7 @@ func (a Ask[Question, Answer]) Call(ctx context.Context, s Sockets, socketID str
 // An AnswerOf is what one of several sockets said.
 type AnswerOf[Answer any] struct {
 	Socket string
+	User   string
 	Answer Answer
 	Err    error // as of Call
 }
@@ -170,7 +172,7 @@ func (a Ask[Question, Answer]) callAll(ctx context.Context, s Sockets, who Who, 
 	}
 	for _, r := range replies.Sockets {
 		answer, err := a.decode(r)
-		answers = append(answers, AnswerOf[Answer]{r.Socket, answer, err})
+		answers = append(answers, AnswerOf[Answer]{r.Socket, r.User, answer, err})
 	}
 	return answers, replies.Missing, nil
 }

@@ -11,37 +11,34 @@ import (
 
 func TestANameIsHeldByOne(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb, log := testenv.Client(t, start(t)), slog.New(slog.DiscardHandler)
-			first, second, other := newName(rdb, log, "n", "n.1"), newName(rdb, log, "n", "n.2"), newName(rdb, log, "m", "m.1")
-			if err := first.take(t.Context(), 0); err != nil {
-				t.Fatal(err)
-			}
-			if err := other.take(t.Context(), 0); err != nil {
-				t.Errorf("another name: %v", err)
-			}
-			defer other.release(t.Context())
-			begin := time.Now()
-			err := second.take(t.Context(), 200*time.Millisecond)
-			if err == nil || !strings.Contains(err.Error(), first.mine.Host) || !strings.Contains(err.Error(), first.mine.Started.Format(time.RFC3339)) ||
-				!strings.HasPrefix(err.Error(), "NODE_ID: another node has this name") || !strings.HasSuffix(err.Error(), "; give each node one of its own, or leave NODE_ID empty") {
-				t.Errorf("the second: %v", err)
-			}
-			if took := time.Since(begin); took < 200*time.Millisecond {
-				t.Errorf("the second waited only %s", took)
-			}
-			first.release(t.Context())
-			if err := second.take(t.Context(), 0); err != nil {
-				t.Errorf("after the first has gone: %v", err)
-			}
-			second.release(t.Context())
-			if n := rdb.Exists(t.Context(), "name:n").Val(); n != 0 {
-				t.Error("the name is still held")
-			}
-		})
-	}
+	testenv.OnBoth(t, func(t *testing.T, url string) {
+		rdb, log := testenv.Client(t, url), slog.New(slog.DiscardHandler)
+		first, second, other := newName(rdb, log, "n", "n.1"), newName(rdb, log, "n", "n.2"), newName(rdb, log, "m", "m.1")
+		if err := first.take(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := other.take(t.Context(), 0); err != nil {
+			t.Errorf("another name: %v", err)
+		}
+		defer other.release(t.Context())
+		begin := time.Now()
+		err := second.take(t.Context(), 200*time.Millisecond)
+		if err == nil || !strings.Contains(err.Error(), first.mine.Host) || !strings.Contains(err.Error(), first.mine.Started.Format(time.RFC3339)) ||
+			!strings.HasPrefix(err.Error(), "NODE_ID: another node has this name") || !strings.HasSuffix(err.Error(), "; give each node one of its own, or leave NODE_ID empty") {
+			t.Errorf("the second: %v", err)
+		}
+		if took := time.Since(begin); took < 200*time.Millisecond {
+			t.Errorf("the second waited only %s", took)
+		}
+		first.release(t.Context())
+		if err := second.take(t.Context(), 0); err != nil {
+			t.Errorf("after the first has gone: %v", err)
+		}
+		second.release(t.Context())
+		if n := rdb.Exists(t.Context(), "name:n").Val(); n != 0 {
+			t.Error("the name is still held")
+		}
+	})
 }
 
 // A node that crashed gives nothing back: its name lapses before the next start gives

@@ -95,7 +95,7 @@ func (g *Gateway) call(all []*sockets.Socket, q broker.Question, done func(broke
 	for i, s := range all {
 		replied := func(args []json.RawMessage, err error) {
 			reply := replyOf(asked, args, err)
-			reply.ID = s.ID()
+			reply.ID, reply.User = s.ID(), memberOf(s).caller().UserID
 			mu.Lock()
 			a.Sockets[i] = reply
 			left--

@@ -38,7 +38,7 @@ func TestAForgedQuestionIsNotPutToClients(t *testing.T) {
 				t.Fatalf("%s: the client has heard %s", q.Payload, packet)
 			}
 		}
-		want := broker.Answer{Count: 1, Sockets: []broker.SocketAnswer{{ID: id, Problem: broker.ProblemUnknown}}}
+		want := broker.Answer{Count: 1, Sockets: []broker.SocketAnswer{{ID: id, User: "alice", Problem: broker.ProblemUnknown}}}
 		if diff := cmp.Diff(want, <-said); diff != "" {
 			t.Errorf("%s: %s", q.Payload, diff)
 		}

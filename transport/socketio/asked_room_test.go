@@ -13,6 +13,7 @@ import (
 	"github.com/example/switchyard/internal/contract"
 	"github.com/example/switchyard/internal/emitter"
 	"github.com/example/switchyard/internal/rawsio"
+	"github.com/example/switchyard/internal/testenv"
 )
 
 // A letter is asked about with two arguments and perhaps others, and answered likewise.
@@ -36,7 +37,7 @@ var sign = contract.Ask[letter, signature]{Namespace: ns, Name: "sign", Doc: "Do
 // An event to a room, with a callback: each of its sockets answers, on whichever node.
 func TestARoomIsAsked(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		one, two := hold(t, url, "one"), hold(t, url, "two")
 		asker := broker.NewAsker(newLanes(t, url, "worker"))
 		clients, ids := make([]*rawsio.Client, 4), map[string]int{}

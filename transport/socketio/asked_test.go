@@ -71,15 +71,6 @@ func hold(t *testing.T, url, name string) *holder {
 	return &holder{g, lanes, web.URL}
 }
 
-func onBothRedis(t *testing.T, f func(*testing.T, string)) {
-	for name, start := range map[string]func(testing.TB) string{"embedded": testenv.Embedded, "redis": testenv.Redis} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f(t, start(t))
-		})
-	}
-}
-
 // reply answers the newest question of a client.
 func reply(t *testing.T, c *rawsio.Client, args string) {
 	t.Helper()
@@ -93,7 +84,7 @@ func reply(t *testing.T, c *rawsio.Client, args string) {
 
 func TestACallIsAnsweredFromAnotherNode(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		one, _ := hold(t, url, "one"), hold(t, url, "two")
 		asker := broker.NewAsker(newLanes(t, url, "worker")) // holds nothing
 		c := rawsio.Dial(t, one.url)
@@ -164,7 +155,7 @@ func TestACallEndsInTime(t *testing.T) {
 
 func TestEachSocketOfAUserIsAsked(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		one, two := hold(t, url, "one"), hold(t, url, "two")
 		asker := broker.NewAsker(newLanes(t, url, "worker"))
 		a, b := rawsio.Dial(t, one.url), rawsio.Dial(t, two.url)
@@ -179,7 +170,7 @@ func TestEachSocketOfAUserIsAsked(t *testing.T) {
 		}()
 		reply(t, a, `[{"color":"red"}]`)
 		reply(t, b, `[{"color":"blue"}]`)
-		want := []contract.AnswerOf[wish]{{Socket: sidA, Answer: wish{"red"}}, {Socket: sidB, Answer: wish{"blue"}}}
+		want := []contract.AnswerOf[wish]{{Socket: sidA, User: "alice", Answer: wish{"red"}}, {Socket: sidB, User: "alice", Answer: wish{"blue"}}}
 		if diff := cmp.Diff(want, <-got); diff != "" {
 			t.Error(diff)
 		}
@@ -192,7 +183,7 @@ func TestEachSocketOfAUserIsAsked(t *testing.T) {
 
 func TestListAndCount(t *testing.T) {
 	t.Parallel()
-	onBothRedis(t, func(t *testing.T, url string) {
+	testenv.OnBoth(t, func(t *testing.T, url string) {
 		one, two := hold(t, url, "one"), hold(t, url, "two")
 		asker := broker.NewAsker(newLanes(t, url, "worker"))
 		var alice []string
