@@ -103,11 +103,9 @@ func TestACommitWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isCommit, after: true}
-		rdb := testenv.Client(t, url)
-		rdb.AddHook(testenv.Hook(link.pass))
 		book := newNotebook()
 		gateway := startNode(t, url, "g", nil, kept, onePartition)
-		startNodeOn(t, rdb, testenv.Client(t, url), "a", book, kept, onePartition)
+		link.start(t, url, "a", book, kept, onePartition)
 		gateway.call(noteInput{Key: "warm", Text: "warm"})
 		link.on.Store(true)
 		in := noteInput{Key: "k", Text: "once"}

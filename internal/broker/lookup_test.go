@@ -42,6 +42,14 @@ func (l *brokenLink) pass(ctx context.Context, cmds []redis.Cmder, next redis.Pr
 	return errBroken
 }
 
+// start starts a node that is behind the link.
+func (l *brokenLink) start(t *testing.T, url, name string, n *notebook, opts ...option) *testNode {
+	t.Helper()
+	rdb := testenv.Client(t, url)
+	rdb.AddHook(testenv.Hook(l.pass))
+	return startNodeOn(t, rdb, testenv.Client(t, url), name, n, opts...)
+}
+
 func isLookup(c redis.Cmder) bool { return c.Name() == "mget" }
 
 // isCommit tells the commit script by its keys: no other script knows events.
@@ -54,10 +62,8 @@ func TestWithoutLookupsOnlyCopiesWait(t *testing.T) {
 	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isLookup}
 		link.on.Store(true)
-		rdb := testenv.Client(t, url)
-		rdb.AddHook(testenv.Hook(link.pass))
 		mine := newNotebook()
-		n := startNodeOn(t, rdb, testenv.Client(t, url), "a", mine, kept, onePartition)
+		n := link.start(t, url, "a", mine, kept, onePartition)
 		var waiting []<-chan broker.Reply
 		for range 3 {
 			waiting = append(waiting, n.try("alice", "once", noteInput{Key: "k", Text: "once"}))
@@ -169,10 +175,8 @@ func TestWhatWaitsForALookupIsLeftToTheNextOwner(t *testing.T) {
 	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isLookup}
 		link.on.Store(true)
-		rdb := testenv.Client(t, url)
-		rdb.AddHook(testenv.Hook(link.pass))
 		mine, theirs := newNotebook(), newNotebook()
-		a := startNodeOn(t, rdb, testenv.Client(t, url), "a", mine, kept, onePartition)
+		a := link.start(t, url, "a", mine, kept, onePartition)
 		gateway := startNode(t, url, "g", nil, kept, onePartition)
 		first := gateway.try("alice", "once", noteInput{Key: "k", Text: "once"})
 		testenv.WaitFor(t, 20*time.Second, "a failed lookup", func() bool { return link.failed.Load() > 0 })

@@ -16,11 +16,9 @@ func TestACommandAfterCommits(t *testing.T) {
 	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isCommit}
 		link.on.Store(true)
-		rdb := testenv.Client(t, url)
-		rdb.AddHook(testenv.Hook(link.pass))
 		book := newNotebook()
 		gateway := startNode(t, url, "g", nil, onePartition)
-		startNodeOn(t, rdb, testenv.Client(t, url), "a", book, onePartition)
+		link.start(t, url, "a", book, onePartition)
 		first := gateway.submit(noteInput{Key: "k", Text: "first"}, time.Minute)
 		after := gateway.submitTo(noteAfter, noteInput{Key: "k", Text: "after"}, time.Minute)
 		last := gateway.submit(noteInput{Key: "k", Text: "last"}, time.Minute)
@@ -51,11 +49,9 @@ func TestACommandAfterCommitsThatNeverCame(t *testing.T) {
 	testenv.OnBoth(t, func(t *testing.T, url string) {
 		link := &brokenLink{broken: isCommit}
 		link.on.Store(true)
-		rdb := testenv.Client(t, url)
-		rdb.AddHook(testenv.Hook(link.pass))
 		mine, theirs := newNotebook(), newNotebook()
 		gateway := startNode(t, url, "g", nil, onePartition)
-		a := startNodeOn(t, rdb, testenv.Client(t, url), "a", mine, onePartition)
+		a := link.start(t, url, "a", mine, onePartition)
 		first := gateway.submit(noteInput{Key: "k", Text: "first"}, time.Minute)
 		after := gateway.submitTo(noteAfter, noteInput{Key: "k", Text: "after"}, time.Minute)
 		testenv.WaitFor(t, 20*time.Second, "commits that fail", func() bool { return link.failed.Load() > 2 })
