@@ -23,6 +23,7 @@
 //
 //	keys.go, metadata.go, codec.go            what is in Redis, and how; streams_doc.go for others
 //	idempotency.go, lookup.go                 copies of a command have one outcome
+//	settled.go                                who waits for the commits of a key
 //	deadletter.go, deadletter_refused.go      what has failed by accident
 //	suspects.go, hung.go                      what kills its process, or does not return
 //	drain.go                                  how a worker ends

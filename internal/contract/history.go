@@ -14,7 +14,8 @@ import (
 //
 // Read with the key of the command that reads, it has all that the commands before it
 // have raised: it waits until that is committed. Read with another key it has what is
-// committed by then.
+// committed by then. A handler that returns what it has read keeps within MAX_OUTPUT and
+// MaxBinary, so of large events it asks for few.
 type History interface {
 	// Before returns at most limit events, the newest last: those right before a
 	// position, or the newest of all for "".
