@@ -54,7 +54,7 @@ func NewWorker(l *Lanes, h *Handlers) *Worker {
 	w.pool = newPool(l.cfg.InFlight, w.run)
 	w.commits = newCommitter(w)
 	w.lookups = newLookups(w)
-	l.worker = w
+	l.worker = w // see settled.go
 	return w
 }
 
