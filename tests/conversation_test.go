@@ -127,7 +127,7 @@ func linesOf(archive *txtar.Archive) (all []line) {
 // Whoever reads of a line in a failed test finds it, and a request has any method of a route.
 func TestLinesOfAConversation(t *testing.T) {
 	t.Parallel()
-	text := "A story.\n\n-- people --\nalice@1 /chat {}\n-- conversation --\n# A comment.\n\nREST@1 > DELETE /v1/rooms/lobby as alice,staff\n"
+	text := "A story.\n\n-- people --\nalice@1 /board {}\n-- conversation --\n# A comment.\n\nREST@1 > DELETE /v1/rooms/lobby as alice,staff\n"
 	lines := linesOf(txtar.Parse([]byte(text)))
 	if len(lines) != 2 || !restRE.MatchString(lines[1].text) {
 		t.Fatalf("read %+v", lines)
