@@ -87,7 +87,7 @@ func (p *partition) left() bool { return p.lost.Load() || p.leaving.Load() }
 // awaitKey waits until a job's key is settled. False means that the command is left to
 // another owner.
 func (w *Worker) awaitKey(j *job) bool {
-	if settled := w.commits.settled(j.p, j.command.lane()); settled != nil {
+	if settled := w.commits.settled(j.p, j.command.lane()); settled != nil && !j.p.left() {
 		<-settled
 	}
 	return !j.p.left()
