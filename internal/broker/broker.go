@@ -64,7 +64,7 @@
 // Commands are plain XADDs, pipelined in batches over one connection, and so are in the
 // lanes in the order in which a node was given them. When that connection breaks and it
 // is not known what of a batch has arrived, the next batch goes over another one, after
-// Redis has closed the old one and nothing more can come through it (see line).
+// Redis has closed the old one and nothing more can come through it (publisher_line.go).
 //
 // # The wire
 //

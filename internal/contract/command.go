@@ -33,8 +33,9 @@ type Command[In, Out any] struct {
 	// AfterCommit has the command wait until what those before it under its key have
 	// brought about is committed; otherwise it waits until they have returned. So whoever
 	// runs a command again, after its node died, has not run a later one: it finds a store
-	// as the commands before have left it, or as it has left it itself. It costs a commit's
-	// round trip for commands of one key that come at once.
+	// as the commands before have left it, or as it has left it itself. Only a node that
+	// stood still in a handler may end it late: what it keeps then, a store refuses by the
+	// Position. It costs a commit's round trip for commands of one key that come at once.
 	AfterCommit bool
 
 	// Timeout is how long the caller waits for the acknowledgement, counted from
